@@ -1,0 +1,369 @@
+"""The virtual cabinet's board: devices of the shape of `machine`, over one TCP link.
+
+Runs on MicroPython's unix port and on CPython. In lockstep (the default) time is what
+the host says and nothing is ever polled: one blocking read per TICK, one write per
+DONE, neither of which allocates.
+"""
+
+import gc
+import socket
+import struct
+import sys
+import time
+
+import wire
+
+_MICROPYTHON = sys.implementation.name == "micropython"
+_COLLECT_TICKS = 100
+_pack_into = struct.pack_into
+
+
+class Stream:
+    """Exact reads into a buffer and whole writes, without allocation on MicroPython."""
+
+    def __init__(self, host, port):
+        self._socket = socket.socket()
+        self._socket.connect(socket.getaddrinfo(host, port)[0][-1])
+        self._socket.setsockopt(6, 1, 1)  # IPPROTO_TCP, TCP_NODELAY
+
+    def read_into(self, buffer, size):
+        """True when `size` bytes came; False when the link was closed."""
+        if not size:
+            return True
+        if _MICROPYTHON:
+            return self._socket.readinto(buffer, size) == size
+        return self._socket.recv_into(buffer, size, socket.MSG_WAITALL) == size
+
+    def write(self, buffer, size):
+        if _MICROPYTHON:
+            return self._socket.write(buffer, size) == size
+        self._socket.sendall(memoryview(buffer)[:size])
+        return True
+
+
+class Link:
+    """Buffers of the newest TICK and of the DONE that is being filled."""
+
+    def __init__(self, stream, device_count):
+        self._stream = stream
+        self._tick = bytearray(wire.TICK_SIZE)
+        self.rx = bytearray(wire.FRAMES_MAX * wire.FRAME_SIZE)
+        self.rx_count = 0
+        self._done = bytearray(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE)
+        self.tx_count = 0
+        self.spi = bytearray(wire.SPI_MAX)
+        self.spi_count = 0
+        # one copy without allocation needs its format ready: a command, a write to all
+        self.spi_formats = {4: "4s", 4 + device_count * 8: "%ds" % (4 + device_count * 8)}
+        self._group_number = bytearray(2)
+        self._group_bytes = device_count * 8
+        self.groups = [bytearray(b"\xff" * self._group_bytes) for _ in wire.GROUPS]
+        self.inputs = 0
+        self.outputs = 0
+        self.now_ms = 0
+        self.controllers = []
+
+    def receive(self):
+        """Wait for a TICK; False when the host ended the run or is gone."""
+        stream = self._stream
+        tick = self._tick
+        if not stream.read_into(tick, wire.TICK_SIZE):
+            raise EOFError
+        self.now_ms = tick[0] | tick[1] << 8 | tick[2] << 16 | tick[3] << 24
+        self.inputs = tick[4] | tick[5] << 8 | tick[6] << 16 | tick[7] << 24
+        self.rx_count = tick[8] | tick[9] << 8
+        groups = tick[10] | tick[11] << 8
+        if not stream.read_into(self.rx, self.rx_count * wire.FRAME_SIZE):
+            raise EOFError
+        number = self._group_number
+        while groups:
+            groups -= 1
+            if not stream.read_into(number, 2):
+                raise EOFError
+            if not stream.read_into(self.groups[number[0]], self._group_bytes):
+                raise EOFError
+        if tick[12] & wire.TICK_QUIT:
+            return False
+        for controller in self.controllers:
+            controller.begin()
+        return True
+
+    def send(self):
+        """Send the DONE of this tick and start the next one's."""
+        done = self._done
+        outputs = self.outputs
+        done[0] = outputs & 0xFF
+        done[1] = (outputs >> 8) & 0xFF
+        done[4] = self.tx_count
+        done[6] = self.spi_count & 0xFF
+        done[7] = self.spi_count >> 8
+        if not self._stream.write(done, wire.DONE_SIZE + self.tx_count * wire.FRAME_SIZE):
+            raise EOFError
+        if self.spi_count and not self._stream.write(self.spi, self.spi_count):
+            raise EOFError
+        self.tx_count = 0
+        self.spi_count = 0
+
+    def queue_frame(self, bus, can_id, data):
+        """Append a frame to DONE; False when there is no room."""
+        if self.tx_count >= wire.FRAMES_MAX:
+            return False
+        at = wire.DONE_SIZE + self.tx_count * wire.FRAME_SIZE
+        done = self._done
+        done[at] = can_id & 0xFF
+        done[at + 1] = (can_id >> 8) & 0xFF
+        done[at + 4] = len(data)
+        done[at + 5] = bus
+        _pack_into("8s", done, at + 8, data)
+        self.tx_count += 1
+        return True
+
+    def queue_spi(self, tx):
+        """Append a write transaction: its length and its bytes."""
+        at = self.spi_count
+        size = len(tx)
+        if at + 2 + size > wire.SPI_MAX:
+            raise OSError(12)  # ENOMEM: the driver broke its two transactions a tick
+        spi = self.spi
+        spi[at] = size & 0xFF
+        spi[at + 1] = size >> 8
+        _pack_into(self.spi_formats[size], spi, at + 2, tx)
+        self.spi_count = at + 2 + size
+
+
+class VirtualCan:
+    """A controller of the shape of machine.CAN on one bus of the virtual cabinet."""
+
+    IRQ_RX = 1
+    STATE_STOPPED = 0
+    STATE_ACTIVE = 1
+    STATE_BUS_OFF = 4
+    FLAG_RTR = 1
+    FLAG_EXT_ID = 2
+
+    def __init__(self, link, bus):
+        self._link = link
+        self._bus = bus
+        self._at = 0
+        self._handler = None
+        view = memoryview(bytearray(8))
+        self._short = [view[:length] for length in range(9)]
+        rx = memoryview(link.rx)
+        self._whole = [rx[at + 8 : at + 16] for at in range(0, len(rx), wire.FRAME_SIZE)]
+        self._state = self.STATE_ACTIVE
+        link.controllers.append(self)
+
+    def set_filters(self, filters):
+        link = self._link
+        link.queue_frame(wire.BUS_FILTER | self._bus, 0, b"")
+        for identifier, mask, _flags in filters:
+            mask_bytes = bytes((mask & 0xFF, mask >> 8, 0, 0))
+            link.queue_frame(wire.BUS_FILTER | self._bus, identifier, mask_bytes)
+
+    def irq(self, handler, trigger):
+        self._handler = handler
+
+    def begin(self):
+        """A TICK brought frames: the receive interrupt."""
+        self._at = 0
+        if self._handler is not None and self._link.rx_count:
+            self._handler(self)
+
+    def recv(self, slot):
+        link = self._link
+        rx = link.rx
+        at = self._at
+        end = link.rx_count * wire.FRAME_SIZE
+        while at < end:
+            if rx[at + 5] == self._bus:
+                length = rx[at + 4]
+                data = self._whole[at >> 4]
+                if length < 8:
+                    short = self._short[length]
+                    i = 0
+                    while i < length:
+                        short[i] = data[i]
+                        i += 1
+                    data = short
+                flags = rx[at + 3]
+                slot[0] = rx[at] | rx[at + 1] << 8
+                slot[1] = data
+                slot[2] = (2 if flags & 0x80 else 0) | (1 if flags & 0x40 else 0)
+                slot[3] = 0
+                self._at = at + wire.FRAME_SIZE
+                return slot
+            at += wire.FRAME_SIZE
+        self._at = at
+        return None
+
+    def send(self, can_id, data, flags=0):
+        return 0 if self._link.queue_frame(self._bus, can_id, data) else None
+
+    def state(self):
+        return self._state
+
+    def restart(self):
+        self._state = self.STATE_ACTIVE
+
+
+class VirtualSpi:
+    """The isoSPI bridge: reads are answered from the register images of the newest TICK.
+
+    A read whose command bytes are not one of the known ones with its right PEC is answered
+    like by chips that ignore it: all ones. Everything else travels to the chip model.
+    """
+
+    def __init__(self, link):
+        self._link = link
+        self._number = {}
+        for number, code in enumerate(wire.GROUPS):
+            self._number[code] = number
+        self._image_format = "%ds" % len(link.groups[0])
+
+    def write_readinto(self, tx, rx):
+        command = tx[0] << 8 | tx[1]
+        number = self._number.get(command, -1)
+        if number < 0:
+            self._link.queue_spi(tx)
+            return
+        _pack_into(self._image_format, rx, 4, self._link.groups[number])
+
+
+class ChipSelect:
+    """Chip select of the isoSPI bridge: the edges around a transaction wake the chain."""
+
+    def value(self, level):
+        pass
+
+
+class InputPin:
+    def __init__(self, link, bit):
+        self._link = link
+        self._bit = bit
+
+    def value(self):
+        return (self._link.inputs >> self._bit) & 1
+
+
+class OutputPin:
+    def __init__(self, link, bit):
+        self._link = link
+        self._mask = 1 << bit
+
+    def value(self, level):
+        if level:
+            self._link.outputs |= self._mask
+        else:
+            self._link.outputs &= ~self._mask
+
+
+class LockstepClock:
+    """Virtual time has no microseconds: budgets are judged in real time only."""
+
+    def ticks_us(self):
+        return 0
+
+    def ticks_us_diff(self, later, earlier):
+        return 0
+
+    def wait_us(self, delay_us):
+        """In lockstep the chain is ready at once."""
+
+
+class RealClock:
+    """The machine's own microseconds, for budgets in real time."""
+
+    def __init__(self):
+        if _MICROPYTHON:
+            self.ticks_us = time.ticks_us
+            self.ticks_us_diff = time.ticks_diff
+        else:
+            self.ticks_us = self._counter
+            self.ticks_us_diff = self._difference
+
+    def _counter(self):
+        return int(time.perf_counter() * 1000000)
+
+    def _difference(self, later, earlier):
+        return later - earlier
+
+    def wait_us(self, delay_us):
+        """The virtual chain is ready at once."""
+
+
+class Watchdog:
+    """Counts its feeds; a real board's would reset the chip."""
+
+    def __init__(self):
+        self.feeds = 0
+
+    def feed(self):
+        self.feeds = (self.feeds + 1) & 0x3FFFFFFF
+
+
+class Devices:
+    """All devices of the cabinet on one link; what a board's board.py offers to the app."""
+
+    def __init__(self, link, realtime):
+        self.site_can = VirtualCan(link, wire.BUS_SITE)
+        self.cabinet_can = VirtualCan(link, wire.BUS_CABINET)
+        self.afe_spi = VirtualSpi(link)
+        self.afe_cs = ChipSelect()
+        self.clock = RealClock() if realtime else LockstepClock()
+        self.watchdog = Watchdog()
+        self.inputs = {}
+        for bit, name in enumerate(wire.INPUTS):
+            self.inputs[name] = InputPin(link, bit)
+        for slot in range(wire.SLOTS_MAX):
+            self.inputs["slot%d" % slot] = InputPin(link, wire.SLOT_BIT + slot)
+        self.outputs = {}
+        for bit, name in enumerate(wire.OUTPUTS):
+            self.outputs[name] = OutputPin(link, bit)
+
+
+class Board(Devices):
+    """Connects to the host: arguments are HOST PORT CABINET."""
+
+    def __init__(self, arguments):
+        host, port, cabinet = arguments[0], int(arguments[1]), int(arguments[2])
+        self._stream = Stream(host, port)
+        hello = bytearray(wire.HELLO_SIZE)
+        hello[0:4] = wire.MAGIC
+        hello[4] = wire.VERSION
+        hello[5] = wire.KIND_CABINET
+        hello[6] = cabinet & 0xFF
+        hello[7] = cabinet >> 8
+        self._stream.write(hello, wire.HELLO_SIZE)
+        answer = bytearray(wire.ANSWER_SIZE)
+        if not self._stream.read_into(answer, wire.ANSWER_SIZE) or answer[4] != wire.STATUS_OK:
+            raise OSError("the virtual bus refused cabinet " + str(cabinet))
+        size = answer[8] | answer[9] << 8 | answer[10] << 16
+        text = bytearray(size)
+        self._stream.read_into(text, size)
+        self._text = bytes(text).decode()
+        self._link = Link(self._stream, answer[6] | answer[7] << 8)
+        super().__init__(self._link, answer[5] != 0)
+
+    def configure(self, parameters):
+        """Take the parameters that the host gave; KeyError or ValueError when one is wrong."""
+        for line in self._text.split("\n"):
+            if line:
+                name, _, value = line.partition("=")
+                parameters.set(name, int(value))
+
+    def run(self, cabinet):
+        """Lockstep with the host until it ends the run (0) or is lost (3)."""
+        link = self._link
+        ticks = 0
+        try:
+            while link.receive():
+                cabinet.step(link.now_ms)
+                link.send()
+                ticks += 1
+                if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
+                    ticks = 0
+                    gc.collect()
+        except (EOFError, OSError):
+            print("autarky firmware: the link to the virtual bus was cut", file=sys.stderr)
+            return 3
+        return 0

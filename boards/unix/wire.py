@@ -1,0 +1,45 @@
+"""The records of the virtual cabinet's link; host and firmware read the same numbers.
+
+HELLO (node to host) and its ANSWER open the link. Then, in lockstep, one TICK brings
+time, inputs, received CAN frames and read-register images of the AFE chain, and one
+DONE takes outputs, CAN frames and SPI writes back. All little-endian.
+"""
+
+MAGIC = b"AUTK"
+VERSION = 1
+KIND_CABINET = 0
+KIND_CLIENT = 1
+
+# HELLO: magic, version u8, kind u8, number u16 (cabinet, or bus: 0 = site), 8 reserved
+HELLO_SIZE = 16
+# ANSWER: magic, status u8, realtime u8, AFE devices u16, u32 length of the text that follows
+ANSWER_SIZE = 12
+STATUS_OK = 0
+
+# TICK: now_ms u32, inputs u32, frames u16, groups u16, flags u8, 3 reserved
+TICK_SIZE = 16
+TICK_QUIT = 1
+# DONE: outputs u32, frames u16, SPI bytes u16, 8 reserved
+DONE_SIZE = 16
+
+# a frame: Linux can_frame (id u32, length u8, 3 reserved, data) with the bus in byte 5;
+# a node's acceptance filter travels as a frame with BUS_FILTER set (id, mask in the data)
+FRAME_SIZE = 16
+BUS_SITE = 0
+BUS_CABINET = 1
+BUS_FILTER = 0x80
+FRAMES_MAX = 64
+SPI_MAX = 2048
+
+# read commands of the AFE in the order of their images: CVA..F, AUXA, B, STATA, B, CFGA, B
+GROUPS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 0x002, 0x026)
+
+INPUTS = (
+    "hvil", "estop", "reset_key", "minus_closed", "plus_closed", "precharge_closed",
+    "coolant_flow", "door",
+)  # fmt: skip
+SLOT_BIT = 16  # slot0 is bit 16
+SLOTS_MAX = 16
+OUTPUTS = (
+    "minus", "plus", "precharge", "gate_enable", "pump", "heater", "chiller", "healthy",
+)  # fmt: skip

@@ -1,0 +1,299 @@
+"""Builds the cabinet out of a board and its parameters, and owns `step(now_ms)`.
+
+The only place that constructs. One way for the data: driver registers -> measure ->
+estimate -> protect -> control -> outputs; the link carries status out and commands in.
+"""
+
+from bess import modes, objects
+from bess.control.contactors import Contactors
+from bess.control.hot_swap import Slots
+from bess.control.pcs_control import PcsControl
+from bess.control.thermal import Thermal
+from bess.drivers import ivt_s, ltc681x, pcs_can
+from bess.drivers.ltc681x import Chain
+from bess.estimate.charge_counter import ChargeCounter, soc_from_rest_cpct
+from bess.link.can_port import CanPort
+from bess.link.frames import FrameCodec
+from bess.link.node import Node, acceptance_filters
+from bess.measure import leaves as plain_leaves
+from bess.measure import signals as s
+from bess.measure.cells import SCAN_TICKS, CellMonitor
+from bess.measure.inputs import Inputs
+from bess.measure.signals import Signals
+from bess.measure.string_meter import StringMeter
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+from bess.protect.faults import Protection, error_register
+from bess.protect.limits import AllowedPower
+from bess.scheduler import Scheduler
+
+_FAST_BUDGET_US = const(5000)
+_SCAN_BUDGET_US = const(3000)
+_CELLS_BUDGET_US = const(5000)
+_SLOW_BUDGET_US = const(5000)
+_EVALUATION_PHASE = const(6)  # the tick after the last cell group was read
+_SLOW_PHASE = const(7)
+
+
+def native_leaves():
+    """The machine-code leaves for this processor, or their plain twins."""
+    try:
+        import leaves_viper
+
+        return leaves_viper
+    except (ImportError, SyntaxError, ValueError):  # CPython; no native code for this processor
+        return plain_leaves
+
+
+def chain_layout(modules, cells_per_module):
+    """Cells of each front end, chain order: a module's cells spread evenly over its devices."""
+    devices = (cells_per_module + ltc681x.CELLS_PER_DEVICE - 1) // ltc681x.CELLS_PER_DEVICE
+    layout = bytearray()
+    for _ in range(modules):
+        for device in range(devices):
+            extra = 1 if device < cells_per_module % devices else 0
+            layout.append(cells_per_module // devices + extra)
+    return layout
+
+
+class Cabinet:
+    """The whole firmware of one cabinet on one board.
+
+    `step(now_ms)` is called every 10 ms with time that wraps at 2**30 ms; `idle()` in
+    between, where garbage may be collected.
+    """
+
+    def __init__(self, board, parameters, leaves=None):
+        leaves = leaves or native_leaves()
+        self.parameters = parameters
+        self.signals = signals = Signals()
+        modules = parameters.get("modules_per_string")
+        layout = chain_layout(modules, parameters.get("cells_per_module"))
+        node_id = parameters.get("node_id")
+
+        codec = FrameCodec(objects.PDO_TABLE)
+        site_port = CanPort(board.site_can, acceptance_filters(node_id, objects.PDO_TABLE))
+        self.node = Node(
+            site_port,
+            codec,
+            objects.PDO_TABLE,
+            node_id,
+            parameters.get("heartbeat_ms"),
+            parameters.get("energy_pdo_ms"),
+            parameters.get("command_counter_step_max"),
+            parameters.get("command_resync_frames"),
+        )
+        self._image = codec.image
+        self._command = codec.frame("command")
+        self._bind(codec)
+        self._site_port = site_port
+
+        self._cabinet_port = CanPort(board.cabinet_can, ivt_s.FILTERS + pcs_can.FILTERS)
+        self._ivt = ivt_s.IvtS(self._cabinet_port)
+        self._pcs = pcs_can.PcsCan(self._cabinet_port)
+
+        self.chain = Chain(board.afe_spi, board.afe_cs, len(layout), leaves, board.clock.wait_us)
+        self.cells = CellMonitor(
+            self.chain, layout, parameters.get("sensors_per_afe"), parameters, signals, leaves
+        )
+        self.meter = StringMeter(self._ivt, parameters, self.cells.cell_count, signals)
+        self.inputs = Inputs(board.inputs, modules, signals)
+        self.counter = ChargeCounter(parameters.get("capacity_mah"))
+        self.protection = Protection(parameters, signals, self._on_fault)
+        self.limits = AllowedPower(parameters, signals)
+        self.contactors = Contactors(board.outputs, self.inputs, self.meter, parameters, signals)
+        self.slots = Slots(modules, self.inputs, parameters)
+        self.pcs = PcsControl(self._pcs, board.outputs["gate_enable"], parameters, signals)
+        self.thermal = Thermal(board.outputs, board.inputs["coolant_flow"], self.cells, parameters)
+        self.modes = modes.Modes(
+            self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
+            self.pcs, self.limits, parameters,
+        )  # fmt: skip
+        self._ramp_silence_ms = parameters.get("command_silent_2_ms")
+        self._temp_silent_ms = parameters.get("temp_silent_2_ms")
+        self._current_silent_ms = parameters.get("current_silent_3_ms")
+        self._was_silent = False
+        self._configured = False
+        self._healthy = board.outputs["healthy"]
+        self._outputs = board.outputs
+        self._toggle = 0
+
+        self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
+        # fast first: what it judges in a tick is what this tick acts on
+        self.scheduler.add("fast", self._fast, 1, 0, _FAST_BUDGET_US, True)
+        self.scheduler.add("scan", self.cells.slice, 1, 0, _SCAN_BUDGET_US, True)
+        self.scheduler.add(
+            "cells", self._evaluate_cells, SCAN_TICKS, _EVALUATION_PHASE, _CELLS_BUDGET_US, True
+        )
+        self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
+
+    def step(self, now_ms):
+        """One tick: everything that is due, in the order of the table."""
+        self.scheduler.step(now_ms)
+
+    def _bind(self, codec):
+        """Slots of the process image, looked up once."""
+        slot = codec.slot
+        self._mode_request = slot("command", "mode_request")
+        self._power_request = slot("command", "active_power")
+        self._status_state = slot("status", "state")
+        self._charge_limit = slot("status", "charge_limit")
+        self._discharge_limit = slot("status", "discharge_limit")
+        self._worst_fault = slot("status", "worst_fault")
+        self._flags = slot("status", "flags")
+        self._power_state = slot("power", "state")
+        self._dc_voltage = slot("power", "dc_voltage")
+        self._dc_current = slot("power", "dc_current")
+        self._power = slot("power", "active_power")
+        self._soc = slot("energy", "soc")
+        self._soh = slot("energy", "soh")
+        self._energy_up = slot("energy", "energy_up")
+        self._energy_down = slot("energy", "energy_down")
+        self._joined = slot("energy", "strings_joined")
+        self._cell_min = slot("cells", "cell_min")
+        self._temp_min = slot("temperatures", "temp_min")
+
+    def _fast(self, now_ms):
+        self.node.poll(now_ms)
+        self._receive_cabinet(now_ms)
+        if not self._configured:
+            self._configured = self._ivt.configure()
+        self.inputs.sample()
+        self.meter.update(now_ms)
+        if self.meter.fresh_current:
+            self.counter.add(self.meter.current_ma, now_ms)
+            self.limits.overload(self.meter.current_ma)
+        self._take_command(now_ms)
+        self._put_health()
+        protection = self.protection
+        protection.evaluate_fast()
+        self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+        self.slots.step(now_ms)
+        self.modes.step(now_ms)
+        self.contactors.step(now_ms)
+        self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w)
+        self._publish_status()
+        self._pcs.transmit(now_ms)
+        self._transmit_site(now_ms)
+        self._toggle ^= 1
+        self._healthy.value(self._toggle)
+
+    def _receive_cabinet(self, now_ms):
+        port = self._cabinet_port
+        budget = 32  # bounds the work of a tick under a babbling node
+        while budget and port.receive():
+            budget -= 1
+            if not self._ivt.receive(port.rx_id, port.rx_data, port.rx_length, now_ms):
+                self._pcs.receive(port.rx_id, port.rx_data, port.rx_length, now_ms)
+
+    def _take_command(self, now_ms):
+        heard_ms = self.node.received_ms(self._command)
+        image = self._image
+        # before the first command there is nothing to fall silent: the contactors are open
+        age_ms = ticks_diff(now_ms, heard_ms) if heard_ms >= 0 else 0
+        self.signals.put(s.COMMAND_AGE, age_ms)
+        silent = age_ms >= self._ramp_silence_ms
+        if silent and not self._was_silent:
+            self.node.checkers[self._command].restart()
+        self._was_silent = silent
+        machine = self.modes
+        machine.silent = silent
+        machine.stop_requested = self.node.stop_requested
+        machine.request = image[self._mode_request] if heard_ms >= 0 else 0
+        machine.request_w = image[self._power_request] * 100
+
+    def _put_health(self):
+        signals = self.signals
+        scheduler = self.scheduler
+        signals.put(s.TASK_OVERRUN, 1 if scheduler.overrun else 0)
+        signals.put(s.TASK_STOPPED, 1 if scheduler.stopped else 0)
+        signals.put(s.HEAP_USED, 1 if scheduler.allocated else 0)
+        signals.put(s.SELF_TEST_FAILED, 1 if self.modes.self_test_failed else 0)
+
+    def _publish_status(self):
+        image = self._image
+        protection = self.protection
+        limits = self.limits
+        meter = self.meter
+        state = self.modes.state
+        closed = self.contactors.closed
+        image[self._status_state] = state
+        image[self._power_state] = state
+        image[self._charge_limit] = limits.charge_w // 100
+        image[self._discharge_limit] = limits.discharge_w // 100
+        image[self._worst_fault] = protection.worst_fault
+        image[self._flags] = (
+            protection.worst_level
+            | (0x08 if protection.charge_blocked else 0)
+            | (0x10 if protection.discharge_blocked else 0)
+            | (0x20 if self.modes.silent else 0)
+            | (0x40 if closed else 0)
+            | (0x80 if self.thermal.mode else 0)
+        )
+        image[self._dc_voltage] = meter.string_mv // 100
+        image[self._dc_current] = meter.current_ma // 100
+        image[self._power] = meter.power_w // 100
+
+    def _transmit_site(self, now_ms):
+        node = self.node
+        if node.reset_requested and self.contactors.is_open:
+            node.restart_communication()
+        node.transmit(now_ms)
+
+    def _evaluate_cells(self, now_ms):
+        cells = self.cells
+        cells.evaluate(now_ms)
+        protection = self.protection
+        protection.evaluate_cells()
+        meter = self.meter
+        # until something was measured there is no limit above zero
+        factor_permille = 1000 if cells.seen_all and meter.seen_all else 0
+        self.limits.evaluate(
+            cells, self.counter.soc_cpct, meter.string_mv, self.contactors.closed, factor_permille
+        )
+        self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+
+    def _slow(self, now_ms):
+        cells = self.cells
+        meter = self.meter
+        signals = self.signals
+        if not self.counter.started and cells.seen_all and meter.seen_all:
+            self.counter.anchor(soc_from_rest_cpct(cells.cell_mean_dmv), now_ms)
+        trusted = cells.seen_all and signals.value[s.TEMP_AGE] <= self._temp_silent_ms
+        self.thermal.step(now_ms, trusted)
+        if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
+            self._ivt.restart()  # a sensor that lost its supply forgot its set-up
+            self._configured = False
+        self._site_port.recover()
+        self._cabinet_port.recover()
+        image = self._image
+        image[self._soc] = self.counter.soc_cpct
+        image[self._soh] = 200
+        up_mah, down_mah = self.counter.usable_mah()
+        deci_volt = meter.string_mv // 100
+        image[self._energy_up] = up_mah // 1000 * deci_volt // 1000
+        image[self._energy_down] = down_mah // 1000 * deci_volt // 1000
+        image[self._joined] = 1 if self.contactors.closed else 0
+        at = self._cell_min
+        image[at] = cells.cell_min_dmv // 10
+        image[at + 1] = cells.cell_max_dmv // 10
+        image[at + 2] = cells.cell_min_index
+        image[at + 3] = cells.cell_max_index
+        at = self._temp_min
+        image[at] = cells.temp_min_dc // 10
+        image[at + 1] = cells.temp_max_dc // 10
+        image[at + 2] = cells.temp_min_index
+        image[at + 3] = cells.temp_max_index
+        image[at + 4] = self.slots.missing
+
+    def _on_fault(self, fault_id, level, raised, emcy_code):
+        if raised:
+            self.node.emergency(emcy_code, error_register(emcy_code), fault_id, level)
+        else:
+            self.node.emergency(0, 0, fault_id, level)
+
+    def _on_task_death(self, name):
+        """A task died: outputs safe at once, whatever still runs."""
+        outputs = self._outputs
+        for output in ("gate_enable", "plus", "precharge", "minus", "heater", "chiller"):
+            outputs[output].value(0)

@@ -1,0 +1,232 @@
+"""Contactors of one string: order, precharge by voltage, feedback, weld check.
+
+One function per state, transitions in one place, each with its cause. Opening is
+always allowed from everywhere; closing leads through precharge, without exception.
+"""
+
+from bess.measure import signals as s
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+
+OPEN = const(0)
+CLOSE_MINUS = const(1)
+PRECHARGE = const(2)
+CLOSE_PLUS = const(3)
+CLOSED = const(4)
+OPENING = const(5)
+WELD_CHECK = const(6)
+LOCKED = const(7)
+STATE_NAMES = (
+    "open", "close_minus", "precharge", "close_plus", "closed", "opening", "weld_check", "locked",
+)  # fmt: skip
+
+
+class Contactors:
+    """`close()` and `open()` ask, `step(now_ms)` acts; `state`, `closed`, `is_open` tell.
+
+    Puts FEEDBACK_DIFFERS, WELDED and PRECHARGE_FAILED every tick. `tries` counts precharges
+    since the last success or `forget_tries()`. `closings` counts closings of the plus contactor.
+    """
+
+    def __init__(self, outputs, inputs, meter, parameters, signals):
+        self._minus = outputs["minus"]
+        self._plus = outputs["plus"]
+        self._relay = outputs["precharge"]
+        self._inputs = inputs
+        self._meter = meter
+        self._signals = signals
+        self._timeout_ms = parameters.get("precharge_timeout_ms")
+        self._pause_ms = parameters.get("precharge_pause_ms")
+        self._tries = parameters.get("precharge_tries")
+        self._match_permille = parameters.get("precharge_match_permille")
+        self._match_mv = parameters.get("precharge_match_mv")
+        self._match_ma = parameters.get("precharge_current_ma")
+        self._settle_ms = parameters.get("contactor_settle_ms")
+        self._weld_ms = parameters.get("weld_discharge_ms")
+        self._weld_gap_mv = parameters.get("weld_gap_mv")
+        self.state = OPEN
+        self.cause = "boot"
+        self.closings = 0
+        self.tries = 0
+        self.welded = False
+        self._wanted = False
+        self._now_ms = 0
+        self._since_ms = 0
+        self._failed_ms = 0
+        self._link_samples = 0
+        self._on_minus = False
+        self._on_plus = False
+        self._on_relay = False
+        self._states = (
+            self._open,
+            self._close_minus,
+            self._precharge,
+            self._close_plus,
+            self._closed,
+            self._opening,
+            self._weld_check,
+            self._locked,
+        )
+
+    @property
+    def closed(self):
+        return self.state == CLOSED
+
+    @property
+    def is_open(self):
+        """Commanded open, seen open, weld check passed."""
+        return self.state == OPEN
+
+    def close(self):
+        """Ask to precharge and close; goes on until `open()`."""
+        self._wanted = True
+
+    def open(self, cause):
+        """Open now, from any state. The outputs fall in this very call."""
+        self._wanted = False
+        self._drive(False, False, False)
+        if self.state != OPEN and self.state < OPENING:
+            self._enter(OPENING, cause)
+
+    def lock(self):
+        """Open and stay open until service."""
+        self.open("lockout")
+        if self.state == OPEN:
+            self._enter(LOCKED, "lockout")
+
+    def unlock(self):
+        """Service has found the contactors well."""
+        if self.state == LOCKED:
+            self.welded = False
+            self._enter(OPEN, "service")
+
+    def forget_tries(self):
+        """The operator reset a failed precharge."""
+        self.tries = 0
+
+    def step(self, now_ms):
+        """One fast tick."""
+        self._now_ms = now_ms
+        self._states[self.state]()
+        inputs = self._inputs
+        signals = self._signals
+        differs = (
+            inputs.minus_closed != self._on_minus
+            or inputs.plus_closed != self._on_plus
+            or inputs.precharge_closed != self._on_relay
+        )
+        signals.put(s.FEEDBACK_DIFFERS, 1 if differs else 0)
+        signals.put(s.WELDED, 1 if self.welded else 0)
+        signals.put(s.PRECHARGE_FAILED, 1 if self.tries >= self._tries else 0)
+
+    def _enter(self, state, cause):
+        self.state = state
+        self.cause = cause
+        self._since_ms = self._now_ms
+        self._link_samples = self._meter.link_samples
+
+    def _elapsed_ms(self):
+        return ticks_diff(self._now_ms, self._since_ms)
+
+    def _drive(self, minus, plus, relay):
+        if minus != self._on_minus:
+            self._on_minus = minus
+            self._minus.value(1 if minus else 0)
+        if plus != self._on_plus:
+            self._on_plus = plus
+            self._plus.value(1 if plus else 0)
+        if relay != self._on_relay:
+            self._on_relay = relay
+            self._relay.value(1 if relay else 0)
+
+    def _open(self):
+        if not self._wanted or self.tries >= self._tries:
+            return
+        if self.tries and ticks_diff(self._now_ms, self._failed_ms) < self._pause_ms:
+            return
+        inputs = self._inputs
+        if inputs.minus_closed or inputs.plus_closed or inputs.precharge_closed:
+            return
+        self._drive(True, False, False)
+        self._enter(CLOSE_MINUS, "requested")
+
+    def _close_minus(self):
+        if self._inputs.minus_closed and self._elapsed_ms() >= self._settle_ms:
+            self._drive(True, False, True)
+            self._enter(PRECHARGE, "minus closed")
+        elif self._elapsed_ms() > self._timeout_ms:
+            self._precharge_failed("minus does not close")
+
+    def _precharge(self):
+        meter = self._meter
+        # two samples of the link after the relay closed: one may have been under way
+        fresh = (meter.link_samples - self._link_samples) & 0xFFFF
+        if fresh >= 2 and self._matches():
+            self._drive(True, True, True)
+            self._enter(CLOSE_PLUS, "link matches")
+        elif self._elapsed_ms() > self._timeout_ms:
+            self._precharge_failed("precharge time-out")
+
+    def _matches(self):
+        meter = self._meter
+        gap_mv = meter.string_mv - meter.link_mv
+        if gap_mv < 0:
+            gap_mv = -gap_mv
+        allowed_mv = meter.string_mv // 1000 * self._match_permille
+        if allowed_mv > self._match_mv:
+            allowed_mv = self._match_mv
+        current_ma = meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        return meter.string_mv > 0 and gap_mv <= allowed_mv and current_ma < self._match_ma
+
+    def _close_plus(self):
+        if self._inputs.plus_closed and self._elapsed_ms() >= self._settle_ms:
+            self._drive(True, True, False)
+            self.tries = 0
+            self.closings += 1
+            self._enter(CLOSED, "plus closed")
+        elif self._elapsed_ms() > self._timeout_ms:
+            self._precharge_failed("plus does not close")
+
+    def _precharge_failed(self, cause):
+        self.tries += 1
+        self._failed_ms = self._now_ms
+        self._drive(False, False, False)
+        self._enter(OPENING, cause)
+
+    def _closed(self):
+        pass  # stays until open(); protection judges the feedback
+
+    def _opening(self):
+        # a pole that does not open is judged by FEEDBACK_DIFFERS and by the weld check
+        if self._elapsed_ms() >= self._settle_ms:
+            self._enter(WELD_CHECK, "settled")
+
+    def _weld_check(self):
+        meter = self._meter
+        inputs = self._inputs
+        if inputs.minus_closed or inputs.plus_closed:
+            if self._elapsed_ms() >= self._weld_ms:
+                self.welded = True
+                self._enter(LOCKED, "mirror contact closed")
+            return
+        fresh = (meter.link_samples - self._link_samples) & 0xFFFF
+        if fresh < 2 or self._elapsed_ms() < self._weld_ms:
+            return
+        # both open: the dividers hold the discharging link symmetrical about the string's minus
+        outer_minus_mv = meter.outer_minus_mv
+        if outer_minus_mv < 0:
+            outer_minus_mv = -outer_minus_mv
+        plus_welded = meter.outer_plus_mv > meter.string_mv - self._weld_gap_mv
+        minus_welded = (
+            meter.outer_plus_mv > self._weld_gap_mv and 2 * outer_minus_mv < self._weld_gap_mv
+        )
+        if plus_welded or minus_welded:
+            self.welded = True
+            self._enter(LOCKED, "plus welded" if plus_welded else "minus welded")
+        else:
+            self._enter(OPEN, "weld check passed")
+
+    def _locked(self):
+        self._drive(False, False, False)

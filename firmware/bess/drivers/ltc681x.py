@@ -1,0 +1,212 @@
+"""LTC6813-1 battery monitors on an isoSPI daisy chain behind an LTC6820.
+
+Register and command names, codes and bit positions are the data sheet's (LTC6813-1,
+tables "Command Codes", "Memory Map" and "Command Bit Descriptions"). Every method but
+wake() is one SPI transaction; nothing here allocates.
+"""
+
+from array import array
+
+from bess.drivers.pec15 import pec15, pec_table
+from bess.port.interpreter import const
+
+CELLS_PER_DEVICE = const(18)
+
+# command codes, MD = 10 (7 kHz): all 18 cells in 2.335 ms, GPIOs in about 4 ms
+_MD_NORMAL = const(0x100)
+WRCFGA = const(0x001)
+WRCFGB = const(0x024)
+RDCFGA = const(0x002)
+RDCFGB = const(0x026)
+RDCVA = const(0x004)
+RDCVB = const(0x006)
+RDCVC = const(0x008)
+RDCVD = const(0x00A)
+RDCVE = const(0x009)
+RDCVF = const(0x00B)
+RDAUXA = const(0x00C)
+RDAUXB = const(0x00E)
+RDSTATA = const(0x010)
+RDSTATB = const(0x012)
+ADCV = const(0x260 | 0x100)  # discharge not permitted, all cells
+ADAX = const(0x460 | 0x100)
+ADSTAT = const(0x468 | 0x100)
+CVST = const(0x207 | 0x100 | 0x20)  # self test 1: every cell register must read 0x9555
+ADOW_PULL_UP = const(0x228 | 0x100 | 0x40)
+ADOW_PULL_DOWN = const(0x228 | 0x100)
+CLRCELL = const(0x711)
+CLRAUX = const(0x712)
+DIAGN = const(0x715)
+
+SELF_TEST_RESULT = const(0x9555)  # CVST, self test 1, 7 kHz
+SUM_FACTOR = const(30)  # sum of cells = SC * 30 * 100 uV
+_READY_US = const(10)  # tREADY
+_REGISTER_BYTES = const(6)
+_STRIDE = const(8)  # six bytes and their PEC
+
+CELL_READS = (RDCVA, RDCVB, RDCVC, RDCVD, RDCVE, RDCVF)
+
+
+class Chain:
+    """`device_count` LTC6813-1 in a row.
+
+    `read(command)` fetches one register group of all devices; then `valid[d]` tells
+    whether device d answered with a right PEC and `word(d, 0..2)` gives its registers.
+    `crc_streak[d]` counts bad answers in a row, saturating at 250.
+    """
+
+    def __init__(self, spi, chip_select, device_count, leaves, wait_us):
+        self._spi = spi
+        self._cs = chip_select
+        self.device_count = device_count
+        self._table = pec_table()
+        size = 4 + device_count * _STRIDE
+        self._tx = bytearray(size)
+        self._rx = bytearray(size)
+        self._command_tx = bytearray(4)
+        self._command_rx = bytearray(4)
+        self._check = leaves.check_group
+        self._wait_us = wait_us
+        self._ready_us = device_count * _READY_US
+        self.valid = bytearray(device_count)
+        self.crc_streak = bytearray(device_count)
+        self.crc_errors = 0
+        self.transactions = 0
+        # CFGRA/CFGRB of each device; GPIO pull-downs off, REFON, no discharge
+        self._discharge = array("I", bytes(4 * device_count))
+
+    def wake(self):
+        """Chip-select pulse that wakes the chain; needed after 4.3 ms of silence (tIDLE).
+
+        Each device passes the pulse on when it is ready, 10 us later, so all are after
+        that time for each: it is waited here. Sleeping cores (after 2 s) need 400 us each
+        and lose the commands of that tick; the next tick finds them awake.
+        """
+        self._cs.value(0)
+        self._cs.value(1)
+        self._wait_us(self._ready_us)
+
+    def _set_command(self, frame, command):
+        frame[0] = command >> 8
+        frame[1] = command & 0xFF
+        pec = pec15(self._table, frame, 0, 2)
+        frame[2] = pec >> 8
+        frame[3] = pec & 0xFF
+
+    def command(self, command):
+        """Broadcast a command without data (ADCV, ADAX, ADSTAT, ADOW, CVST, CLR...)."""
+        self._set_command(self._command_tx, command)
+        self.transactions += 1
+        self._cs.value(0)
+        self._spi.write_readinto(self._command_tx, self._command_rx)
+        self._cs.value(1)
+
+    def read(self, command):
+        """Read a register group of every device; returns how many answers were valid."""
+        tx = self._tx
+        i = 4
+        end = len(tx)
+        while i < end:
+            tx[i] = 0xFF
+            i += 1
+        self._set_command(tx, command)
+        self.transactions += 1
+        self._cs.value(0)
+        self._spi.write_readinto(tx, self._rx)
+        self._cs.value(1)
+        good = self._check(self._rx, self._table, self.device_count, self.valid)
+        if good != self.device_count:
+            self.crc_errors += self.device_count - good
+        streak = self.crc_streak
+        valid = self.valid
+        d = self.device_count
+        while d:
+            d -= 1
+            if valid[d]:
+                streak[d] = 0
+            elif streak[d] < 250:
+                streak[d] += 1
+        return good
+
+    def word(self, device, register):
+        """Register 0..2 (uint16) of a device in the group read last."""
+        at = 4 + device * _STRIDE + 2 * register
+        return self._rx[at] | self._rx[at + 1] << 8
+
+    @property
+    def received(self):
+        """Bytes of the last read: four of the command, then eight for each device."""
+        return self._rx
+
+    def set_discharge(self, device, mask):
+        """Choose the discharge switches (bit 0 = cell 1) that the next write_config sets."""
+        self._discharge[device] = mask
+
+    def write_config_a(self):
+        """WRCFGA: GPIO pull-downs off, REFON, DCC1..12, no discharge timer."""
+        self._write(WRCFGA)
+
+    def write_config_b(self):
+        """WRCFGB: GPIO6..9 pull-downs off, DCC13..18."""
+        self._write(WRCFGB)
+
+    def config_byte(self, group, device, i):
+        """Byte i of CFGRA (WRCFGA) or CFGRB (WRCFGB) as it is written to a device."""
+        mask = self._discharge[device]
+        if group == WRCFGA:
+            if i == 0:
+                return 0xFC  # GPIO1..5 high impedance, REFON
+            if i == 4:
+                return mask & 0xFF
+            if i == 5:
+                return (mask >> 8) & 0x0F
+            return 0
+        if i == 0:
+            return ((mask >> 12) & 0x0F) << 4 | 0x0F  # DCC13..16, GPIO6..9
+        if i == 1:
+            return (mask >> 16) & 0x03  # DCC17, DCC18
+        return 0
+
+    def _write(self, command):
+        tx = self._tx
+        self._set_command(tx, command)
+        at = 4
+        device = self.device_count
+        while device:  # the first data on the wire shift through to the last device
+            device -= 1
+            i = 0
+            while i < _REGISTER_BYTES:
+                tx[at + i] = self.config_byte(command, device, i)
+                i += 1
+            pec = pec15(self._table, tx, at, _REGISTER_BYTES)
+            tx[at + 6] = pec >> 8
+            tx[at + 7] = pec & 0xFF
+            at += _STRIDE
+        self.transactions += 1
+        self._cs.value(0)
+        self._spi.write_readinto(tx, self._rx)
+        self._cs.value(1)
+
+    def config_matches(self, group):
+        """After read(RDCFGA or RDCFGB): True when every device holds what was written.
+
+        Read-only bits are left out: GPIO pin levels, SWTRD/DTEN of CFGR0 and DCTO.
+        """
+        device = 0
+        command = WRCFGA if group == RDCFGA else WRCFGB
+        while device < self.device_count:
+            if not self.valid[device]:
+                return False
+            i = 0
+            while i < _REGISTER_BYTES:
+                mask = 0xFF
+                if i == 0:
+                    mask = 0x04 if command == WRCFGA else 0xF0
+                elif i == 5 and command == WRCFGA:
+                    mask = 0x0F
+                want = self.config_byte(command, device, i)
+                if (self._rx[4 + device * _STRIDE + i] ^ want) & mask:
+                    return False
+                i += 1
+            device += 1
+        return True

@@ -1,0 +1,110 @@
+"""The PCS on the cabinet bus: a small published protocol (source of pcs.dbc).
+
+Frames are protected like those of the site bus (E2E profile 2). The gate release line
+is separate hardware: without it the PCS blocks its gates whatever the bus says.
+"""
+
+from bess.link.e2e import OK, Checker, Sender, data_ids
+from bess.link.frames import FrameCodec
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+
+PCS_TABLE = b"""\
+frame pcs_command   0x210 rx    e2e
+field request        12  4 u 1     -
+field active_power   16 16 i 10    W
+field reactive_power 32 16 i 10    var
+field reserved       48 16 u 1     -
+frame pcs_status    0x190 event e2e
+field state          12  4 u 1     -
+field active_power   16 16 i 10    W
+field dc_voltage     32 16 u 0.1   V
+field fault          48  8 u 1     -
+field temperature    56  8 i 1     degC
+"""
+
+COMMAND_ID = const(0x210)
+STATUS_ID = const(0x190)
+FILTERS = ((STATUS_ID, 0x7FF, 0),)
+_COMMAND_KIND = const(64)  # E2E object numbers apart from those of the site bus
+_STATUS_KIND = const(65)
+_NODE = const(1)
+_PERIOD_MS = const(20)
+
+# request
+STOP = const(0)
+FOLLOW = const(1)
+
+# state
+OFF = const(0)
+STARTING = const(1)
+RUNNING = const(2)
+STOPPING = const(3)
+FAULT = const(4)
+
+
+def command_ids():
+    return data_ids(_COMMAND_KIND, _NODE)
+
+
+def status_ids():
+    return data_ids(_STATUS_KIND, _NODE)
+
+
+class PcsCan:
+    """Set `request` and `power_w`; read `state`, `power_actual_w`, `dc_voltage_dv`, `fault`.
+
+    `status_ms` is when the last good status came, -1 before the first. The command is sent every
+    20 ms by `transmit`.
+    """
+
+    def __init__(self, port):
+        self._port = port
+        self._codec = FrameCodec(PCS_TABLE)
+        self._image = self._codec.image
+        self._command = self._codec.frame("pcs_command")
+        self._status = self._codec.frame("pcs_status")
+        self._request_slot = self._codec.slot("pcs_command", "request")
+        self._power_slot = self._codec.slot("pcs_command", "active_power")
+        self._state_slot = self._codec.slot("pcs_status", "state")
+        self._actual_slot = self._codec.slot("pcs_status", "active_power")
+        self._voltage_slot = self._codec.slot("pcs_status", "dc_voltage")
+        self._fault_slot = self._codec.slot("pcs_status", "fault")
+        self._sender = Sender(command_ids())
+        self._checker = Checker(status_ids(), 3, 2)
+        self._frame = bytearray(8)
+        self._sent_ms = -1
+        self.request = STOP
+        self.power_w = 0
+        self.state = OFF
+        self.power_actual_w = 0
+        self.dc_voltage_dv = 0
+        self.fault = 0
+        self.status_ms = -1
+
+    def receive(self, can_id, data, length, now_ms):
+        """Take a frame of the cabinet bus; True when it was the PCS's."""
+        if can_id != STATUS_ID:
+            return False
+        if self._checker.check(data, length) == OK:
+            self._codec.unpack(self._status, data)
+            image = self._image
+            self.state = image[self._state_slot]
+            self.power_actual_w = image[self._actual_slot] * 10
+            self.dc_voltage_dv = image[self._voltage_slot]
+            self.fault = image[self._fault_slot]
+            self.status_ms = now_ms
+        return True
+
+    def transmit(self, now_ms):
+        """Send the command when it is due."""
+        if self._sent_ms >= 0 and ticks_diff(now_ms, self._sent_ms) < _PERIOD_MS:
+            return
+        self._image[self._request_slot] = self.request
+        power_w = self.power_w
+        # truncated toward zero: the PCS never gets more than was allowed
+        self._image[self._power_slot] = power_w // 10 if power_w >= 0 else -(-power_w // 10)
+        self._codec.pack(self._command, self._frame)
+        self._sender.protect(self._frame)
+        self._port.send(COMMAND_ID, self._frame)
+        self._sent_ms = now_ms

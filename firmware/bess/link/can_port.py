@@ -1,0 +1,86 @@
+"""A CAN controller drained into a preallocated ring.
+
+Some controllers hold three frames only, so the receive interrupt empties them at
+once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
+"""
+
+from array import array
+from struct import pack_into as _pack_into
+
+from bess.port.interpreter import const
+
+_RING = const(64)
+_MASK = const(63)
+
+
+class CanPort:
+    """Ring of 64 received frames and a send that never blocks.
+
+    After `receive()` returned True the frame is in `rx_id`, `rx_length` and the eight
+    bytes `rx_data` (zeros beyond the length), until 63 more frames have come. Extended and remote frames never pass: no service of ours uses them.
+    `rx_lost` counts frames that found the ring full, `tx_lost` those that found the
+    controller's queue full or the bus off.
+    """
+
+    def __init__(self, controller, filters):
+        self._can = controller
+        self._slot = [0, memoryview(bytearray(64)), 0, 0]  # machine.CAN.recv fills it
+        self._ids = array("H", bytes(2 * _RING))
+        self._lengths = bytearray(_RING)
+        self._data = bytearray(8 * _RING)
+        data = memoryview(self._data)
+        self._views = [data[at : at + 8] for at in range(0, 8 * _RING, 8)]
+        self._head = 0
+        self._tail = 0
+        self.rx_id = 0
+        self.rx_length = 0
+        self.rx_data = self._views[0]
+        self.rx_lost = 0
+        self.tx_lost = 0
+        controller.set_filters(filters)
+        controller.irq(self.drain, controller.IRQ_RX)
+
+    def drain(self, controller):
+        """Empty the controller into the ring; the receive interrupt's handler."""
+        slot = self._slot
+        while controller.recv(slot) is not None:
+            if slot[2] & 3:  # extended or remote
+                continue
+            head = self._head
+            following = (head + 1) & _MASK
+            if following == self._tail:
+                self.rx_lost += 1
+                continue
+            self._ids[head] = slot[0]
+            self._lengths[head] = len(slot[1])
+            _pack_into("8s", self._data, head << 3, slot[1])
+            self._head = following
+
+    def receive(self):
+        """Take the oldest frame out of the ring; False when it is empty."""
+        tail = self._tail
+        if tail == self._head:
+            return False
+        self.rx_id = self._ids[tail]
+        self.rx_length = self._lengths[tail]
+        self.rx_data = self._views[tail]
+        self._tail = (tail + 1) & _MASK
+        return True
+
+    def send(self, can_id, data):
+        """Queue a standard data frame; False (and counted) when it could not be queued."""
+        try:
+            queued = self._can.send(can_id, data)
+        except OSError:
+            queued = None
+        if queued is None:
+            self.tx_lost += 1
+            return False
+        return True
+
+    def recover(self):
+        """Restart a controller that went bus-off. Returns True when it did."""
+        if self._can.state() != self._can.STATE_BUS_OFF:
+            return False
+        self._can.restart()
+        return True

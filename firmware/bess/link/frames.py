@@ -1,0 +1,118 @@
+"""Packs and unpacks the fields of eight-byte frames as a table says.
+
+A table is text (see bess.table). `frame NAME ID ...` opens a frame; each `field NAME
+START BITS SIGN SCALE UNIT` line below it is one field, little-endian, START counted in
+bits from bit 0 of byte 0. A field of eight bits or more starts at a byte; a smaller one
+stays inside its byte. SCALE and UNIT speak to the DBC; here all is raw integers.
+"""
+
+from array import array
+
+from bess.port.interpreter import const
+from bess.table import rows
+
+_STRIDE = const(4)  # byte, shift, bits, signed
+
+
+class FrameCodec:
+    """Fields of all frames of one table, with one slot of `image` (array('i')) a field.
+
+    `slot(name)` is looked up once at boot; `pack` and `unpack` allocate nothing.
+    """
+
+    def __init__(self, text):
+        self._text = text
+        self._first = array("H")  # first field of each frame, and the end
+        self._fields = array("b")
+        count = 0
+        for fields in rows(text):
+            if fields[0] == "frame":
+                self._first.append(count)
+            else:
+                start, bits = int(fields[2]), int(fields[3])
+                for number in (start >> 3, start & 7, bits, 1 if fields[4] == "i" else 0):
+                    self._fields.append(number)
+                count += 1
+        self._first.append(count)
+        self.image = array("i", bytes(4 * count))
+
+    def frame(self, name):
+        """Number of the frame. Raises KeyError when the table has none of that name."""
+        number = 0
+        for fields in rows(self._text):
+            if fields[0] == "frame":
+                if fields[1] == name:
+                    return number
+                number += 1
+        raise KeyError("no frame is named " + name)
+
+    def slot(self, frame_name, field_name):
+        """Index into `image`. Raises KeyError for an unknown field."""
+        slot = 0
+        current = ""
+        for fields in rows(self._text):
+            if fields[0] == "frame":
+                current = fields[1]
+            else:
+                if current == frame_name and fields[1] == field_name:
+                    return slot
+                slot += 1
+        raise KeyError("no field is named " + frame_name + "." + field_name)
+
+    def pack(self, frame, out):
+        """Write all eight bytes of a frame from the image; values are clipped to their field."""
+        i = 0
+        while i < 8:
+            out[i] = 0
+            i += 1
+        slot = self._first[frame]
+        end = self._first[frame + 1]
+        table = self._fields
+        image = self.image
+        while slot < end:
+            at = slot * _STRIDE
+            byte = table[at]
+            bits = table[at + 2]
+            value = image[slot]
+            if table[at + 3]:
+                top = (1 << (bits - 1)) - 1
+                bottom = -top - 1
+            else:
+                top = (1 << bits) - 1
+                bottom = 0
+            if value > top:
+                value = top
+            elif value < bottom:
+                value = bottom
+            if bits < 8:
+                out[byte] |= value << table[at + 1]
+            else:
+                while bits > 0:
+                    out[byte] = value & 0xFF
+                    value >>= 8
+                    byte += 1
+                    bits -= 8
+            slot += 1
+
+    def unpack(self, frame, data):
+        """Read the fields of a frame of eight bytes into the image."""
+        slot = self._first[frame]
+        end = self._first[frame + 1]
+        table = self._fields
+        image = self.image
+        while slot < end:
+            at = slot * _STRIDE
+            byte = table[at]
+            bits = table[at + 2]
+            if bits < 8:
+                value = (data[byte] >> table[at + 1]) & ((1 << bits) - 1)
+            else:
+                value = 0
+                last = byte + (bits >> 3) - 1
+                if table[at + 3] and data[last] & 0x80:
+                    value = -1
+                while last >= byte:
+                    value = (value << 8) | data[last]
+                    last -= 1
+            image[slot] = value
+            slot += 1

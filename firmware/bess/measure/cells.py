@@ -1,0 +1,429 @@
+"""Every cell and temperature sensor of the cabinet, every 100 ms, one slice a tick.
+
+Slices of a scan (ten ticks): convert the NTCs, read them; convert the cells, read them
+in three ticks; then one diagnosis of a round of seven: open wire with pull-up and
+pull-down current (two scans each), sums and supplies (ADSTAT), converter self-test,
+and configuration written and read back. At most two SPI transactions a tick, and none
+reads in the tick that starts a conversion.
+"""
+
+from array import array
+from math import log
+
+from bess.drivers import ltc681x
+from bess.measure import signals as s
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+
+SCAN_TICKS = const(10)
+_GROUPS = const(6)
+_TEMP_OFFSET_DC = const(1000)  # temperatures are kept unsigned for the scan leaf
+_NTC_STEPS = const(256)
+_RATIO_SHIFT = const(4)  # 4096 / 256
+_RATIO_SHORTED = const(80)  # of 4096: hotter than 150 degC
+_RATIO_OPEN = const(4000)  # of 4096: colder than -48 degC
+_NEVER = const(-1)
+
+_DIAGNOSES = const(7)
+_UP_FIRST = const(0)
+_UP_REST = const(1)
+_DOWN_FIRST = const(2)
+_DOWN_REST = const(3)
+_SUMS = const(4)
+_SELF_TEST = const(5)
+_CONFIGURE = const(6)
+
+
+def ntc_table(beta_k):
+    """Temperature + 100 degC in 0.1 K for 257 steps of V(NTC) / VREF2 (array('H')).
+
+    10 kohm at 25 degC below 10 kohm to VREF2: ratio = R / (R + 10k), R by the beta equation.
+    """
+    table = array("H")
+    for step in range(_NTC_STEPS + 1):
+        ratio = min(max(step, 1), _NTC_STEPS - 1) / _NTC_STEPS
+        kelvin = 1.0 / (1.0 / 298.15 + log(ratio / (1.0 - ratio)) / beta_k)
+        table.append(min(max(int((kelvin - 273.15) * 10.0 + 1000.5), 0), 4000))
+    return table
+
+
+class CellMonitor:
+    """Scans the chain and puts cell and temperature signals.
+
+    `voltage_dmv` (array('H'), by cell, module by module from the string's minus) and
+    `fresh` (1 = read well in the newest scan); `cell_min_dmv`, `cell_max_dmv`,
+    `cell_mean_dmv` with `cell_min_index`, `cell_max_index`; `temp_min_dc`, `temp_max_dc`,
+    `temp_mean_dc` with indices. `seen_all` is True once every cell and sensor was read.
+    """
+
+    def __init__(self, chain, layout, sensors_per_device, parameters, signals, leaves):
+        devices = chain.device_count
+        self._chain = chain
+        self._signals = signals
+        self._leaves = leaves
+        self._layout = layout
+        self._devices = devices
+        self.cell_count = 0
+        for count in layout:
+            self.cell_count += count
+        self.sensors_per_device = sensors_per_device
+        self.sensor_count = devices * sensors_per_device
+        self.voltage_dmv = array("H", bytes(2 * self.cell_count))
+        self.fresh = bytearray(self.cell_count)
+        self._temp = array("H", bytes(2 * self.sensor_count))
+        self._temp_fresh = bytearray(self.sensor_count)
+        self._ntc = ntc_table(parameters.get("ntc_beta_k"))
+        self._cold_shift_dmv = parameters.get("cell_uv_cold_shift_dmv")
+        self._open_wire_dmv = parameters.get("open_wire_threshold_mv") * 10
+        self._scan = array("i", bytes(24))
+        self._pulled_up = array("H", bytes(2 * self.cell_count))
+        self._pulled_down = array("H", bytes(2 * self.cell_count))
+        self._wire_fresh = bytearray(self.cell_count)
+        self._groups_good = bytearray(devices)
+        self._device_ms = array("i", [_NEVER] * devices)
+        self._temp_ms = array("i", [_NEVER] * self.sensor_count)
+        self._started_ms = _NEVER
+        self._phase = 0
+        self._diagnosis = _CONFIGURE
+        self._self_test_bad = 0
+        self._sum_permille = 0
+        self._diagnosis_good = False
+        self.rounds = 0
+        self.scans = 0
+        self.config_good = False
+        self.seen_all = False
+        self.cell_min_dmv = 0
+        self.cell_max_dmv = 0
+        self.cell_mean_dmv = 0
+        self.cell_min_index = 0
+        self.cell_max_index = 0
+        self.temp_min_dc = 0
+        self.temp_max_dc = 0
+        self.temp_mean_dc = 0
+        self.temp_min_index = 0
+        self.temp_max_index = 0
+        # one row a tick of the scan; bound once, since binding allocates
+        self._slices = (
+            self._convert_temperatures,
+            self._read_temperatures,
+            self._convert_cells,
+            self._read_cells_ab,
+            self._read_cells_cd,
+            self._read_cells_ef,
+            self._diagnose_start,
+            self._diagnose_first,
+            self._diagnose_second,
+            self._diagnose_third,
+        )
+
+    def slice(self, now_ms):
+        """Do this tick's part of the scan."""
+        if self._started_ms == _NEVER:
+            self._started_ms = now_ms
+        self._chain.wake()
+        self._slices[self._phase](now_ms)
+        self._phase = (self._phase + 1) % SCAN_TICKS
+
+    def temperature_dc(self, sensor):
+        """Newest reading of a sensor in 0.1 degC."""
+        return self._temp[sensor] - _TEMP_OFFSET_DC
+
+    def _convert_temperatures(self, now_ms):
+        fresh = self._temp_fresh
+        i = len(fresh)
+        while i:
+            i -= 1
+            fresh[i] = 0
+        self._chain.command(ltc681x.ADAX)
+
+    def _read_temperatures(self, now_ms):
+        chain = self._chain
+        per_device = self.sensors_per_device
+        temp = self._temp
+        # group A: GPIO1..3 wait in temp as raw words until group B brings GPIO4, 5 and REF
+        chain.read(ltc681x.RDAUXA)
+        valid = chain.valid
+        device = 0
+        while device < self._devices:
+            self._groups_good[device] = valid[device]
+            i = 0
+            while i < 3 and i < per_device:
+                temp[device * per_device + i] = chain.word(device, i)
+                i += 1
+            device += 1
+        chain.read(ltc681x.RDAUXB)
+        device = 0
+        while device < self._devices:
+            sensor = device * per_device
+            good = valid[device] and self._groups_good[device]
+            reference = chain.word(device, 2) if good else 0
+            # VREF2 is 2.985..3.015 V (data sheet): outside, no temperature can be trusted
+            if reference < 29850 or reference > 30150:
+                good = 0
+            i = 0
+            while i < per_device:
+                raw = temp[sensor] if i < 3 else chain.word(device, i - 3)
+                if good and self._convert_ntc(sensor, raw, reference):
+                    self._temp_fresh[sensor] = 1
+                    self._temp_ms[sensor] = now_ms
+                i += 1
+                sensor += 1
+            device += 1
+
+    def _convert_ntc(self, sensor, raw, reference):
+        ratio = (raw << 12) // reference
+        if ratio < _RATIO_SHORTED or ratio > _RATIO_OPEN:
+            return False
+        step = ratio >> _RATIO_SHIFT
+        low = self._ntc[step]
+        rest = (self._ntc[step + 1] - low) * (ratio & 15)
+        self._temp[sensor] = low + (rest >> _RATIO_SHIFT)
+        return True
+
+    def _convert_cells(self, now_ms):
+        fresh = self.fresh
+        i = len(fresh)
+        while i:
+            i -= 1
+            fresh[i] = 0
+        groups_good = self._groups_good
+        i = self._devices
+        while i:
+            i -= 1
+            groups_good[i] = 0
+        self._chain.command(ltc681x.ADCV)
+
+    def _read_cell_group(self, group):
+        chain = self._chain
+        chain.read(ltc681x.CELL_READS[group])
+        self._leaves.store_group(
+            chain.received, chain.valid, group, self._layout, self.voltage_dmv, self.fresh
+        )
+        valid = chain.valid
+        good = self._groups_good
+        i = self._devices
+        while i:
+            i -= 1
+            good[i] += valid[i]
+
+    def _read_cells_ab(self, now_ms):
+        self._read_cell_group(0)
+        self._read_cell_group(1)
+
+    def _read_cells_cd(self, now_ms):
+        self._read_cell_group(2)
+        self._read_cell_group(3)
+
+    def _read_cells_ef(self, now_ms):
+        self._read_cell_group(4)
+        self._read_cell_group(5)
+        i = self._devices
+        while i:
+            i -= 1
+            if self._groups_good[i] == _GROUPS:
+                self._device_ms[i] = now_ms
+        self.scans += 1
+
+    def _diagnose_start(self, now_ms):
+        chain = self._chain
+        diagnosis = self._diagnosis
+        self._diagnosis_good = True
+        if diagnosis <= _UP_REST:
+            chain.command(ltc681x.ADOW_PULL_UP)
+        elif diagnosis <= _DOWN_REST:
+            chain.command(ltc681x.ADOW_PULL_DOWN)
+        elif diagnosis == _SUMS:
+            chain.command(ltc681x.ADSTAT)
+        elif diagnosis == _SELF_TEST:
+            self._self_test_bad = 0
+            chain.command(ltc681x.CVST)
+        else:
+            chain.write_config_a()
+            chain.write_config_b()
+
+    def _diagnose_first(self, now_ms):
+        chain = self._chain
+        diagnosis = self._diagnosis
+        # the data sheet asks for the open-wire conversion at least twice, to charge the filters
+        if diagnosis <= _UP_REST:
+            chain.command(ltc681x.ADOW_PULL_UP)
+        elif diagnosis <= _DOWN_REST:
+            chain.command(ltc681x.ADOW_PULL_DOWN)
+        elif diagnosis == _SUMS:
+            chain.read(ltc681x.RDSTATA)
+            self._compare_sums()
+        elif diagnosis == _SELF_TEST:
+            self._check_self_test(0)
+            self._check_self_test(1)
+        else:
+            chain.read(ltc681x.RDCFGA)
+            good = chain.config_matches(ltc681x.RDCFGA)
+            chain.read(ltc681x.RDCFGB)
+            self.config_good = good and chain.config_matches(ltc681x.RDCFGB)
+
+    def _diagnose_second(self, now_ms):
+        diagnosis = self._diagnosis
+        if diagnosis <= _DOWN_REST:
+            first = 4 if diagnosis & 1 else 0
+            self._store_open_wire(first)
+            self._store_open_wire(first + 1)
+        elif diagnosis == _SELF_TEST:
+            self._check_self_test(2)
+            self._check_self_test(3)
+
+    def _diagnose_third(self, now_ms):
+        diagnosis = self._diagnosis
+        if diagnosis == _UP_FIRST or diagnosis == _DOWN_FIRST:
+            self._store_open_wire(2)
+            self._store_open_wire(3)
+        elif diagnosis == _DOWN_REST:
+            if self._diagnosis_good:
+                self._signals.put(s.OPEN_WIRE, self._open_wires())
+        elif diagnosis == _SELF_TEST:
+            self._check_self_test(4)
+            self._check_self_test(5)
+            if self._diagnosis_good:
+                self._signals.put(s.AFE_SELF_TEST, self._self_test_bad)
+            else:
+                self._signals.put_partial(s.AFE_SELF_TEST, self._self_test_bad)
+        self._diagnosis = (diagnosis + 1) % _DIAGNOSES
+        if self._diagnosis == 0:
+            self.rounds += 1
+
+    def _store_open_wire(self, group):
+        chain = self._chain
+        if chain.read(ltc681x.CELL_READS[group]) != self._devices:
+            self._diagnosis_good = False
+        out = self._pulled_up if self._diagnosis <= _UP_REST else self._pulled_down
+        self._leaves.store_group(
+            chain.received, chain.valid, group, self._layout, out, self._wire_fresh
+        )
+
+    def _open_wires(self):
+        """Open sense wires, data sheet: C(n) is open if V_PU(n+1) - V_PD(n+1) < -400 mV.
+
+        C(0) is open if V_PU(1) reads 0, the top pin if V_PD(top) reads 0.
+        """
+        up = self._pulled_up
+        down = self._pulled_down
+        limit = self._open_wire_dmv
+        found = 0
+        first = 0
+        for count in self._layout:
+            if up[first] == 0:
+                found += 1
+            if down[first + count - 1] == 0:
+                found += 1
+            i = first + 1
+            last = first + count
+            while i < last:
+                if down[i] - up[i] > limit:
+                    found += 1
+                i += 1
+            first = last
+        return found
+
+    def _compare_sums(self):
+        chain = self._chain
+        worst = 0
+        seen = 0
+        first = 0
+        device = 0
+        for count in self._layout:
+            total = 0
+            complete = chain.valid[device]
+            i = first
+            while i < first + count:
+                total += self.voltage_dmv[i]
+                if not self.fresh[i]:
+                    complete = 0
+                i += 1
+            if complete and total:
+                seen += 1
+                gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
+                if gap < 0:
+                    gap = -gap
+                permille = gap * 1000 // total
+                if permille > worst:
+                    worst = permille
+            first += count
+            device += 1
+        self._sum_permille = worst
+        if seen == self._devices:
+            self._signals.put(s.AFE_SUM, worst)
+        elif seen:
+            self._signals.put_partial(s.AFE_SUM, worst)
+
+    def _check_self_test(self, group):
+        chain = self._chain
+        if chain.read(ltc681x.CELL_READS[group]) != self._devices:
+            self._diagnosis_good = False
+        device = 0
+        while device < self._devices:
+            if chain.valid[device]:
+                i = 0
+                while i < 3:
+                    if chain.word(device, i) != ltc681x.SELF_TEST_RESULT:
+                        self._self_test_bad += 1
+                    i += 1
+            device += 1
+
+    def evaluate(self, now_ms):
+        """Form the signals from the newest scan; call once a scan, after its last read."""
+        self._evaluate_temperatures(now_ms)
+        signals = self._signals
+        out = self._scan
+        self._leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
+        used = out[5]
+        if used:
+            self.cell_min_dmv = out[0]
+            self.cell_min_index = out[1]
+            self.cell_max_dmv = out[2]
+            self.cell_max_index = out[3]
+            self.cell_mean_dmv = out[4] // used
+            shift_dmv = self._cold_shift_dmv if self.temp_min_dc < 0 else 0
+            if used == self.cell_count:
+                signals.put(s.CELL_MAX, self.cell_max_dmv)
+                signals.put(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
+            else:
+                signals.put_partial(s.CELL_MAX, self.cell_max_dmv)
+                signals.put_partial(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
+        self.seen_all = True
+        signals.put(s.AFE_AGE, self._oldest(self._device_ms, now_ms))
+        signals.put(s.TEMP_AGE, self._oldest(self._temp_ms, now_ms))
+        worst = 0
+        for streak in self._chain.crc_streak:
+            if streak > worst:
+                worst = streak
+        signals.put(s.AFE_CRC, worst)
+
+    def _evaluate_temperatures(self, now_ms):
+        out = self._scan
+        self._leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
+        used = out[5]
+        if not used:
+            return
+        self.temp_min_dc = out[0] - _TEMP_OFFSET_DC
+        self.temp_min_index = out[1]
+        self.temp_max_dc = out[2] - _TEMP_OFFSET_DC
+        self.temp_max_index = out[3]
+        self.temp_mean_dc = out[4] // used - _TEMP_OFFSET_DC
+        signals = self._signals
+        if used == self.sensor_count:
+            signals.put(s.TEMP_MAX, self.temp_max_dc)
+            signals.put(s.TEMP_MIN, self.temp_min_dc)
+        else:
+            signals.put_partial(s.TEMP_MAX, self.temp_max_dc)
+            signals.put_partial(s.TEMP_MIN, self.temp_min_dc)
+
+    def _oldest(self, stamps, now_ms):
+        """Age of the oldest stamp; before the first reading the age since the start."""
+        oldest = 0
+        for stamp in stamps:
+            if stamp == _NEVER:
+                self.seen_all = False
+                stamp = self._started_ms
+            age = ticks_diff(now_ms, stamp)
+            if age > oldest:
+                oldest = age
+        return oldest

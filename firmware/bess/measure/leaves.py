@@ -1,0 +1,79 @@
+"""Leaves of the fast path in plain Python: the twin of native/leaves_viper.py.
+
+A test holds both equal. Callers validate lengths and type codes.
+"""
+
+
+def check_group(rx, table, device_count, valid):
+    """Check the PEC of every device of a read; writes 0/1 to valid, returns the good ones.
+
+    rx: bytearray of 4 + 8 * device_count, table: array('H') of pec15.pec_table().
+    """
+    good = 0
+    at = 4
+    for device in range(device_count):
+        remainder = 16
+        for i in range(at, at + 6):
+            remainder = ((remainder << 8) & 0x7FFF) ^ table[((remainder >> 7) ^ rx[i]) & 0xFF]
+        if (rx[at + 6] << 8 | rx[at + 7]) == remainder << 1:
+            valid[device] = 1
+            good += 1
+        else:
+            valid[device] = 0
+        at += 8
+    return good
+
+
+def store_group(rx, valid, group, layout, values, fresh):
+    """Copy the three words of every valid device of a cell group to its cells.
+
+    layout: bytearray, the cell count of each device; its cells follow those of the devices
+    before it.
+    values: array('H') by cell, fresh: bytearray by cell, set to 1 for each cell stored.
+    """
+    first = 0
+    at = 4
+    for device in range(len(layout)):
+        count = layout[device]
+        if valid[device]:
+            cell = 3 * group
+            i = at
+            while i < at + 6 and cell < count:
+                values[first + cell] = rx[i] | rx[i + 1] << 8
+                fresh[first + cell] = 1
+                cell += 1
+                i += 2
+        first += count
+        at += 8
+
+
+def scan(values, fresh, count, out):
+    """Minimum, maximum and sum of the fresh values in one pass.
+
+    values: array('H') of at least count, fresh: bytearray of 0/1, out: array('i') of 6,
+    filled with min, its index, max, its index, sum, number of fresh values. The first of
+    equals has the index. With none fresh, out is 0xFFFF, 0, -1, 0, 0, 0.
+    """
+    low = 0xFFFF
+    low_index = 0
+    high = -1
+    high_index = 0
+    total = 0
+    used = 0
+    for i in range(count):
+        if fresh[i]:
+            value = values[i]
+            total += value
+            used += 1
+            if value < low:
+                low = value
+                low_index = i
+            if value > high:
+                high = value
+                high_index = i
+    out[0] = low
+    out[1] = low_index
+    out[2] = high
+    out[3] = high_index
+    out[4] = total
+    out[5] = used

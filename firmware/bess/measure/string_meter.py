@@ -1,0 +1,83 @@
+"""Current and voltages of the string, from the IVT-S to trusted numbers."""
+
+from bess.drivers import ivt_s
+from bess.measure import signals as s
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+
+_NOT_YET = const(-1)
+
+
+class StringMeter:
+    """`current_ma` (+ = discharge), `string_mv`, `link_mv` and when they were fresh.
+
+    `link_mv` is the DC link outside both contactors, U2 - U3 against the string's minus;
+    `outer_plus_mv` and `outer_minus_mv` are the sides of the contactors away from the
+    cells. `fresh_current` is True in the tick in which a new current came.
+    """
+
+    def __init__(self, ivt, parameters, cell_count, signals):
+        self._ivt = ivt
+        self._signals = signals
+        self._cell_count = cell_count
+        capacity_ma = parameters.get("capacity_mah")
+        range_ma = parameters.get("current_range_ma")
+        self._short_ma = min(3 * capacity_ma, range_ma)
+        self._charging_ma = capacity_ma * parameters.get("charging_current_permille") // 1000
+        self._current_count = 0
+        self._u1_count = 0
+        self._u2_count = 0
+        self._u3_count = 0
+        self._started_ms = _NOT_YET
+        self.current_ma = 0
+        self.string_mv = 0
+        self.link_mv = 0
+        self.outer_plus_mv = 0
+        self.outer_minus_mv = 0
+        self.power_w = 0
+        self.fresh_current = False
+        self.seen_all = False
+        self.link_samples = 0
+
+    def update(self, now_ms):
+        """Take what the driver received since the last tick; put the fast signals."""
+        if self._started_ms == _NOT_YET:
+            self._started_ms = now_ms
+        ivt = self._ivt
+        count = ivt.count
+        value = ivt.value
+        signals = self._signals
+        self.fresh_current = count[ivt_s.CURRENT] != self._current_count
+        if self.fresh_current:
+            self._current_count = count[ivt_s.CURRENT]
+            current_ma = value[ivt_s.CURRENT]
+            self.current_ma = current_ma
+            magnitude = current_ma if current_ma >= 0 else -current_ma
+            # quarter amperes keep the product inside 2**30
+            signals.put(s.SHORT, (magnitude >> 8) * 1000 // (self._short_ma >> 8))
+            signals.put(s.CHARGING, 1 if -current_ma > self._charging_ma else 0)
+        if count[ivt_s.U1] != self._u1_count:
+            self._u1_count = count[ivt_s.U1]
+            self.string_mv = value[ivt_s.U1]
+            signals.put(s.STRING_PER_CELL, self.string_mv * 10 // self._cell_count)
+        if count[ivt_s.U2] != self._u2_count and count[ivt_s.U3] != self._u3_count:
+            self._u2_count = count[ivt_s.U2]
+            self._u3_count = count[ivt_s.U3]
+            self.outer_plus_mv = value[ivt_s.U2]
+            self.outer_minus_mv = value[ivt_s.U3]
+            self.link_mv = self.outer_plus_mv - self.outer_minus_mv
+            self.link_samples = (self.link_samples + 1) & 0xFFFF
+        self.power_w = (self.string_mv // 100) * (self.current_ma // 100) // 100
+        self.seen_all = self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
+        signals.put(s.CURRENT_AGE, self._age(ivt_s.CURRENT, now_ms))
+        age_ms = self._age(ivt_s.U1, now_ms)
+        other_ms = self._age(ivt_s.U2, now_ms)
+        if other_ms > age_ms:
+            age_ms = other_ms
+        other_ms = self._age(ivt_s.U3, now_ms)
+        signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
+
+    def _age(self, channel, now_ms):
+        if self._ivt.count[channel] == 0:
+            return ticks_diff(now_ms, self._started_ms)
+        return ticks_diff(now_ms, self._ivt.at_ms[channel])

@@ -1,0 +1,213 @@
+"""The cabinet's state machine: one function per state, every transition with its cause.
+
+Faults are judged before it in every tick and every state; a trip leaves whatever state
+there is at once.
+"""
+
+from bess.control import pcs_control
+from bess.objects import REQUEST_READY, REQUEST_RUN
+from bess.port.interpreter import const
+from bess.port.ticks import ticks_diff
+
+SELF_TEST = const(0)
+STANDBY = const(1)
+PRECHARGE = const(2)
+READY = const(3)
+RUN = const(4)
+STOPPING = const(5)
+FAULT = const(6)
+SERVICE = const(7)
+NAMES = ("self_test", "standby", "precharge", "ready", "run", "stopping", "fault", "service")
+
+_SELF_TEST_TIMEOUT_MS = const(10000)
+_SERVICE_KEY_MS = const(5000)
+_RESET_TICKS = const(100)  # a second for the causes to be seen gone
+
+
+class Modes:
+    """`step(now_ms)` every fast tick, after protection.
+
+    `request` is the coordinator's (bess.objects), `request_w` its power; `silent` says that
+    commands stay away. `state`, `cause`, `self_test_failed` are read by others.
+    """
+
+    def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
+                 parameters):  # fmt: skip
+        self._cells = cells
+        self._meter = meter
+        self._inputs = inputs
+        self._slots = slots
+        self._protection = protection
+        self._contactors = contactors
+        self._pcs = pcs
+        self._limits = limits
+        self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
+        self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
+        self._open_wait_ms = parameters.get("open_wait_ms")
+        rated_ma = parameters.get("capacity_mah") // 2  # 0.5C is the most the tables allow
+        self._open_ma = rated_ma * parameters.get("open_current_permille") // 1000
+        self.request = 0
+        self.request_w = 0
+        self.silent = False
+        self.stop_requested = False
+        self.state = SELF_TEST
+        self.cause = "boot"
+        self.self_test_failed = False
+        self._now_ms = 0
+        self._since_ms = 0
+        self._started = False
+        self._rounds_before = 0
+        self._reset_ticks = 0
+        self._key_since_ms = -1
+        self._key_was = False
+        self._states = (
+            self._self_test,
+            self._standby,
+            self._precharge,
+            self._ready,
+            self._run,
+            self._stopping,
+            self._fault,
+            self._service,
+        )
+
+    def step(self, now_ms):
+        """One fast tick."""
+        self._now_ms = now_ms
+        if not self._started:
+            self._started = True
+            self._since_ms = now_ms
+        if self._protection.tripped and self.state != FAULT and self.state != SERVICE:
+            self._enter(FAULT, "trip")
+        self._states[self.state]()
+        self._watch_key()
+
+    def _enter(self, state, cause):
+        self.state = state
+        self.cause = cause
+        self._since_ms = self._now_ms
+
+    def _elapsed_ms(self):
+        return ticks_diff(self._now_ms, self._since_ms)
+
+    def _must_stop(self):
+        """Orderly stop: silence, NMT stop, or a fault that asks for it."""
+        return self._protection.stop_requested or self.stop_requested
+
+    def _self_test(self):
+        self._pcs.block()
+        if (
+            self._cells.seen_all
+            and self._cells.config_good
+            and self._cells.rounds != self._rounds_before
+            and self._meter.seen_all
+            and self._contactors.is_open
+            and self._slots.all_seated
+        ):
+            self.self_test_failed = False
+            self._enter(STANDBY, "self-test passed")
+        elif self._elapsed_ms() > _SELF_TEST_TIMEOUT_MS:
+            self.self_test_failed = True
+
+    def _standby(self):
+        self._pcs.block()
+        if self._must_stop() or not self._slots.all_seated:
+            return
+        blocked = self._protection.charge_blocked and self._protection.discharge_blocked
+        if self.request >= REQUEST_READY and not blocked and self._contactors.is_open:
+            self._pcs.mode = pcs_control.OFF
+            self._contactors.close()
+            self._enter(PRECHARGE, "requested")
+
+    def _precharge(self):
+        self._pcs.mode = pcs_control.OFF
+        if self._contactors.closed:
+            self._enter(READY, "closed")
+        elif self._must_stop() or self.request < REQUEST_READY:
+            self._contactors.open("request withdrawn")
+            self._enter(STANDBY, "request withdrawn")
+        elif self._elapsed_ms() > self._precharge_timeout_ms:
+            self._contactors.open("precharge takes too long")
+            self._enter(STANDBY, "precharge takes too long")
+
+    def _ready(self):
+        self._pcs.mode = pcs_control.OFF
+        if self._must_stop() or self.request < REQUEST_READY:
+            self._enter(STOPPING, "stop requested")
+        elif self.request == REQUEST_RUN:
+            self._pcs.mode = pcs_control.FOLLOW
+            self._pcs.request_w = 0
+            if self._pcs.running:
+                self._pcs.soft = True
+                self._enter(RUN, "PCS runs")
+            elif self._elapsed_ms() > self._start_timeout_ms:
+                self._pcs.start_failed = True  # a PCS fault: trips in the next evaluation
+        else:
+            self._since_ms = self._now_ms
+
+    def _run(self):
+        if self._must_stop() or self.request != REQUEST_RUN:
+            self._enter(STOPPING, "stop requested")
+        elif self.silent:
+            self._pcs.mode = pcs_control.SILENT
+        else:
+            self._pcs.mode = pcs_control.FOLLOW
+            self._pcs.request_w = self.request_w
+
+    def _stopping(self):
+        pcs = self._pcs
+        pcs.mode = pcs_control.RELEASE
+        current_ma = self._meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        quiet = pcs.setpoint_w == 0 and current_ma < self._open_ma
+        if not quiet and self._elapsed_ms() < self._open_wait_ms:
+            return
+        if self.request == REQUEST_READY and not self._must_stop():
+            self._enter(READY, "power released")
+            return
+        pcs.block()
+        self._contactors.open("orderly stop")
+        self._enter(STANDBY, "current has gone" if quiet else "waited long enough")
+
+    def _fault(self):
+        self._pcs.block()
+        self._contactors.open("trip")
+        if self._protection.locked_out:
+            self._contactors.lock()
+        self._try_reset(False)
+
+    def _service(self):
+        self._pcs.block()
+        self._contactors.open("service")
+        self._try_reset(True)
+
+    def _watch_key(self):
+        """Local reset key: a turn resets latches, five seconds enter and leave service."""
+        key = self._inputs.reset_key
+        if key and not self._key_was:
+            self._key_since_ms = self._now_ms
+        released = self._key_was and not key
+        self._key_was = key
+        if not released:
+            return
+        held = ticks_diff(self._now_ms, self._key_since_ms) >= _SERVICE_KEY_MS
+        if held and (self.state == FAULT or self.state == STANDBY):
+            self._enter(SERVICE, "service key")
+        elif self.state == FAULT or self.state == SERVICE:
+            self._reset_ticks = _RESET_TICKS
+            self.self_test_failed = False
+            self._pcs.start_failed = False
+            self._contactors.forget_tries()
+
+    def _try_reset(self, service):
+        """The key was turned: for a second, clear latches as their causes are seen gone."""
+        if self._reset_ticks == 0:
+            return
+        self._reset_ticks -= 1
+        if self._protection.reset(service):
+            if service:
+                self._contactors.unlock()
+            self._reset_ticks = 0
+            self._rounds_before = self._cells.rounds
+            self._enter(SELF_TEST, "operator reset")

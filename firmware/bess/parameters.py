@@ -1,0 +1,217 @@
+"""THE parameter table: every number of the cabinet that may differ between sites.
+
+Columns: object-dictionary index, name (its unit is its suffix), default, minimum,
+maximum, source of the default. Storage is int32. Defaults: one string of 5 modules
+of 48 LFP cells, 280 Ah, 215 kWh; protection numbers from design page protection.md
+(vendor and open-source practice, engineering defaults and no certification).
+"""
+
+from array import array
+
+from bess.table import rows
+
+TABLE = b"""\
+# topology
+0x2000 string_count                     1      1      1  one string for each current sensor and contactor set
+0x2001 modules_per_string               5      1     16  usual high-voltage cabinet
+0x2002 cells_per_module                48      4     54  at most three 18-cell front ends a module
+0x2003 sensors_per_afe                  5      1      5  GPIO1..5 of each LTC6813
+0x2004 capacity_mah                280000   1000 400000  large-format LFP
+0x2005 ntc_beta_k                    3435   2000   5000  10 kohm NTC with 10 kohm to VREF2
+0x2006 pcs_rated_w                 125000   1000 150000  PCS beside one 215 kWh cabinet
+0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
+# link
+0x2010 node_id                          1      1    127  0x11.. also given on the command line
+0x2011 heartbeat_ms                   500    100   5000  CiA 301 0x1017
+0x2012 energy_pdo_ms                 1000    100  10000  can.md
+0x2013 command_resync_frames            5      2     15  can.md
+0x2014 command_counter_step_max         3      1      7  can.md
+# cell voltage, 0.1 mV
+0x2020 cell_ov_1_dmv                35800  30000  43000  protection.md
+0x2021 cell_ov_2_dmv                36100  30000  43000  protection.md
+0x2022 cell_ov_3_dmv                36500  30000  43000  protection.md
+0x2023 cell_ov_1_recover_dmv        35000  28000  43000  protection.md
+0x2024 cell_ov_2_recover_dmv        34500  28000  43000  protection.md
+0x2025 cell_ov_1_delay_ms            5000    100  60000  protection.md
+0x2026 cell_ov_2_delay_ms            2000    100  60000  protection.md
+0x2027 cell_ov_3_delay_ms            1000    100  10000  protection.md
+0x2028 cell_uv_1_dmv                29000  15000  35000  protection.md
+0x2029 cell_uv_2_dmv                28000  15000  35000  protection.md
+0x202A cell_uv_3_dmv                25000  15000  35000  protection.md
+0x202B cell_uv_1_recover_dmv        30000  15000  36000  protection.md
+0x202C cell_uv_2_recover_dmv        31000  15000  36000  protection.md
+0x202D cell_uv_1_delay_ms            5000    100  60000  protection.md
+0x202E cell_uv_2_delay_ms            3000    100  60000  protection.md
+0x202F cell_uv_3_delay_ms            1000    100  10000  protection.md
+0x2030 cell_uv_cold_shift_dmv        2000      0   5000  lower by this below 0 degC
+# string voltage per cell, 0.1 mV
+0x2031 string_ov_1_dmv              35600  30000  43000  protection.md
+0x2032 string_ov_2_dmv              35800  30000  43000  protection.md
+0x2033 string_ov_3_dmv              36200  30000  43000  protection.md
+0x2034 string_ov_1_recover_dmv      35100  28000  43000  protection.md
+0x2035 string_ov_2_recover_dmv      35300  28000  43000  protection.md
+0x2036 string_ov_1_delay_ms          5000    100  60000  protection.md
+0x2037 string_ov_2_delay_ms          3000    100  60000  protection.md
+0x2038 string_ov_3_delay_ms          1000    100  10000  protection.md
+0x2039 string_uv_1_dmv              30000  15000  35000  protection.md
+0x203A string_uv_2_dmv              29000  15000  35000  protection.md
+0x203B string_uv_3_dmv              26000  15000  35000  protection.md
+0x203C string_uv_1_recover_dmv      31000  15000  36000  protection.md
+0x203D string_uv_2_recover_dmv      30000  15000  36000  protection.md
+0x203E string_uv_1_delay_ms          5000    100  60000  protection.md
+0x203F string_uv_2_delay_ms          3000    100  60000  protection.md
+0x2040 string_uv_3_delay_ms          1000    100  10000  protection.md
+# current, permille of the live limit
+0x2041 charge_oc_1_permille          1050   1000   2000  protection.md
+0x2042 charge_oc_2_permille          1100   1000   2000  protection.md
+0x2043 charge_oc_3_permille          1250   1000   3000  protection.md
+0x2044 charge_oc_1_recover_permille  1000    500   1500  protection.md
+0x2045 charge_oc_2_recover_permille  1000    500   1500  protection.md
+0x2046 charge_oc_1_delay_ms         10000     10  60000  protection.md
+0x2047 charge_oc_2_delay_ms         10000     10  60000  protection.md
+0x2048 charge_oc_3_delay_ms           500     10   5000  protection.md
+0x2049 discharge_oc_1_permille       1050   1000   2000  protection.md
+0x204A discharge_oc_2_permille       1100   1000   2000  protection.md
+0x204B discharge_oc_3_permille       1250   1000   3000  protection.md
+0x204C discharge_oc_1_recover_permille 1000  500   1500  protection.md
+0x204D discharge_oc_2_recover_permille 1000  500   1500  protection.md
+0x204E discharge_oc_1_delay_ms      10000     10  60000  protection.md
+0x204F discharge_oc_2_delay_ms      10000     10  60000  protection.md
+0x2050 discharge_oc_3_delay_ms        500     10   5000  protection.md
+0x2051 oc_recover_ms                60000    100 600000  protection.md: 1.0 for 60 s
+0x2052 short_3_permille              1000    100   1000  of the sensor range or 3C, whichever is lower
+0x2053 short_3_delay_ms                20     10    500  protection.md
+# temperature, 0.1 degC
+0x2060 charge_ot_1_dc                 450    200    700  protection.md
+0x2061 charge_ot_2_dc                 500    200    700  protection.md
+0x2062 charge_ot_3_dc                 550    200    700  protection.md
+0x2063 charge_ot_1_recover_dc         400    100    700  protection.md
+0x2064 charge_ot_2_recover_dc         450    100    700  protection.md
+0x2065 charge_ot_1_delay_ms          5000    100  60000  protection.md
+0x2066 charge_ot_2_delay_ms          5000    100  60000  protection.md
+0x2067 charge_ot_3_delay_ms          2000    100  20000  protection.md
+0x2068 charge_ut_1_dc                  50   -300    200  protection.md
+0x2069 charge_ut_2_dc                  20   -300    200  protection.md
+0x206A charge_ut_3_dc                   1   -300    200  0 degC and below, while charging
+0x206B charge_ut_1_recover_dc          80   -300    250  protection.md
+0x206C charge_ut_2_recover_dc          50   -300    250  protection.md
+0x206D charge_ut_1_delay_ms          5000    100  60000  protection.md
+0x206E charge_ut_2_delay_ms          2000    100  60000  protection.md
+0x206F charge_ut_3_delay_ms          2000    100  20000  protection.md
+0x2070 discharge_ot_1_dc              500    200    800  protection.md
+0x2071 discharge_ot_2_dc              550    200    800  protection.md
+0x2072 discharge_ot_3_dc              600    200    800  protection.md
+0x2073 discharge_ot_1_recover_dc      450    100    800  protection.md
+0x2074 discharge_ot_2_recover_dc      500    100    800  protection.md
+0x2075 discharge_ot_1_delay_ms       5000    100  60000  protection.md
+0x2076 discharge_ot_2_delay_ms       5000    100  60000  protection.md
+0x2077 discharge_ot_3_delay_ms       2000    100  20000  protection.md
+0x2078 discharge_ut_1_dc             -200   -400    200  protection.md, confirm on the cell's sheet
+0x2079 discharge_ut_2_dc             -330   -400    200  protection.md, confirm on the cell's sheet
+0x207A discharge_ut_3_dc             -350   -400    200  protection.md, confirm on the cell's sheet
+0x207B discharge_ut_1_recover_dc     -150   -400    250  protection.md
+0x207C discharge_ut_2_recover_dc     -280   -400    250  protection.md
+0x207D discharge_ut_1_delay_ms       5000    100  60000  protection.md
+0x207E discharge_ut_2_delay_ms       5000    100  60000  protection.md
+0x207F discharge_ut_3_delay_ms       5000    100  60000  protection.md
+0x2080 charging_current_permille       20      1    100  0.02C counts as charging
+# silence and stale data: the age itself is the delay
+0x2081 afe_silent_1_ms                500    200  10000  protection.md
+0x2082 afe_silent_2_ms               1000    200  10000  protection.md
+0x2083 afe_silent_3_ms               3000    200  10000  protection.md
+0x2084 temp_silent_1_ms               500    200  10000  as cells
+0x2085 temp_silent_2_ms              1000    200  10000  as cells
+0x2086 temp_silent_3_ms              3000    200  10000  as cells
+0x2087 current_silent_1_ms             50     20   1000  protection.md
+0x2088 current_silent_2_ms            100     20   1000  protection.md
+0x2089 current_silent_3_ms            300     20   1000  protection.md
+0x208A voltage_silent_1_ms            200     60   5000  U1..U3 arrive every 50 ms
+0x208B voltage_silent_2_ms            500     60   5000  as module silent
+0x208C voltage_silent_3_ms           1000     60   5000  as module silent
+0x208D pcs_silent_1_ms                500     50  10000  protection.md
+0x208E pcs_silent_2_ms               1000     50  10000  protection.md
+0x208F pcs_silent_3_ms               5000     50  20000  protection.md
+0x2090 silent_recover_ms            10000    100  60000  10 s good
+0x2091 command_silent_1_ms            300    100   5000  can.md: hold the last set-point, flag
+0x2092 command_silent_2_ms            500    100  10000  can.md: ramp to zero
+0x2093 command_silent_3_ms           3000    500  60000  can.md: stop, contactors open
+# cell monitoring
+0x20A0 afe_crc_2_count                  4      1    100  more than 4 bad answers in a row, protection.md
+0x20A1 open_wire_3_delay_ms          1400    100  10000  two whole rounds of diagnosis of 700 ms
+0x20A2 open_wire_threshold_mv         400    100   2000  LTC6813 data sheet, open-wire check
+0x20A3 afe_sum_2_permille              20      1    100  sum of cells against cells, 2 %
+0x20A4 afe_sum_2_delay_ms            7000    100  60000  ten rounds of diagnosis
+0x20A5 afe_selftest_3_delay_ms       1400    100  10000  two whole rounds of diagnosis
+# inputs
+0x20B0 hvil_3_delay_ms                 50     10   1000  protection.md
+0x20B1 estop_3_delay_ms                10     10    100  protection.md: command within 20 ms
+0x20B2 module_pulled_3_delay_ms        20     10    100  hot_swap.md: debounce of removal
+0x20B3 presence_insert_ms             500    100  10000  hot_swap.md: debounce of insertion
+# contactors and precharge
+0x20C0 contactor_feedback_4_delay_ms  300     50   2000  protection.md
+0x20C1 precharge_timeout_ms          5000    500  30000  protection.md
+0x20C2 precharge_pause_ms           10000   1000  60000  protection.md
+0x20C3 precharge_tries                  3      1      5  protection.md
+0x20C4 precharge_match_permille        30      5    100  within 3 % of the string
+0x20C5 precharge_match_mv           20000   1000  50000  and at most 20 V
+0x20C6 precharge_current_ma          1000    100   5000  and current under 1 A
+0x20C7 contactor_settle_ms            100     20   1000  feedback expected within
+0x20C8 open_current_permille           50      1    500  |I| < 5 % of rated before an orderly opening
+0x20C9 open_wait_ms                  2000      0  10000  at most, levels 1..2
+0x20CA weld_discharge_ms              500    100  30000  before the weld check looks at U3
+0x20CB weld_gap_mv                  20000   1000 100000  the plus side must lie this far below the string
+# PCS and power
+0x20D0 ramp_soft_permille_s           100      1  10000  10 %/s
+0x20D1 ramp_tracking_permille_s      5000      1  10000  500 %/s
+0x20D2 ramp_stop_permille_s          1000      1  10000  100 %/s
+0x20D3 pcs_start_timeout_ms         10000    500  60000  pcs_coordinator.md: every step has a time-out
+0x20D4 limit_rise_ma_s_per_100a       500     10  10000  0.5 A/s per 100 A rated
+0x20D5 precharge_start_timeout_ms   45000   1000 300000  three tries and their pauses
+# thermal, 0.1 degC
+0x20E0 cool_on_mean_dc                300    150    450  thermal.md
+0x20E1 cool_on_max_dc                 320    150    450  thermal.md
+0x20E2 cool_off_mean_dc               280    100    450  thermal.md
+0x20E3 cool_off_max_dc                300    100    450  thermal.md
+0x20E4 heat_on_mean_dc                100   -300    300  thermal.md, heat for charge
+0x20E5 heat_on_min_dc                  50   -300    300  thermal.md, heat for charge
+0x20E6 heat_off_mean_dc               250   -300    350  thermal.md
+0x20E7 heat_off_min_dc                200   -300    350  thermal.md
+0x20E8 compressor_min_ms           180000   1000 600000  thermal.md: 180 s on and 180 s off
+0x20E9 heater_min_ms                60000   1000 600000  thermal.md
+0x20EA pump_lead_ms                 10000   1000  60000  thermal.md: proven flow before heater
+0x20EB pump_lag_ms                 120000   1000 600000  thermal.md
+"""
+
+
+class Parameters:
+    """Values of the table, range-checked; index and name lookups happen at boot only.
+
+    `values` is array('i') in table order. `get` raises KeyError for an unknown name,
+    `set` raises KeyError or ValueError with a sentence that names the range.
+    """
+
+    def __init__(self):
+        defaults = array("i")
+        for fields in rows(TABLE):
+            defaults.append(int(fields[2]))
+        self.values = defaults
+
+    def _row(self, name):
+        at = TABLE.find(b" " + name.encode() + b" ")
+        if at < 0:
+            raise KeyError("no parameter is named " + name)
+        row = TABLE.count(b"\n0x", 0, at) - 1
+        start = TABLE.rfind(b"\n", 0, at) + 1
+        return row, TABLE[start : TABLE.find(b"\n", at)].split(None, 5)
+
+    def get(self, name):
+        """Value of the parameter, in the unit of its suffix."""
+        return self.values[self._row(name)[0]]
+
+    def set(self, name, value):
+        """Set a parameter; out of range is refused and the old value stays."""
+        row, fields = self._row(name)
+        low, high = int(fields[3]), int(fields[4])
+        if not low <= value <= high:
+            raise ValueError("{} is {}, allowed are {}..{}".format(name, value, low, high))
+        self.values[row] = value

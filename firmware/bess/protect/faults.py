@@ -1,0 +1,237 @@
+"""Evaluates the fault table: counts fresh samples, raises, latches, reacts.
+
+Rules of protection.md that are structure here: counters advance with a sample's count
+and never with time; a partial sample may raise and never clears; every row is judged
+in every state of every machine; reactions only add up.
+"""
+
+from array import array
+
+from bess.measure import signals as s
+from bess.port.interpreter import const
+from bess.protect.fault_table import TABLE
+from bess.table import rows
+
+WARN = const(1)
+LIMIT = const(2)
+TRIP = const(3)
+LOCKOUT = const(4)
+STOP = const(5)  # orderly stop without a latch; as severe as a limit
+
+_NO_GATE = const(255)
+_CHARGE = const(1)
+_DISCHARGE = const(2)
+_DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _CHARGE | _DISCHARGE}
+_FAST_PERIOD_MS = const(10)
+_COUNT_MAX = const(60000)
+
+
+def error_register(emcy_code):
+    """CiA 301 object 0x1001 for an EMCY code: the class bit and the generic bit."""
+    kind = emcy_code >> 12
+    if kind == 2:
+        return 0x03
+    if kind == 3:
+        return 0x05
+    if kind == 4:
+        return 0x09
+    if kind == 8:
+        return 0x11
+    return 0x81
+
+
+class Protection:
+    """Judges all rows of the table; one row is one level of one fault.
+
+    Results, renewed in every evaluation: `tripped` (level 3 or 4 stands or is latched),
+    `locked_out`, `stop_requested`, `charge_blocked`, `discharge_blocked`, `worst_level`
+    (0..4), `worst_fault` (id, 0 for none). `on_change(id, level, raised, emcy_code)` is
+    called for every row that is raised or cleared.
+    """
+
+    def __init__(self, parameters, signals, on_change):
+        self._signals = signals
+        self._on_change = on_change
+        self._fault = bytearray()
+        self._level = bytearray()
+        self._signal = bytearray()
+        self._gate = bytearray()
+        self._direction = bytearray()
+        self._sign = array("b")
+        self._threshold = array("i")
+        self._recover = array("i")
+        self._need = array("H")
+        self._recover_need = array("H")
+        self._emcy = array("H")
+        self._fast_rows = 0
+        for fields in rows(TABLE):
+            self._add(fields, parameters)
+        count = len(self._fault)
+        self._count = array("H", bytes(2 * count))
+        self._good = array("H", bytes(2 * count))
+        self._seen = array("i", bytes(4 * count))
+        self._active = bytearray(count)
+        self._well = bytearray(count)  # newest whole sample lies beyond recovery
+        self.tripped = False
+        self.locked_out = False
+        self.stop_requested = False
+        self.charge_blocked = False
+        self.discharge_blocked = False
+        self.worst_level = 0
+        self.worst_fault = 0
+
+    def _add(self, fields, parameters):
+        name, unit, gate, levels = fields[1], fields[4], fields[5], fields[6]
+        period_ms = int(fields[8])
+        sign = 1 if fields[3] == "over" else -1
+        for mark in levels:
+            key = name + "_" + (mark if mark != "S" else "3")
+            threshold = 0 if unit == "flag" else parameters.get(key + "_" + unit)
+            delay_ms = self._optional(parameters, key + "_delay_ms", period_ms)
+            recover_key = name + "_" + ("2" if mark == "2" else "1") + "_recover_" + unit
+            recover_ms = parameters.get(fields[10]) if fields[10] != "-" else period_ms
+            self._fault.append(int(fields[0]))
+            self._level.append(STOP if mark == "S" else int(mark))
+            self._signal.append(s.NAMES.index(fields[2]))
+            self._gate.append(
+                _NO_GATE if gate == "-" or mark != "3" else s.NAMES.index(gate)
+            )
+            self._direction.append(_DIRECTIONS[fields[7]])
+            self._sign.append(sign)
+            self._threshold.append(sign * threshold)
+            self._recover.append(sign * self._optional(parameters, recover_key, threshold))
+            # N fresh samples span (N - 1) periods: the condition then held for the delay
+            self._need.append(max(delay_ms // period_ms, 1))
+            self._recover_need.append(max(recover_ms // period_ms, 1))
+            self._emcy.append(int(fields[9], 0))
+        if period_ms == _FAST_PERIOD_MS:
+            self._fast_rows = len(self._fault)
+
+    def _optional(self, parameters, name, default):
+        try:
+            return parameters.get(name)
+        except KeyError:
+            return default
+
+    def evaluate_fast(self):
+        """Judge the rows whose signals come every tick."""
+        self._evaluate(0, self._fast_rows)
+
+    def evaluate_cells(self):
+        """Judge the rows whose signals come with a scan of the cells."""
+        self._evaluate(self._fast_rows, len(self._fault))
+
+    def _evaluate(self, row, end):
+        signals = self._signals
+        counts = signals.count
+        values = signals.value
+        seen = self._seen
+        signal_of = self._signal
+        changed = False
+        while row < end:
+            signal = signal_of[row]
+            sample = counts[signal]
+            if sample != seen[row]:
+                seen[row] = sample
+                value = values[signal] * self._sign[row]
+                gate = self._gate[row]
+                if value > self._threshold[row] and (gate == _NO_GATE or values[gate]):
+                    self._good[row] = 0
+                    self._well[row] = 0
+                    count = self._count[row]
+                    if count < _COUNT_MAX:
+                        count += 1
+                        self._count[row] = count
+                    if count >= self._need[row] and not self._active[row]:
+                        self._raise(row)
+                        changed = True
+                elif not signals.partial[signal]:
+                    self._count[row] = 0
+                    if value <= self._recover[row]:
+                        self._well[row] = 1
+                        if self._active[row]:
+                            changed = self._recovering(row) or changed
+                    else:
+                        self._well[row] = 0
+                        self._good[row] = 0
+            row += 1
+        if changed:
+            self._react()
+
+    def _raise(self, row):
+        self._active[row] = 1
+        self._on_change(self._fault[row], self._level[row], True, self._emcy[row])
+
+    def _recovering(self, row):
+        level = self._level[row]
+        if level == TRIP or level == LOCKOUT:
+            return False  # latched: only reset() clears
+        good = self._good[row] + 1
+        self._good[row] = good
+        if good < self._recover_need[row]:
+            return False
+        self._clear(row)
+        return True
+
+    def _clear(self, row):
+        self._active[row] = 0
+        self._good[row] = 0
+        self._count[row] = 0
+        self._on_change(self._fault[row], self._level[row], False, self._emcy[row])
+
+    def _react(self):
+        tripped = locked_out = stop = False
+        blocked = 0
+        worst = 0
+        fault = 0
+        row = 0
+        end = len(self._fault)
+        while row < end:
+            if self._active[row]:
+                level = self._level[row]
+                if level == STOP:
+                    stop = True
+                    level = LIMIT
+                if level >= TRIP:
+                    tripped = True
+                    if level == LOCKOUT:
+                        locked_out = True
+                if level >= LIMIT:
+                    blocked |= self._direction[row] if level == LIMIT else _CHARGE | _DISCHARGE
+                if level > worst:
+                    worst = level
+                    fault = self._fault[row]
+            row += 1
+        self.tripped = tripped
+        self.locked_out = locked_out
+        self.stop_requested = stop
+        self.charge_blocked = blocked & _CHARGE != 0
+        self.discharge_blocked = blocked & _DISCHARGE != 0
+        self.worst_level = worst
+        self.worst_fault = fault
+
+    def is_active(self, fault_id, level):
+        """True while the level of a fault stands or is latched."""
+        for row in range(len(self._fault)):
+            if self._fault[row] == fault_id and self._level[row] == level:
+                return self._active[row] != 0
+        return False
+
+    def reset(self, service):
+        """Clear latches whose cause has gone; lockouts only in `service`.
+
+        Returns True when nothing latched remains.
+        """
+        remaining = False
+        row = 0
+        end = len(self._fault)
+        while row < end:
+            level = self._level[row]
+            if self._active[row] and (level == TRIP or level == LOCKOUT):
+                if self._well[row] and (level == TRIP or service):
+                    self._clear(row)
+                else:
+                    remaining = True
+            row += 1
+        self._react()
+        return not remaining

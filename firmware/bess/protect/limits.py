@@ -1,0 +1,153 @@
+"""Allowed current and power: the smallest of all tables wins, always.
+
+Monotone by construction: each table falls towards its harmful end and only `min`
+joins them. A limit falls at once and rises by slew while the contactors are closed;
+while they are open nothing can flow and the limit is simply what the tables say.
+"""
+
+from array import array
+
+from bess.measure import signals as s
+from bess.port.interpreter import const
+
+# protection.md, "Allowed power": from 0.1 degC on, permille of 1C at the start and at the end
+# of each stretch; the last stretch has no end and stays constant
+_STRIDE = const(3)
+CHARGE_BY_TEMPERATURE = array(
+    "h",
+    (-32768, 0, 0, 20, 50, 50, 50, 100, 300, 150, 500, 500, 450, 500, 0, 500, 0, 0),
+)
+DISCHARGE_BY_TEMPERATURE = array(
+    "h",
+    (-32768, 0, 0, -330, 100, 100, -200, 200, 200, 20, 300, 300, 50, 500, 500)
+    + (500, 500, 0, 550, 0, 0),
+)
+_FLOOR_PERMILLE = const(50)  # 0.05C: only voltage ends a charge
+_SOC_FULL_CPCT = const(9500)
+_SOC_EMPTY_CPCT = const(1000)
+_SOC_TAPER_CPCT = const(500)
+_CHARGE_TAPER_DMV = const(34500)
+_DISCHARGE_TAPER_DMV = const(31500)
+_TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
+_TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
+_HISTORY = const(10)  # evaluations in a second
+_EVALUATION_MS = const(100)
+
+
+def from_table(table, temperature_dc):
+    """Permille of 1C that a table allows at a temperature in 0.1 degC."""
+    row = len(table) - _STRIDE
+    while row and temperature_dc < table[row]:
+        row -= _STRIDE
+    start = table[row + 1]
+    end = table[row + 2]
+    if start == end:
+        return start
+    span = table[row + _STRIDE] - table[row]
+    # rounded towards the smaller limit
+    return start + (end - start) * (temperature_dc - table[row]) // span
+
+
+def taper(distance, span, full):
+    """`full` at a distance of `span` or more, falling to zero at distance 0."""
+    if distance <= 0:
+        return 0
+    if distance >= span:
+        return full
+    return full * distance // span
+
+
+class AllowedPower:
+    """`charge_ma`, `discharge_ma`, `charge_w`, `discharge_w`: all >= 0.
+
+    `evaluate` runs once a scan; `follow_blocks` in every fast tick lets a fault's limit
+    act at once; `overload` puts the over-current signals against the largest limit of
+    the last second, so that a limit that drops does not trip by itself.
+    """
+
+    def __init__(self, parameters, signals):
+        self._signals = signals
+        self._capacity_ma = parameters.get("capacity_mah")
+        self._rated_w = parameters.get("pcs_rated_w")
+        self._floor_ma = self._capacity_ma * _FLOOR_PERMILLE // 1000
+        rise_ma_s = parameters.get("limit_rise_ma_s_per_100a") * (self._capacity_ma // 1000) // 100
+        self._rise_ma = max(rise_ma_s * _EVALUATION_MS // 1000, 1)
+        self._charge_history = array("i", bytes(4 * _HISTORY))
+        self._discharge_history = array("i", bytes(4 * _HISTORY))
+        self._history_at = 0
+        self.charge_ma = 0
+        self.discharge_ma = 0
+        self.charge_w = 0
+        self.discharge_w = 0
+
+    def evaluate(self, cells, soc_cpct, string_mv, closed, factor_permille):
+        """Renew the limits from the newest scan.
+
+        cells: CellMonitor with a scan; closed: contactors closed, so that a rise is slewed;
+        factor_permille: derating by others (thermal), 0..1000.
+        """
+        capacity_ma = self._capacity_ma
+        charge = min(
+            from_table(CHARGE_BY_TEMPERATURE, cells.temp_min_dc),
+            from_table(CHARGE_BY_TEMPERATURE, cells.temp_max_dc),
+        )
+        discharge = min(
+            from_table(DISCHARGE_BY_TEMPERATURE, cells.temp_min_dc),
+            from_table(DISCHARGE_BY_TEMPERATURE, cells.temp_max_dc),
+        )
+        charge = min(
+            charge,
+            taper(_CHARGE_TAPER_DMV + _TAPER_UP_DMV - cells.cell_max_dmv, _TAPER_UP_DMV, charge),
+            max(taper(10000 - soc_cpct, _SOC_TAPER_CPCT, charge), _FLOOR_PERMILLE),
+        )
+        discharge = min(
+            discharge,
+            taper(
+                cells.cell_min_dmv - _DISCHARGE_TAPER_DMV + _TAPER_DOWN_DMV,
+                _TAPER_DOWN_DMV,
+                discharge,
+            ),
+            max(
+                taper(soc_cpct - _SOC_EMPTY_CPCT + _SOC_TAPER_CPCT, _SOC_TAPER_CPCT, discharge),
+                _FLOOR_PERMILLE,
+            ),
+        )
+        charge_ma = capacity_ma // 1000 * charge // 1000 * factor_permille
+        discharge_ma = capacity_ma // 1000 * discharge // 1000 * factor_permille
+        if closed:
+            charge_ma = min(charge_ma, self.charge_ma + self._rise_ma)
+            discharge_ma = min(discharge_ma, self.discharge_ma + self._rise_ma)
+        self.charge_ma = charge_ma
+        self.discharge_ma = discharge_ma
+        deci_volt = string_mv // 100
+        self.charge_w = min(deci_volt * (charge_ma // 100) // 100, self._rated_w)
+        self.discharge_w = min(deci_volt * (discharge_ma // 100) // 100, self._rated_w)
+        at = (self._history_at + 1) % _HISTORY
+        self._history_at = at
+        self._charge_history[at] = charge_ma
+        self._discharge_history[at] = discharge_ma
+
+    def follow_blocks(self, charge_blocked, discharge_blocked):
+        """Zero the direction that a standing fault forbids; called in every fast tick."""
+        if charge_blocked:
+            self.charge_ma = 0
+            self.charge_w = 0
+        if discharge_blocked:
+            self.discharge_ma = 0
+            self.discharge_w = 0
+
+    def overload(self, current_ma):
+        """Put the fresh current (+ = discharge) as permille of the largest recent limit."""
+        signals = self._signals
+        signals.put(s.DISCHARGE_OVERLOAD, self._permille(self._discharge_history, current_ma))
+        signals.put(s.CHARGE_OVERLOAD, self._permille(self._charge_history, -current_ma))
+
+    def _permille(self, history, current_ma):
+        if current_ma <= 0:
+            return 0
+        largest_ma = self._floor_ma
+        for limit_ma in history:
+            if limit_ma > largest_ma:
+                largest_ma = limit_ma
+        # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
+        return (current_ma >> 6) * 1000 // (largest_ma >> 6)

@@ -1,0 +1,129 @@
+"""Static time-triggered table: who runs when, who overran, who stopped.
+
+Fast tasks run with the heap locked: an allocation raises MemoryError, which is counted
+and becomes a fault. A task that raises anything is dead: it is never called again, the
+`on_death` call makes the cabinet safe, and the watchdog is no longer fed.
+"""
+
+import sys
+from array import array
+
+from bess.port.interpreter import const, heap_lock, heap_unlock
+from bess.port.ticks import ticks_diff
+
+TICK_MS = const(10)
+_LATE_PERIODS = const(3)  # a task without a run for three periods counts as stopped
+
+
+def print_exception(error):
+    """Traceback to the console, on either interpreter."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+
+
+class Scheduler:
+    """`add` tasks at boot, then `step(now_ms)` once every 10 ms.
+
+    `runs`, `overruns`, `longest_us` by task number; `overrun`, `stopped`, `allocated` are
+    what the last step found. ticks_us: the board's microsecond clock.
+    """
+
+    def __init__(self, clock, watchdog, on_death):
+        self._ticks_us = clock.ticks_us
+        self._ticks_us_diff = clock.ticks_us_diff
+        self._watchdog = watchdog
+        self._on_death = on_death
+        self.names = []
+        self._functions = []
+        self._period = array("H")
+        self._phase = array("H")
+        self._budget_us = array("i")
+        self._locked = bytearray()
+        self._dead = bytearray()
+        self._last_ms = array("i")
+        self.runs = array("i")
+        self.overruns = array("i")
+        self.longest_us = array("i")
+        self._tick = 0
+        self.overrun = False
+        self.stopped = False
+        self.allocated = False
+        self._started = False
+
+    def add(self, name, function, period_ticks, phase_ticks, budget_us, locked):
+        """Add a task: function(now_ms) every `period_ticks`, first at tick `phase_ticks`."""
+        self.names.append(name)
+        self._functions.append(function)
+        self._period.append(period_ticks)
+        self._phase.append(phase_ticks)
+        self._budget_us.append(budget_us)
+        self._locked.append(1 if locked else 0)
+        self._dead.append(0)
+        self._last_ms.append(0)
+        self.runs.append(0)
+        self.overruns.append(0)
+        self.longest_us.append(0)
+
+    def step(self, now_ms):
+        """Run every task that is due in this tick, then feed the watchdog if all live."""
+        if not self._started:
+            self._started = True
+            for i in range(len(self._last_ms)):
+                self._last_ms[i] = now_ms
+        tick = self._tick
+        self._tick = tick + 1 if tick < 0x3FFFFFFF else self._phase_origin(tick + 1)
+        overrun = False
+        i = 0
+        for function in self._functions:
+            if tick % self._period[i] == self._phase[i] and not self._dead[i]:
+                start_us = self._ticks_us()
+                self._run(i, function, now_ms)
+                used_us = self._ticks_us_diff(self._ticks_us(), start_us)
+                self._last_ms[i] = now_ms
+                self.runs[i] = (self.runs[i] + 1) & 0x3FFFFFFF
+                if used_us > self.longest_us[i]:
+                    self.longest_us[i] = used_us
+                if used_us > self._budget_us[i]:
+                    self.overruns[i] += 1
+                    overrun = True
+            i += 1
+        self.overrun = overrun
+        self.stopped = self._any_stopped(now_ms)
+        if not self.stopped and not self.allocated:
+            self._watchdog.feed()
+
+    def _phase_origin(self, tick):
+        # keep the phase of every task when the counter starts over; periods divide 1000 ticks
+        return tick % 1000
+
+    def _run(self, i, function, now_ms):
+        locked = self._locked[i]
+        if locked:
+            heap_lock()
+        failure = None
+        try:
+            function(now_ms)
+        except Exception as error:
+            failure = error
+        finally:
+            if locked:
+                heap_unlock()
+        if failure is not None:
+            self._dead[i] = 1
+            if isinstance(failure, MemoryError):
+                self.allocated = True
+            self._on_death(self.names[i])
+            print_exception(failure)
+
+    def _any_stopped(self, now_ms):
+        i = len(self._functions)
+        while i:
+            i -= 1
+            limit_ms = self._period[i] * TICK_MS * _LATE_PERIODS
+            if self._dead[i] or ticks_diff(now_ms, self._last_ms[i]) > limit_ms:
+                return True
+        return False

@@ -1,0 +1,88 @@
+"""Leaves of the fast path as machine code; bess/measure/leaves.py is the plain twin.
+
+Why machine code: measured by `autarky bench` (scan_over_bytecode, instructions).
+"""
+
+import micropython
+
+
+@micropython.viper
+def check_group(rx_in, table_in, device_count: int, valid_in) -> int:
+    rx = ptr8(rx_in)
+    table = ptr16(table_in)
+    valid = ptr8(valid_in)
+    good = 0
+    at = 4
+    device = 0
+    while device < device_count:
+        remainder = 16
+        end = at + 6
+        while at < end:
+            remainder = ((remainder << 8) & 0x7FFF) ^ table[((remainder >> 7) ^ rx[at]) & 0xFF]
+            at += 1
+        if (rx[at] << 8 | rx[at + 1]) == remainder << 1:
+            valid[device] = 1
+            good += 1
+        else:
+            valid[device] = 0
+        at += 2
+        device += 1
+    return good
+
+
+@micropython.viper
+def store_group(rx_in, valid_in, group: int, layout_in, values_in, fresh_in):
+    rx = ptr8(rx_in)
+    valid = ptr8(valid_in)
+    layout = ptr8(layout_in)
+    values = ptr16(values_in)
+    fresh = ptr8(fresh_in)
+    devices = int(len(layout_in))
+    first = 0
+    at = 4
+    device = 0
+    while device < devices:
+        count = layout[device]
+        if valid[device]:
+            cell = 3 * group
+            i = at
+            while i < at + 6 and cell < count:
+                values[first + cell] = rx[i] | rx[i + 1] << 8
+                fresh[first + cell] = 1
+                cell += 1
+                i += 2
+        first += count
+        at += 8
+        device += 1
+
+
+@micropython.viper
+def scan(values_in, fresh_in, count: int, out_in):
+    values = ptr16(values_in)
+    fresh = ptr8(fresh_in)
+    out = ptr32(out_in)
+    low = 0xFFFF
+    low_index = 0
+    high = -1
+    high_index = 0
+    total = 0
+    used = 0
+    i = 0
+    while i < count:
+        if fresh[i]:
+            value = values[i]
+            total += value
+            used += 1
+            if value < low:
+                low = value
+                low_index = i
+            if value > high:
+                high = value
+                high_index = i
+        i += 1
+    out[0] = low
+    out[1] = low_index
+    out[2] = high
+    out[3] = high_index
+    out[4] = total
+    out[5] = used

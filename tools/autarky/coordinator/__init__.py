@@ -1,0 +1,1 @@
+"""The host coordinator: makes many cabinets one plant."""

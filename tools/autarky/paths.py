@@ -1,0 +1,25 @@
+"""Where things lie in the source tree, for the tools that build and start the firmware."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRMWARE = ROOT / "firmware"
+UNIX_BOARD = ROOT / "boards" / "unix"
+BUILD = ROOT / ".build"
+
+
+def load_module(path: Path, name: str) -> ModuleType:
+    """Import one file under a name of our own, without touching sys.path."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"{path} is missing: is this a complete checkout of autarky?")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+wire = load_module(UNIX_BOARD / "wire.py", "autarky_wire")

@@ -1,0 +1,1 @@
+"""Models of what the firmware watches and commands, down to the registers of its chips."""

@@ -1,0 +1,66 @@
+"""IVT-S current sensor on the cabinet bus, after its data sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+COMMAND_ID = 0x411
+RESPONSE_ID = 0x511
+RESULT_ID = 0x521
+CHANNELS = 4  # I, U1, U2, U3
+_DEFAULT_MS = (20, 60, 60, 60)
+_STAGGER_MS = (0, 10, 20, 20)  # U2 and U3 together: the link is their difference
+
+
+@dataclass
+class IvtS:
+    """Takes set-up commands, gives result frames. Values in mA and mV, rounded to 1.
+
+    `silent` takes it off the bus, `frozen` repeats its last frames' values, `stuck_counter`
+    repeats whole frames, `offset_ma` and `gain` disturb the current.
+    """
+
+    period_ms: list[int] = field(default_factory=lambda: list(_DEFAULT_MS))
+    running: bool = True
+    silent: bool = False
+    stuck_counter: bool = False
+    offset_ma: float = 0.0
+    gain: float = 1.0
+    result_error: bool = False
+    _counter: list[int] = field(default_factory=lambda: [0] * CHANNELS)
+
+    def command(self, data: bytes) -> bytes | None:
+        """A frame on 0x411; returns the response on 0x511, None when it is ignored."""
+        if self.silent or len(data) < 4:
+            return None
+        kind = data[0]
+        if kind == 0x34:
+            self.running = data[1] == 1
+        elif 0x20 <= kind < 0x20 + CHANNELS:
+            if self.running:
+                return None  # set-up is taken in stop mode only
+            self.period_ms[kind - 0x20] = max(data[2] << 8 | data[3], 1)
+        else:
+            return None
+        return bytes((kind | 0x80,)) + data[1:8]
+
+    def results(self, now_ms: int, values: tuple[float, ...]) -> list[tuple[int, bytes]]:
+        """Frames due in the 10 ms from now on; values: A, V, V, V."""
+        if self.silent or not self.running:
+            return []
+        frames = []
+        for channel in range(CHANNELS):
+            period = self.period_ms[channel]
+            if (now_ms - _STAGGER_MS[channel]) % period >= 10:
+                continue
+            milli = values[channel] * 1000
+            if channel == 0:
+                milli = milli * self.gain + self.offset_ma
+            counter = self._counter[channel]
+            if not self.stuck_counter:
+                counter = self._counter[channel] = (counter + 1) & 15
+            state = counter | (0x20 if self.result_error else 0)
+            raw = max(min(round(milli), 0x7FFFFFFF), -0x80000000)
+            data = bytes((channel, state)) + raw.to_bytes(4, "big", signed=True)
+            frames.append((RESULT_ID + channel, data))
+        return frames

@@ -1,0 +1,309 @@
+"""Register-level model of an LTC6813-1 daisy chain, from the data sheet.
+
+Commands with wrong PEC are ignored; conversions take their time; unread registers are
+0xFFFF; after two seconds without a command the cores sleep and forget. Faults: dead
+device, broken chain, open sense wire, bit errors on the way back, a wrong converter.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autarky.plant.cells import KELVIN, Floats
+
+Words = NDArray[np.uint16]
+CELLS = 18
+SLEEP_US = 2_000_000  # tSLEEP, typical
+WAKE_US = 400  # tWAKE, each device
+VREF2_V = 3.0
+PULL_CURRENT_V = 0.004  # 100 uA through a filter resistor of some ten ohms
+SELF_TEST = {1: 0x9555, 2: 0x6AAA}  # results in the 7 kHz mode
+# conversion times of the 7 kHz mode
+ADCV_US, ADAX_US, ADSTAT_US = 2335, 3862, 1563
+
+READS = {
+    0x004: ("cell", 0), 0x006: ("cell", 1), 0x008: ("cell", 2), 0x00A: ("cell", 3),
+    0x009: ("cell", 4), 0x00B: ("cell", 5), 0x00C: ("aux", 0), 0x00E: ("aux", 1),
+    0x010: ("stat", 0), 0x012: ("stat", 1), 0x002: ("cfga", 0), 0x026: ("cfgb", 0),
+}  # fmt: skip
+
+
+def _pec_table() -> NDArray[np.uint16]:
+    table = np.zeros(256, dtype=np.uint16)
+    for byte in range(256):
+        crc = byte << 7
+        for _ in range(8):
+            crc = ((crc << 1) ^ 0x4599 if crc & 0x4000 else crc << 1) & 0x7FFF
+        table[byte] = crc
+    return table
+
+
+_TABLE = _pec_table()
+_LIST = [int(x) for x in _TABLE]
+
+
+def pec15(data: bytes) -> int:
+    """PEC as sent (shifted left by one); data sheet: 0x00 0x01 has 0x3D6E."""
+    crc = 16
+    for byte in data:
+        crc = (crc << 8 & 0x7FFF) ^ _LIST[(crc >> 7 ^ byte) & 0xFF]
+    return crc << 1
+
+
+def with_pec(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Append the PEC to each row of six bytes; shape (..., 6) -> (..., 8)."""
+    crc = np.full(rows.shape[:-1], 16, dtype=np.uint16)
+    for i in range(6):
+        crc = (crc << 8 & 0x7FFF) ^ _TABLE[(crc >> 7 ^ rows[..., i]) & 0xFF]
+    out = np.empty((*rows.shape[:-1], 8), dtype=np.uint8)
+    out[..., :6] = rows
+    out[..., 6] = crc >> 7
+    out[..., 7] = crc << 1 & 0xFF
+    return out
+
+
+def ntc_ratio(temperature_c: Floats, beta_k: float = 3435.0) -> Floats:
+    """V(NTC) / VREF2 of a 10 kohm NTC below 10 kohm."""
+    ratio = np.exp(beta_k * (1 / (temperature_c + KELVIN) - 1 / 298.15))
+    return ratio / (ratio + 1)
+
+
+def _words(volts: Floats) -> Words:
+    return np.clip(np.rint(volts * 1e4), 0, 0xFFFF).astype(np.uint16)
+
+
+class Chain:
+    """`write` takes the bytes of one SPI transaction at a time; `answer` serves a read.
+
+    layout: cells of each device; `feed(cell_v, ntc_c)` sets what the pins see from now on:
+    cell_v (cells of the string), ntc_c (sensors). `changed()` drains the commands whose
+    answers differ from before.
+    """
+
+    def __init__(self, layout: Sequence[int], sensors_per_device: int = 5, seed: int = 0) -> None:
+        self.layout = list(layout)
+        self.devices = n = len(self.layout)
+        self._sensors = sensors_per_device
+        self._random = random.Random(seed)
+        self._columns = np.arange(CELLS)
+        self._starts = np.concatenate(([0], np.cumsum(self.layout)[:-1]))
+        self._pins_v = np.zeros((n, CELLS))
+        self._ntc_ratio = np.full((n, 5), 0.5)
+        self.die_c = np.full(n, 30.0)
+        self.dead: set[int] = set()
+        self.broken_at: int | None = None  # first device that cannot be reached
+        self.open_wires: set[tuple[int, int]] = set()  # (device, pin C0..C18)
+        self.bit_error_devices: dict[int, float] = {}  # device -> share of answers disturbed
+        self.wrong_converter: set[int] = set()
+        self.commands_ignored = 0
+        self._asleep = True
+        self._awake_us = 0
+        self._last_us = 0
+        self._pending: list[tuple[int, list[int]]] = []
+        self._changed: set[int] = set()
+        self._reset()
+
+    def _reset(self) -> None:
+        n = self.devices
+        self._cell = np.full((n, CELLS), 0xFFFF, dtype=np.uint16)
+        self._aux = np.full((n, 12), 0xFFFF, dtype=np.uint16)
+        self._stat = np.full((n, 6), 0xFFFF, dtype=np.uint16)
+        self._cfga = np.zeros((n, 6), dtype=np.uint8)
+        self._cfga[:, 0] = 0xF8
+        self._cfgb = np.zeros((n, 6), dtype=np.uint8)
+        self._cfgb[:, 0] = 0x0F
+        self._next: dict[str, Words] = {}
+        self._pending.clear()
+        self._changed.update(READS)
+
+    def feed(self, cell_v: Floats, ntc_c: Floats) -> None:
+        """Voltages and temperatures at the pins; sampled by the next conversion."""
+        first = 0
+        for device, count in enumerate(self.layout):
+            self._pins_v[device, :count] = cell_v[first : first + count]
+            first += count
+        ratio = ntc_ratio(np.asarray(ntc_c, dtype=float)).reshape(self.devices, self._sensors)
+        self._ntc_ratio[:, : self._sensors] = ratio
+
+    def wake(self, now_us: int) -> None:
+        """Wake pulse on the isoSPI port: sleeping cores answer tWAKE later, one by one."""
+        if self._asleep:
+            self._asleep = False
+            self._awake_us = now_us + WAKE_US * self.devices
+        self._last_us = now_us
+
+    def tick(self, now_us: int) -> None:
+        """Finish conversions that are due, and fall asleep when nobody speaks."""
+        while self._pending and self._pending[0][0] <= now_us:
+            _, commands = self._pending.pop(0)
+            for name in ("cell", "aux", "stat"):
+                if name in self._next:
+                    setattr(self, "_" + name, self._next.pop(name))
+            self._changed.update(commands)
+        if not self._asleep and now_us - self._last_us > SLEEP_US:
+            self._asleep = True
+            self._reset()
+
+    def write(self, tx: bytes, now_us: int) -> None:
+        """One transaction that is no read: a command, or configuration for all devices."""
+        self.tick(now_us)
+        if self._asleep or now_us < self._awake_us:
+            self.wake(now_us)  # chip select fell: that is a wake pulse, the bytes are lost
+            self.commands_ignored += 1
+            return
+        if len(tx) < 4 or tx[2] << 8 | tx[3] != pec15(tx[:2]):
+            self.commands_ignored += 1
+            return
+        self._last_us = now_us
+        command = (tx[0] << 8 | tx[1]) & 0x7FF
+        if command in (0x001, 0x024):
+            self._write_config(command, tx[4:])
+        elif command & 0x668 == 0x260:
+            self._convert_cells(now_us)
+        elif command & 0x628 == 0x228:
+            self._convert_open_wire(bool(command & 0x40), now_us)
+        elif command & 0x61F == 0x207:
+            self._convert_self_test(command >> 5 & 3, now_us)
+        elif command & 0x678 == 0x460:
+            self._convert_aux(now_us)
+        elif command & 0x678 == 0x468:
+            self._convert_status(now_us)
+        elif command == 0x711:
+            self._cell[:] = 0xFFFF
+            self._changed.update(c for c, (kind, _) in READS.items() if kind == "cell")
+        elif command == 0x712:
+            self._aux[:] = 0xFFFF
+            self._changed.update((0x00C, 0x00E))
+
+    def _write_config(self, command: int, data: bytes) -> None:
+        target = self._cfga if command == 0x001 else self._cfgb
+        reachable = self._reachable()
+        for i in range(len(data) // 8):
+            device = len(data) // 8 - 1 - i  # the first data shift through to the last device
+            row = data[8 * i : 8 * i + 8]
+            if device < self.devices and reachable[device] and pec15(row[:6]) == row[6] << 8 | row[7]:
+                target[device] = np.frombuffer(row[:6], dtype=np.uint8)
+        self._changed.update((0x002, 0x026))
+
+    @property
+    def discharge_masks(self) -> list[int]:
+        """Discharge switches of each device, bit 0 = cell 1 (DCC1..18)."""
+        a, b = self._cfga.astype(int), self._cfgb.astype(int)
+        masks = a[:, 4] | (a[:, 5] & 0x0F) << 8 | b[:, 0] >> 4 << 12 | (b[:, 1] & 0x03) << 16
+        return [int(mask) for mask in masks]
+
+    def _finish(self, kind: str, words: Words, commands: list[int], at_us: int) -> None:
+        self._next[kind] = words
+        self._pending = [(at_us, commands)]
+
+    def _cell_commands(self) -> list[int]:
+        return [command for command, (kind, _) in READS.items() if kind == "cell"]
+
+    def _convert_cells(self, now_us: int) -> None:
+        volts = self._pins_v.copy()
+        for device, pin in self.open_wires:
+            # a floating pin settles between its neighbours
+            if 0 < pin < self.layout[device]:
+                volts[device, pin - 1 : pin + 1] = self._pins_v[device, pin - 1 : pin + 1].mean()
+        self._finish("cell", _words(volts), self._cell_commands(), now_us + ADCV_US)
+
+    def _convert_open_wire(self, pull_up: bool, now_us: int) -> None:
+        volts = self._pins_v + (-PULL_CURRENT_V if pull_up else PULL_CURRENT_V)
+        for device, pin in self.open_wires:
+            top = self.layout[device]
+            if pin == 0:
+                if pull_up:
+                    volts[device, 0] = 0.0
+            elif pin == top:
+                if not pull_up:
+                    volts[device, top - 1] = 0.0
+            else:  # the open pin is dragged to a neighbour: one cell reads both, one nothing
+                both = self._pins_v[device, pin - 1] + self._pins_v[device, pin]
+                low, high = (pin, pin - 1) if pull_up else (pin - 1, pin)
+                volts[device, low], volts[device, high] = 0.0, both
+        self._finish("cell", _words(np.maximum(volts, 0)), self._cell_commands(), now_us + ADCV_US)
+
+    def _convert_self_test(self, number: int, now_us: int) -> None:
+        words = np.full((self.devices, CELLS), SELF_TEST.get(number, 0xFFFF), dtype=np.uint16)
+        for device in self.wrong_converter:
+            words[device] ^= 0x0010
+        self._finish("cell", words, self._cell_commands(), now_us + ADCV_US)
+
+    def _convert_aux(self, now_us: int) -> None:
+        words = np.full((self.devices, 12), 0xFFFF, dtype=np.uint16)
+        words[:, :5] = _words(self._ntc_ratio * VREF2_V)
+        words[:, 5] = round(VREF2_V * 1e4)
+        words[:, 6:10] = 0
+        self._finish("aux", words, [0x00C, 0x00E], now_us + ADAX_US)
+
+    def _convert_status(self, now_us: int) -> None:
+        words = np.zeros((self.devices, 6), dtype=np.uint16)
+        sums = np.array([self._pins_v[d, :c].sum() for d, c in enumerate(self.layout)])
+        words[:, 0] = _words(sums / 30)
+        words[:, 1] = _words((self.die_c + 276) * 7.6e-3)
+        words[:, 2] = 50000  # VREG 5.0 V
+        words[:, 3] = 30000  # VREGD 3.0 V
+        self._finish("stat", words, [0x010, 0x012], now_us + ADSTAT_US)
+
+    def changed(self) -> list[int]:
+        """Read commands whose answers are new since the last call."""
+        commands = sorted(self._changed)
+        self._changed.clear()
+        return commands
+
+    def fault_changed(self) -> None:
+        """Tell that dead devices or the chain's continuity changed: all answers are new."""
+        self._changed.update(READS)
+
+    def _reachable(self) -> list[bool]:
+        limit = self.devices if self.broken_at is None else self.broken_at
+        return [d < limit and d not in self.dead for d in range(self.devices)]
+
+    def answers(self, commands: Sequence[int]) -> list[bytes]:
+        """Bytes on the wire after each read command: eight of every device, nearest first."""
+        out = []
+        rows = np.empty((len(commands), self.devices, 6), dtype=np.uint8)
+        for i, command in enumerate(commands):
+            kind, group = READS[command]
+            if kind == "cfga":
+                rows[i] = self._cfga
+            elif kind == "cfgb":
+                rows[i] = self._cfgb
+            else:
+                words: Words = getattr(self, "_" + kind)[:, 3 * group : 3 * group + 3]
+                rows[i] = np.ascontiguousarray(words, dtype="<u2").view(np.uint8).reshape(-1, 6)
+        framed = with_pec(rows)
+        if self._asleep:
+            framed[:] = 0xFF
+        elif self.dead or self.broken_at is not None or self.bit_error_devices:
+            self._disturb(framed)
+        for i in range(len(commands)):
+            out.append(framed[i].tobytes())
+        return out
+
+    def _disturb(self, framed: NDArray[np.uint8]) -> None:
+        for device, reachable in enumerate(self._reachable()):
+            if not reachable:
+                framed[:, device] = 0xFF
+        for device, share in self.bit_error_devices.items():
+            for row in framed[:, device]:
+                if self._random.random() < share:
+                    row[self._random.randrange(8)] ^= 1 << self._random.randrange(8)
+
+    def transaction(self, tx: bytes, now_us: int) -> bytes:
+        """A whole SPI transaction, as a bench without lockstep sees it."""
+        self.tick(now_us)
+        command = (tx[0] << 8 | tx[1]) & 0x7FF
+        if command not in READS:
+            self.write(tx, now_us)
+            return b"\xff" * len(tx)
+        good = tx[2] << 8 | tx[3] == pec15(tx[:2])
+        if self._asleep or now_us < self._awake_us or not good:
+            self.wake(now_us)
+            return b"\xff" * len(tx)
+        self._last_us = now_us
+        return (b"\xff" * 4 + self.answers([command])[0])[: len(tx)]

@@ -1,0 +1,1 @@
+"""Software in the loop: unmodified firmware in lockstep with plants and buses."""

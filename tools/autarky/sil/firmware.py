@@ -1,0 +1,168 @@
+"""A firmware process and the host's end of its link."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarky.paths import FIRMWARE, UNIX_BOARD, wire
+from autarky.sil import image
+
+_HELLO = struct.Struct("<4sBBH8x")
+_ANSWER = struct.Struct("<4sBBHI")
+_TICK = struct.Struct("<IIHHB3x")
+_DONE = struct.Struct("<IHH8x")
+_FRAME = struct.Struct("<IBB2x8s")
+_TIMEOUT_S = 30.0
+
+
+class FirmwareLost(RuntimeError):
+    """A firmware process ended or its link broke; the message says which and how."""
+
+
+@dataclass
+class Done:
+    """What a firmware gave back for a tick."""
+
+    outputs: int
+    frames: list[tuple[int, int, bytes]]  # bus, id, data
+    spi: list[bytes]
+
+
+def command_line(interpreter: str, host: str, port: int, cabinet: int) -> list[str]:
+    """How a cabinet's firmware is started: from the ROMFS image, the source tree, or CPython."""
+    arguments = [host, str(port), str(cabinet)]
+    if interpreter == "cpython":
+        return [sys.executable, str(FIRMWARE / "main.py"), *arguments]
+    micropython = [image.tool("micropython"), "-X", "heapsize=1M"]
+    if interpreter == "micropython-source":
+        return [*micropython, str(FIRMWARE / "main.py"), *arguments]
+    if interpreter == "micropython":
+        path = image.build()
+        return [*micropython, str(UNIX_BOARD / "launch.py"), str(path), *arguments]
+    raise ValueError(
+        f"{interpreter!r} is no interpreter: choose micropython, micropython-source or cpython"
+    )
+
+
+class Firmware:
+    """One running cabinet firmware; `send_tick`, then `receive_done`, in lockstep."""
+
+    def __init__(self, cabinet: int, process: subprocess.Popen[bytes]) -> None:
+        self.cabinet = cabinet
+        self.process = process
+        self._socket: socket.socket | None = None
+        self._reader = None
+
+    def accept(
+        self, connection: socket.socket, devices: int, realtime: bool, parameters: dict[str, int]
+    ) -> None:
+        """Answer the HELLO of this firmware's connection."""
+        text = "".join(f"{name}={value}\n" for name, value in parameters.items()).encode()
+        connection.settimeout(_TIMEOUT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(
+            _ANSWER.pack(wire.MAGIC, wire.STATUS_OK, int(realtime), devices, len(text)) + text
+        )
+        self._socket = connection
+        self._reader = connection.makefile("rb", buffering=16384)
+
+    def send_tick(
+        self, now_ms: int, inputs: int, frames: list[bytes], groups: list[tuple[int, bytes]]
+    ) -> None:
+        """One TICK; frames are packed records, groups (number, image) pairs."""
+        parts = [_TICK.pack(now_ms, inputs, len(frames), len(groups), 0), *frames]
+        for number, content in groups:
+            parts.append(bytes((number, 0)))
+            parts.append(content)
+        assert self._socket is not None
+        try:
+            self._socket.sendall(b"".join(parts))
+        except OSError as error:
+            raise self._lost() from error
+
+    def receive_done(self) -> Done:
+        """The DONE of the tick that was sent."""
+        assert self._reader is not None
+        try:
+            head = self._reader.read(wire.DONE_SIZE)
+            if len(head) != wire.DONE_SIZE:
+                raise self._lost()
+            outputs, count, spi_bytes = _DONE.unpack(head)
+            rest = self._reader.read(count * wire.FRAME_SIZE + spi_bytes)
+        except OSError as error:
+            raise self._lost() from error
+        if len(rest) != count * wire.FRAME_SIZE + spi_bytes:
+            raise self._lost()
+        frames = []
+        at = 0
+        for _ in range(count):
+            can_id, length, bus, data = _FRAME.unpack_from(rest, at)
+            frames.append((bus, can_id, data[:length]))
+            at += wire.FRAME_SIZE
+        spi = []
+        while at < len(rest):
+            size = rest[at] | rest[at + 1] << 8
+            spi.append(rest[at + 2 : at + 2 + size])
+            at += 2 + size
+        return Done(outputs, frames, spi)
+
+    def _lost(self) -> FirmwareLost:
+        try:
+            code = self.process.wait(timeout=1.0)
+        except subprocess.TimeoutExpired:
+            return FirmwareLost(
+                f"the firmware of cabinet {self.cabinet} does not answer: its link was cut"
+            )
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return FirmwareLost(f"the firmware of cabinet {self.cabinet} {how} during the run")
+
+    def close(self) -> None:
+        """End the process: asked first, then killed. Never raises."""
+        if self._socket is not None:
+            try:
+                self._socket.sendall(_TICK.pack(0, 0, 0, 0, wire.TICK_QUIT))
+            except OSError:
+                pass  # it is gone already
+            self._socket.close()
+        try:
+            self.process.wait(timeout=2.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def pack_frame(bus: int, can_id: int, data: bytes) -> bytes:
+    """One received frame as a record of the TICK."""
+    return _FRAME.pack(can_id, len(data), bus, data)
+
+
+def read_hello(connection: socket.socket) -> tuple[int, int]:
+    """(kind, number) of a new connection. Raises ValueError when it is not ours."""
+    connection.settimeout(5.0)
+    raw = b""
+    while len(raw) < wire.HELLO_SIZE:
+        more = connection.recv(wire.HELLO_SIZE - len(raw))
+        if not more:
+            raise ValueError("the connection closed before it said hello")
+        raw += more
+    magic, version, kind, number = _HELLO.unpack(raw)
+    if magic != wire.MAGIC or version != wire.VERSION:
+        raise ValueError("not an autarky link, or of another version")
+    return kind, number
+
+
+def start(cabinet: int, interpreter: str, host: str, port: int, log: Path) -> Firmware:
+    """Start a firmware process; its console goes to `log`."""
+    with log.open("wb") as console:
+        process = subprocess.Popen(
+            command_line(interpreter, host, port, cabinet),
+            stdin=subprocess.DEVNULL,
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
+    return Firmware(cabinet, process)

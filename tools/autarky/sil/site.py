@@ -1,0 +1,356 @@
+"""A virtual site in lockstep: firmware processes, plants, buses, coordinator.
+
+One tick: TICK to every cabinet; while they compute, plants and coordinator advance;
+DONE from every cabinet; the buses carry what all have sent until the next tick. Nothing
+depends on the machine's clock, so two runs of a seed give the same bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import IO
+
+from bess.parameters import Parameters
+from bess.port.ticks import TICKS_MASK
+
+from autarky.bus.bus import Bus, Sent
+from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
+from autarky.paths import wire
+from autarky.plant import ivt_s
+from autarky.plant.pcs import COMMAND_ID, STATUS_ID
+from autarky.sil import firmware
+from autarky.sil.firmware import Firmware, FirmwareLost
+from autarky.sil.plants import TICK_MS, Plants
+
+_GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
+_TICK_US = TICK_MS * 1000
+_CONNECT_S = 30.0
+_SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
+_PCS_OFFSET_US = 4000
+
+
+class SiteError(RuntimeError):
+    """The site cannot start or go on; the message is a sentence for a person."""
+
+
+@dataclass
+class SiteConfig:
+    """What a site is made of. parameters: overrides by name, for all cabinets."""
+
+    cabinets: int = 2
+    seed: int = 1
+    realtime: bool = False
+    interpreter: str = "micropython"
+    soc: float = 0.5
+    temperature_c: float = 25.0
+    parameters: dict[str, int] = field(default_factory=dict)
+    host: str = "127.0.0.1"
+    port: int = 0
+    bitrate: int = 500_000
+    start_ms: int = 0
+    unconfigured: bool = False
+
+    def check(self) -> Parameters:
+        """The parameters with their overrides. Raises SiteError with the reason."""
+        if not 1 <= self.cabinets <= 32:
+            raise SiteError(f"{self.cabinets} cabinets asked for; one segment carries 1 to 32")
+        parameters = Parameters()
+        for name, value in self.parameters.items():
+            try:
+                parameters.set(name, value)
+            except (KeyError, ValueError) as error:
+                raise SiteError(f"parameter refused: {error.args[0]}") from error
+        return parameters
+
+
+@dataclass
+class _Cabinet:
+    """The host's side of one cabinet."""
+
+    index: int
+    node_id: int
+    site_port: int
+    bus: Bus
+    bus_ports: tuple[int, int, int]  # controller, sensor, PCS
+    firmware: Firmware | None = None
+    rx: list[bytes] = field(default_factory=list)
+    groups: list[tuple[int, bytes]] = field(default_factory=list)
+    filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+
+class CanLog:
+    """candump text of the site bus, hashed as it is written."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file: IO[str] | None = path.open("w", encoding="ascii") if path else None
+        self._hash = hashlib.sha256()
+        self.frames = 0
+
+    def write(self, channel: str, sent: list[Sent]) -> None:
+        lines = []
+        for end_us, can_id, data, _ in sent:
+            identifier = f"{can_id & 0x1FFFFFFF:08X}" if can_id >> 31 else f"{can_id & 0x7FF:03X}"
+            body = "R" if can_id & 0x40000000 else data.hex().upper()
+            lines.append(f"({end_us / 1e6:.6f}) {channel} {identifier}#{body}\n")
+        text = "".join(lines)
+        self._hash.update(text.encode())
+        self.frames += len(sent)
+        if self._file is not None:
+            self._file.write(text)
+
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class VirtualSite:
+    """Start with `with VirtualSite(config) as site:`, then `site.step()` for every 10 ms.
+
+    `plants`, `bus` (site bus), `coordinator`, `cabinets` are open to scenarios;
+    `before_tick` callables run before each TICK with the site. Raises SiteError when it
+    cannot start and FirmwareLost when a cabinet dies; leaving the block ends every process.
+    """
+
+    def __init__(self, config: SiteConfig, log: CanLog | None = None, out: Path | None = None):
+        self.config = config
+        self.parameters = config.check()
+        self.log = log or CanLog(None)
+        self._out = out or Path(mkdtemp(prefix="autarky-"))
+        self.now_ms = 0
+        self.bus = Bus(config.bitrate, config.seed)
+        self._coordinator_port = self.bus.attach()
+        node_ids = [FIRST_NODE_ID + i for i in range(config.cabinets)]
+        self.coordinator = Coordinator(node_ids)
+        self.plants = Plants(
+            config.cabinets, self.parameters, config.soc, config.temperature_c, config.seed
+        )
+        self.cabinets = [self._make_cabinet(i, node_id) for i, node_id in enumerate(node_ids)]
+        self._by_site_port = {cabinet.site_port: cabinet for cabinet in self.cabinets}
+        self._coordinator_rx: list[tuple[int, bytes]] = []
+        self.before_tick: list[Callable[[VirtualSite], None]] = []
+        self.on_done: Callable[[VirtualSite, int, int], None] | None = None
+        self.on_frames: Callable[[list[Sent]], None] | None = None
+        self._listener: socket.socket | None = None
+        self._wall_start = 0.0
+
+    def _make_cabinet(self, i: int, node_id: int) -> _Cabinet:
+        bus = Bus(500_000, self.config.seed + i)
+        ports = (bus.attach(()), bus.attach(()), bus.attach(()))
+        return _Cabinet(i, node_id, self.bus.attach(()), bus, ports)
+
+    def __enter__(self) -> VirtualSite:
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _start(self) -> None:
+        config = self.config
+        self._out.mkdir(parents=True, exist_ok=True)
+        listener = socket.create_server((config.host, 0), backlog=64)
+        self._listener = listener
+        host, port = listener.getsockname()[:2]
+        for cabinet in self.cabinets:
+            log = self._out / f"cabinet{cabinet.node_id}.console.txt"
+            cabinet.firmware = firmware.start(
+                cabinet.index, config.interpreter, host, port, log
+            )
+        listener.settimeout(0.2)
+        waiting = set(range(len(self.cabinets)))
+        deadline = time.monotonic() + _CONNECT_S
+        while waiting:
+            try:
+                connection, _ = listener.accept()
+            except TimeoutError:
+                self._check_started(waiting, deadline)
+                continue
+            kind, number = firmware.read_hello(connection)
+            if kind != wire.KIND_CABINET or number not in waiting:
+                connection.close()
+                continue
+            waiting.discard(number)
+            self._accept(self.cabinets[number], connection)
+        self._wall_start = time.monotonic()
+
+    def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
+        assert cabinet.firmware is not None
+        parameters = dict(self.config.parameters, node_id=cabinet.node_id)
+        cabinet.firmware.accept(
+            connection, len(self.plants.layout), self.config.realtime, parameters
+        )
+
+    def _check_started(self, waiting: set[int], deadline: float) -> None:
+        for number in sorted(waiting):
+            process = self.cabinets[number].firmware
+            if process is not None and process.process.poll() is not None:
+                node = self.cabinets[number].node_id
+                text = (self._out / f"cabinet{node}.console.txt").read_text(errors="replace")
+                raise SiteError(f"the firmware of cabinet {number} did not start:\n{text.strip()}")
+        if time.monotonic() > deadline:
+            raise SiteError(f"cabinets {sorted(waiting)} did not connect within {_CONNECT_S:.0f} s")
+
+    def close(self) -> None:
+        """End every firmware process and the log; safe to call twice."""
+        for cabinet in self.cabinets:
+            if cabinet.firmware is not None:
+                cabinet.firmware.close()
+                cabinet.firmware = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        self.log.close()
+
+    @property
+    def tick_ms(self) -> int:
+        """The firmware's wrapped time."""
+        return (self.now_ms + self.config.start_ms) & TICKS_MASK
+
+    def step(self) -> None:
+        """One tick of 10 ms."""
+        for call in self.before_tick:
+            call(self)
+        plants = self.plants
+        now_ms = self.now_ms
+        now_us = now_ms * 1000
+        tick_ms = self.tick_ms
+        for cabinet in self.cabinets:
+            i = cabinet.index
+            self._refresh_images(cabinet, now_us)
+            assert cabinet.firmware is not None
+            cabinet.firmware.send_tick(tick_ms, plants.inputs(i), cabinet.rx, cabinet.groups)
+            cabinet.rx = []
+            cabinet.groups = []
+        # while the firmware computes this tick, the world moves on to the next
+        self._send_sensors(now_ms)
+        plants.step()
+        received, self._coordinator_rx = self._coordinator_rx, []
+        for can_id, data in self.coordinator.step(now_ms, received):
+            self.bus.send(self._coordinator_port, can_id, data, now_us)
+        for cabinet in self.cabinets:
+            self._take_done(cabinet, now_us)
+        self.now_ms = now_ms + TICK_MS
+        self._carry(now_us + _TICK_US)
+        if self.config.realtime:
+            ahead = self.now_ms / 1000 - (time.monotonic() - self._wall_start)
+            if ahead > 0:
+                time.sleep(ahead)
+
+    def _refresh_images(self, cabinet: _Cabinet, now_us: int) -> None:
+        chain = self.plants.chains[cabinet.index]
+        chain.tick(now_us)
+        commands = chain.changed()
+        if commands:
+            for command, content in zip(commands, chain.answers(commands), strict=True):
+                cabinet.groups.append((_GROUP_OF[command], content))
+
+    def _send_sensors(self, now_ms: int) -> None:
+        plants = self.plants
+        at_us = now_ms * 1000
+        for cabinet in self.cabinets:
+            i = cabinet.index
+            values = (
+                plants.current_a[i], plants.string_v[i], plants.outer_plus_v[i],
+                plants.outer_minus_v[i],
+            )  # fmt: skip
+            _, sensor_port, pcs_port = cabinet.bus_ports
+            send = cabinet.bus.send
+            for can_id, data in plants.sensors[i].results(now_ms, values):
+                send(sensor_port, can_id, data, at_us + _SENSOR_OFFSET_US)
+            status = plants.faces[i].status(
+                now_ms, plants.pcs_state[i], plants.pcs_power_w[i], plants.link_v[i], 0
+            )
+            if status is not None:
+                send(pcs_port, STATUS_ID, status, at_us + _PCS_OFFSET_US)
+
+    def _take_done(self, cabinet: _Cabinet, now_us: int) -> None:
+        assert cabinet.firmware is not None
+        done = cabinet.firmware.receive_done()
+        for bus, can_id, data in done.frames:
+            if bus == wire.BUS_SITE:
+                self.bus.send(cabinet.site_port, can_id, data, now_us)
+            elif bus == wire.BUS_CABINET:
+                cabinet.bus.send(cabinet.bus_ports[0], can_id, data, now_us)
+            else:
+                self._take_filter(cabinet, bus & ~wire.BUS_FILTER, can_id, data)
+        if done.spi:
+            chain = self.plants.chains[cabinet.index]
+            self.plants.feed_chain(cabinet.index)
+            for tx in done.spi:
+                chain.write(tx, now_us)
+        if self.on_done is not None:
+            self.on_done(self, cabinet.index, done.outputs)
+        self.plants.apply(cabinet.index, done.outputs)
+
+    def _take_filter(self, cabinet: _Cabinet, bus: int, can_id: int, data: bytes) -> None:
+        filters = cabinet.filters.setdefault(bus, [])
+        if data:
+            filters.append((can_id, int.from_bytes(data, "little")))
+        else:
+            filters.clear()
+        if bus == wire.BUS_SITE:
+            self.bus.set_filters(cabinet.site_port, filters)
+        else:
+            cabinet.bus.set_filters(cabinet.bus_ports[0], filters)
+
+    def _carry(self, until_us: int) -> None:
+        sent = self.bus.advance(until_us)
+        if sent:
+            self.log.write("site", sent)
+            for frame in sent:
+                self._deliver_site(frame)
+            if self.on_frames is not None:
+                self.on_frames(sent)
+        for cabinet in self.cabinets:
+            self._carry_cabinet(cabinet, until_us)
+
+    def _deliver_site(self, frame: Sent) -> None:
+        for port in self.bus.recipients(frame.can_id):
+            if port == frame.sender or port in self.bus.off:
+                continue
+            if port == self._coordinator_port:
+                self._coordinator_rx.append((frame.can_id, frame.data))
+            else:
+                cabinet = self._by_site_port.get(port)
+                if cabinet is not None:
+                    cabinet.rx.append(
+                        firmware.pack_frame(wire.BUS_SITE, frame.can_id, frame.data)
+                    )
+
+    def _carry_cabinet(self, cabinet: _Cabinet, until_us: int) -> None:
+        plants = self.plants
+        i = cabinet.index
+        controller = cabinet.bus_ports[0]
+        for frame in cabinet.bus.advance(until_us):
+            if frame.can_id == COMMAND_ID:
+                plants.faces[i].command(frame.data, self.now_ms)
+            elif frame.can_id == ivt_s.COMMAND_ID:
+                response = plants.sensors[i].command(frame.data)
+                if response is not None:
+                    port = cabinet.bus_ports[1]
+                    cabinet.bus.send(port, ivt_s.RESPONSE_ID, response, until_us)
+            if frame.sender != controller and controller in cabinet.bus.recipients(frame.can_id):
+                cabinet.rx.append(
+                    firmware.pack_frame(wire.BUS_CABINET, frame.can_id, frame.data)
+                )
+
+    def run_for(self, seconds: float) -> None:
+        """Step until that much virtual time has passed."""
+        for _ in range(round(seconds * 1000 / TICK_MS)):
+            self.step()
+
+
+__all__ = ["COORDINATOR_ID", "CanLog", "FirmwareLost", "SiteConfig", "SiteError", "VirtualSite"]
