@@ -12,10 +12,15 @@ import sys
 import time
 
 import wire
+from bess.port.interpreter import heap_lock, heap_unlock
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100
-_pack_into = struct.pack_into
+
+
+def _pack_into(layout, target, at, source):
+    """Copy without allocating; CPython wants bytes, MicroPython takes any buffer."""
+    struct.pack_into(layout, target, at, source if _MICROPYTHON else bytes(source))
 
 
 class Stream:
@@ -356,9 +361,19 @@ class Board(Devices):
         link = self._link
         ticks = 0
         try:
-            while link.receive():
+            while True:
+                heap_lock()  # as in a board's interrupts: nothing here allocates
+                try:
+                    if not link.receive():
+                        return 0
+                finally:
+                    heap_unlock()
                 cabinet.step(link.now_ms)
-                link.send()
+                heap_lock()
+                try:
+                    link.send()
+                finally:
+                    heap_unlock()
                 ticks += 1
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
@@ -366,4 +381,3 @@ class Board(Devices):
         except (EOFError, OSError):
             print("autarky firmware: the link to the virtual bus was cut", file=sys.stderr)
             return 3
-        return 0

@@ -99,7 +99,7 @@ class Cabinet:
         self.meter = StringMeter(self._ivt, parameters, self.cells.cell_count, signals)
         self.inputs = Inputs(board.inputs, modules, signals)
         self.counter = ChargeCounter(parameters.get("capacity_mah"))
-        self.protection = Protection(parameters, signals, self._on_fault)
+        self.protection = Protection(parameters, signals, self._on_fault, leaves)
         self.limits = AllowedPower(parameters, signals)
         self.contactors = Contactors(board.outputs, self.inputs, self.meter, parameters, signals)
         self.slots = Slots(modules, self.inputs, parameters)
@@ -172,7 +172,8 @@ class Cabinet:
         self.modes.step(now_ms)
         self.contactors.step(now_ms)
         self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w)
-        self._publish_status()
+        if self.node.sync_pending:
+            self._publish_status()
         self._pcs.transmit(now_ms)
         self._transmit_site(now_ms)
         self._toggle ^= 1

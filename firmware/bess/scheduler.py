@@ -1,7 +1,7 @@
 """Static time-triggered table: who runs when, who overran, who stopped.
 
-Fast tasks run with the heap locked: an allocation raises MemoryError, which is counted
-and becomes a fault. A task that raises anything is dead: it is never called again, the
+A tick runs with the heap locked, but for tasks that may allocate: an allocation raises
+MemoryError, which becomes a fault. A task that raises anything is dead: it is never called again, the
 `on_death` call makes the cabinet safe, and the watchdog is no longer fed.
 """
 
@@ -70,6 +70,13 @@ class Scheduler:
 
     def step(self, now_ms):
         """Run every task that is due in this tick, then feed the watchdog if all live."""
+        heap_lock()
+        try:
+            self._step(now_ms)
+        finally:
+            heap_unlock()
+
+    def _step(self, now_ms):
         if not self._started:
             self._started = True
             for i in range(len(self._last_ms)):
@@ -101,23 +108,28 @@ class Scheduler:
         return tick % 1000
 
     def _run(self, i, function, now_ms):
-        locked = self._locked[i]
-        if locked:
-            heap_lock()
+        free = not self._locked[i]
+        if free:
+            heap_unlock()
         failure = None
         try:
             function(now_ms)
         except Exception as error:
             failure = error
         finally:
-            if locked:
-                heap_unlock()
+            if free:
+                heap_lock()
         if failure is not None:
-            self._dead[i] = 1
-            if isinstance(failure, MemoryError):
-                self.allocated = True
-            self._on_death(self.names[i])
-            print_exception(failure)
+            self._bury(i, failure)
+
+    def _bury(self, i, failure):
+        self._dead[i] = 1
+        if isinstance(failure, MemoryError):
+            self.allocated = True
+        self._on_death(self.names[i])
+        heap_unlock()
+        print_exception(failure)
+        heap_lock()
 
     def _any_stopped(self, now_ms):
         i = len(self._functions)

@@ -7,10 +7,20 @@ import micropython
 
 
 @micropython.viper
-def check_group(rx_in, table_in, device_count: int, valid_in) -> int:
+def clear(buffer_in, count: int):
+    buffer = ptr8(buffer_in)
+    i = 0
+    while i < count:
+        buffer[i] = 0
+        i += 1
+
+
+@micropython.viper
+def check_group(rx_in, table_in, device_count: int, valid_in, streak_in) -> int:
     rx = ptr8(rx_in)
     table = ptr16(table_in)
     valid = ptr8(valid_in)
+    streak = ptr8(streak_in)
     good = 0
     at = 4
     device = 0
@@ -22,9 +32,12 @@ def check_group(rx_in, table_in, device_count: int, valid_in) -> int:
             at += 1
         if (rx[at] << 8 | rx[at + 1]) == remainder << 1:
             valid[device] = 1
+            streak[device] = 0
             good += 1
         else:
             valid[device] = 0
+            if streak[device] < 250:
+                streak[device] += 1
         at += 2
         device += 1
     return good
@@ -86,3 +99,50 @@ def scan(values_in, fresh_in, count: int, out_in):
     out[3] = high_index
     out[4] = total
     out[5] = used
+
+
+@micropython.viper
+def convert_ntc(raw_in, count: int, scale: int, table_in, out_in) -> int:
+    raw = ptr16(raw_in)
+    table = ptr16(table_in)
+    out = ptr16(out_in)
+    good = 0
+    i = 0
+    while i < count:
+        ratio = raw[i] * scale >> 16
+        if ratio < 80 or ratio > 4000:
+            out[i] = 0
+        else:
+            step = ratio >> 4
+            low = table[step]
+            out[i] = low - ((low - table[step + 1]) * (ratio & 15) >> 4)
+            good += 1
+        i += 1
+    return good
+
+
+@micropython.viper
+def next_row(
+    row: int, end: int, signal_in, counts_in, seen_in, values_in, limits_in, state_in
+) -> int:
+    signal = ptr8(signal_in)
+    counts = ptr32(counts_in)
+    seen = ptr32(seen_in)
+    values = ptr32(values_in)
+    limits = ptr32(limits_in)
+    state = ptr8(state_in)
+    one = 1
+    sign = one << 31  # a 64-bit viper loads 32 bits without their sign: (x ^ sign) - sign
+    while row < end:
+        at = signal[row]
+        if counts[at] != seen[row]:
+            value = (values[at] ^ sign) - sign
+            if (
+                state[row]
+                or value < (limits[2 * row] ^ sign) - sign
+                or value > (limits[2 * row + 1] ^ sign) - sign
+            ):
+                return row
+            seen[row] = counts[at]
+        row += 1
+    return end

@@ -62,6 +62,7 @@ class Chain:
         self._table = pec_table()
         size = 4 + device_count * _STRIDE
         self._tx = bytearray(size)
+        self._read_tx = bytearray(b"\xff" * size)
         self._rx = bytearray(size)
         self._command_tx = bytearray(4)
         self._command_rx = bytearray(4)
@@ -103,29 +104,17 @@ class Chain:
 
     def read(self, command):
         """Read a register group of every device; returns how many answers were valid."""
-        tx = self._tx
-        i = 4
-        end = len(tx)
-        while i < end:
-            tx[i] = 0xFF
-            i += 1
+        tx = self._read_tx
         self._set_command(tx, command)
         self.transactions += 1
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)
-        good = self._check(self._rx, self._table, self.device_count, self.valid)
+        good = self._check(
+            self._rx, self._table, self.device_count, self.valid, self.crc_streak
+        )
         if good != self.device_count:
             self.crc_errors += self.device_count - good
-        streak = self.crc_streak
-        valid = self.valid
-        d = self.device_count
-        while d:
-            d -= 1
-            if valid[d]:
-                streak[d] = 0
-            elif streak[d] < 250:
-                streak[d] += 1
         return good
 
     def word(self, device, register):

@@ -5,9 +5,8 @@ once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
 """
 
 from array import array
-from struct import pack_into as _pack_into
 
-from bess.port.interpreter import const
+from bess.port.interpreter import const, copy8
 
 _RING = const(64)
 _MASK = const(63)
@@ -53,7 +52,7 @@ class CanPort:
                 continue
             self._ids[head] = slot[0]
             self._lengths[head] = len(slot[1])
-            _pack_into("8s", self._data, head << 3, slot[1])
+            copy8(self._data, head << 3, slot[1])
             self._head = following
 
     def receive(self):

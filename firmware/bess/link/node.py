@@ -66,7 +66,7 @@ class Node:
         self.unknown_frames = 0
         self.duplicate_id = False
         self._booted = False
-        self._sync_pending = False
+        self.sync_pending = False
         self._heartbeat_at_ms = _NO_TIME
         self._beat = bytearray(1)
         self._frame = bytearray(8)
@@ -115,7 +115,7 @@ class Node:
             return
         if can_id == _SYNC:
             self.sync_count += 1
-            self._sync_pending = True
+            self.sync_pending = True
             return
         if can_id == _HEARTBEAT + self.node_id:
             self.duplicate_id = True
@@ -162,14 +162,14 @@ class Node:
         elif ticks_diff(now_ms, self._heartbeat_at_ms) >= self._heartbeat_ms:
             self._send_state(self.state, now_ms)
         if self.state == STOPPED:
-            self._sync_pending = False
+            self.sync_pending = False
             return
         self._send_emcy()
         if self.state != OPERATIONAL:
-            self._sync_pending = False
+            self.sync_pending = False
             return
-        sync = self._sync_pending
-        self._sync_pending = False
+        sync = self.sync_pending
+        self.sync_pending = False
         frame = 0
         for transmission in self._transmission:
             if transmission == _ON_SYNC:

@@ -19,9 +19,9 @@ SCAN_TICKS = const(10)
 _GROUPS = const(6)
 _TEMP_OFFSET_DC = const(1000)  # temperatures are kept unsigned for the scan leaf
 _NTC_STEPS = const(256)
-_RATIO_SHIFT = const(4)  # 4096 / 256
-_RATIO_SHORTED = const(80)  # of 4096: hotter than 150 degC
-_RATIO_OPEN = const(4000)  # of 4096: colder than -48 degC
+_VREF2_LOW = const(29850)  # 2.985..3.015 V by the data sheet, in 100 uV
+_VREF2_HIGH = const(30150)
+_SCALE = const(0x10000000)
 _NEVER = const(-1)
 
 _DIAGNOSES = const(7)
@@ -72,6 +72,9 @@ class CellMonitor:
         self.fresh = bytearray(self.cell_count)
         self._temp = array("H", bytes(2 * self.sensor_count))
         self._temp_fresh = bytearray(self.sensor_count)
+        self._first_words = array("H", bytes(2 * 3 * devices))
+        self._raw = array("H", bytes(2 * 5))
+        self._one_device = array("H", bytes(2 * 5))
         self._ntc = ntc_table(parameters.get("ntc_beta_k"))
         self._cold_shift_dmv = parameters.get("cell_uv_cold_shift_dmv")
         self._open_wire_dmv = parameters.get("open_wire_threshold_mv") * 10
@@ -129,68 +132,56 @@ class CellMonitor:
         return self._temp[sensor] - _TEMP_OFFSET_DC
 
     def _convert_temperatures(self, now_ms):
-        fresh = self._temp_fresh
-        i = len(fresh)
-        while i:
-            i -= 1
-            fresh[i] = 0
+        self._leaves.clear(self._temp_fresh, self.sensor_count)
         self._chain.command(ltc681x.ADAX)
 
     def _read_temperatures(self, now_ms):
         chain = self._chain
         per_device = self.sensors_per_device
-        temp = self._temp
-        # group A: GPIO1..3 wait in temp as raw words until group B brings GPIO4, 5 and REF
+        raw = self._raw
+        first_words = self._first_words
+        # group A brings GPIO1..3; group B GPIO4, 5 and VREF2, without which nothing is known
         chain.read(ltc681x.RDAUXA)
-        valid = chain.valid
         device = 0
         while device < self._devices:
-            self._groups_good[device] = valid[device]
-            i = 0
-            while i < 3 and i < per_device:
-                temp[device * per_device + i] = chain.word(device, i)
-                i += 1
+            at = 3 * device
+            self._groups_good[device] = chain.valid[device]
+            first_words[at] = chain.word(device, 0)
+            first_words[at + 1] = chain.word(device, 1)
+            first_words[at + 2] = chain.word(device, 2)
             device += 1
         chain.read(ltc681x.RDAUXB)
+        temp = self._temp
+        one = self._one_device
         device = 0
+        sensor = 0
         while device < self._devices:
-            sensor = device * per_device
-            good = valid[device] and self._groups_good[device]
-            reference = chain.word(device, 2) if good else 0
-            # VREF2 is 2.985..3.015 V (data sheet): outside, no temperature can be trusted
-            if reference < 29850 or reference > 30150:
-                good = 0
+            reference = chain.word(device, 2)
+            good = chain.valid[device] and self._groups_good[device]
+            if not good or reference < _VREF2_LOW or reference > _VREF2_HIGH:
+                sensor += per_device
+                device += 1
+                continue
+            at = 3 * device
+            raw[0] = first_words[at]
+            raw[1] = first_words[at + 1]
+            raw[2] = first_words[at + 2]
+            raw[3] = chain.word(device, 0)
+            raw[4] = chain.word(device, 1)
+            self._leaves.convert_ntc(raw, per_device, _SCALE // reference, self._ntc, one)
             i = 0
             while i < per_device:
-                raw = temp[sensor] if i < 3 else chain.word(device, i - 3)
-                if good and self._convert_ntc(sensor, raw, reference):
+                if one[i]:
+                    temp[sensor] = one[i]
                     self._temp_fresh[sensor] = 1
                     self._temp_ms[sensor] = now_ms
                 i += 1
                 sensor += 1
             device += 1
 
-    def _convert_ntc(self, sensor, raw, reference):
-        ratio = (raw << 12) // reference
-        if ratio < _RATIO_SHORTED or ratio > _RATIO_OPEN:
-            return False
-        step = ratio >> _RATIO_SHIFT
-        low = self._ntc[step]
-        rest = (self._ntc[step + 1] - low) * (ratio & 15)
-        self._temp[sensor] = low + (rest >> _RATIO_SHIFT)
-        return True
-
     def _convert_cells(self, now_ms):
-        fresh = self.fresh
-        i = len(fresh)
-        while i:
-            i -= 1
-            fresh[i] = 0
-        groups_good = self._groups_good
-        i = self._devices
-        while i:
-            i -= 1
-            groups_good[i] = 0
+        self._leaves.clear(self.fresh, self.cell_count)
+        self._leaves.clear(self._groups_good, self._devices)
         self._chain.command(ltc681x.ADCV)
 
     def _read_cell_group(self, group):

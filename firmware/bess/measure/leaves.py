@@ -4,10 +4,17 @@ A test holds both equal. Callers validate lengths and type codes.
 """
 
 
-def check_group(rx, table, device_count, valid):
-    """Check the PEC of every device of a read; writes 0/1 to valid, returns the good ones.
+def clear(buffer, count):
+    """Zero the first `count` bytes of a bytearray."""
+    for i in range(count):
+        buffer[i] = 0
 
-    rx: bytearray of 4 + 8 * device_count, table: array('H') of pec15.pec_table().
+
+def check_group(rx, table, device_count, valid, streak):
+    """Check the PEC of every device of a read; returns how many were right.
+
+    rx: bytearray of 4 + 8 * device_count, table: array('H') of pec15.pec_table(). Writes 0
+    or 1 to valid; streak counts bad answers in a row and stops at 250.
     """
     good = 0
     at = 4
@@ -17,9 +24,12 @@ def check_group(rx, table, device_count, valid):
             remainder = ((remainder << 8) & 0x7FFF) ^ table[((remainder >> 7) ^ rx[i]) & 0xFF]
         if (rx[at + 6] << 8 | rx[at + 7]) == remainder << 1:
             valid[device] = 1
+            streak[device] = 0
             good += 1
         else:
             valid[device] = 0
+            if streak[device] < 250:
+                streak[device] += 1
         at += 8
     return good
 
@@ -77,3 +87,43 @@ def scan(values, fresh, count, out):
     out[3] = high_index
     out[4] = total
     out[5] = used
+
+
+def convert_ntc(raw, count, scale, table, out):
+    """Turn NTC words into temperatures; returns how many are plausible.
+
+    raw: array('H') of count; scale: 2**28 // VREF2, both in 100 uV, so that raw * scale >> 16
+    is the ratio in 4096ths and stays inside 2**30; table: array('H') of
+    cells.ntc_table; out: array('H') of count, 0 for a shorted or open sensor (no sensor of
+    -100 degC exists), else the table's unit.
+    """
+    good = 0
+    for i in range(count):
+        ratio = raw[i] * scale >> 16
+        if ratio < 80 or ratio > 4000:  # shorted: above 150 degC; open: below -48 degC
+            out[i] = 0
+        else:
+            step = ratio >> 4
+            low = table[step]
+            out[i] = low - ((low - table[step + 1]) * (ratio & 15) >> 4)
+            good += 1
+    return good
+
+
+def next_row(row, end, signal, counts, seen, values, limits, state):
+    """First row from `row` on that needs a judgement of protect.faults, or `end`.
+
+    Passed over: rows without a fresh sample, and quiet rows (state 0, that is neither
+    counting nor active) whose fresh sample lies within both bounds; their sample is marked
+    as seen. signal, state: bytearray by row; seen: array('i') by row; counts, values:
+    array('i') by signal; limits: array('i'), lower and upper bound of each row.
+    """
+    while row < end:
+        at = signal[row]
+        if counts[at] != seen[row]:
+            value = values[at]
+            if state[row] or value < limits[2 * row] or value > limits[2 * row + 1]:
+                return row
+            seen[row] = counts[at]
+        row += 1
+    return end

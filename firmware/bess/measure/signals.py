@@ -62,14 +62,10 @@ class Signals:
         """A fresh and whole sample."""
         self.value[signal] = value
         self.partial[signal] = 0
-        self._advance(signal)
+        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF
 
     def put_partial(self, signal, value):
         """A fresh sample formed without some of its sensors."""
         self.value[signal] = value
         self.partial[signal] = 1
-        self._advance(signal)
-
-    def _advance(self, signal):
-        count = self.count[signal] + 1
-        self.count[signal] = count if count < 0x3FFFFFFF else 1
+        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF

@@ -1,9 +1,15 @@
 """What differs between MicroPython and CPython, in one place."""
 
+from struct import pack_into
+
 try:
     from micropython import const, heap_lock, heap_unlock
 
     MICROPYTHON = True
+
+    def copy8(target, at, source):
+        """Copy up to 8 bytes into target[at:at+8], zeros behind; a slice would allocate."""
+        pack_into("8s", target, at, source)
 except ImportError:
     MICROPYTHON = False
 
@@ -15,3 +21,6 @@ except ImportError:
 
     def heap_unlock():
         return 0
+
+    def copy8(target, at, source):
+        pack_into("8s", target, at, bytes(source))

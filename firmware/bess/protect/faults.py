@@ -24,6 +24,8 @@ _DISCHARGE = const(2)
 _DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _CHARGE | _DISCHARGE}
 _FAST_PERIOD_MS = const(10)
 _COUNT_MAX = const(60000)
+_LOWEST = const(-0x3FFFFFFF)
+_HIGHEST = const(0x3FFFFFFF)
 
 
 def error_register(emcy_code):
@@ -49,8 +51,9 @@ class Protection:
     called for every row that is raised or cleared.
     """
 
-    def __init__(self, parameters, signals, on_change):
+    def __init__(self, parameters, signals, on_change, leaves):
         self._signals = signals
+        self._next_row = leaves.next_row
         self._on_change = on_change
         self._fault = bytearray()
         self._level = bytearray()
@@ -60,6 +63,7 @@ class Protection:
         self._sign = array("b")
         self._threshold = array("i")
         self._recover = array("i")
+        self._quiet = array("i")  # lower and upper bound between which a quiet row stays quiet
         self._need = array("H")
         self._recover_need = array("H")
         self._emcy = array("H")
@@ -71,7 +75,8 @@ class Protection:
         self._good = array("H", bytes(2 * count))
         self._seen = array("i", bytes(4 * count))
         self._active = bytearray(count)
-        self._well = bytearray(count)  # newest whole sample lies beyond recovery
+        self._busy = bytearray(count)  # counting or active: every sample is judged in full
+        self._well = bytearray(count)  # newest whole sample of a busy row lies beyond recovery
         self.tripped = False
         self.locked_out = False
         self.stop_requested = False
@@ -100,6 +105,8 @@ class Protection:
             self._sign.append(sign)
             self._threshold.append(sign * threshold)
             self._recover.append(sign * self._optional(parameters, recover_key, threshold))
+            self._quiet.append(_LOWEST if sign > 0 else threshold)
+            self._quiet.append(threshold if sign > 0 else _HIGHEST)
             # N fresh samples span (N - 1) periods: the condition then held for the delay
             self._need.append(max(delay_ms // period_ms, 1))
             self._recover_need.append(max(recover_ms // period_ms, 1))
@@ -123,40 +130,52 @@ class Protection:
 
     def _evaluate(self, row, end):
         signals = self._signals
-        counts = signals.count
-        values = signals.value
-        seen = self._seen
-        signal_of = self._signal
         changed = False
-        while row < end:
-            signal = signal_of[row]
-            sample = counts[signal]
-            if sample != seen[row]:
-                seen[row] = sample
-                value = values[signal] * self._sign[row]
-                gate = self._gate[row]
-                if value > self._threshold[row] and (gate == _NO_GATE or values[gate]):
-                    self._good[row] = 0
-                    self._well[row] = 0
-                    count = self._count[row]
-                    if count < _COUNT_MAX:
-                        count += 1
-                        self._count[row] = count
-                    if count >= self._need[row] and not self._active[row]:
-                        self._raise(row)
-                        changed = True
-                elif not signals.partial[signal]:
-                    self._count[row] = 0
-                    if value <= self._recover[row]:
-                        self._well[row] = 1
-                        if self._active[row]:
-                            changed = self._recovering(row) or changed
-                    else:
-                        self._well[row] = 0
-                        self._good[row] = 0
+        while True:
+            # quiet rows are passed over by the leaf; a sample out of bounds never is
+            row = self._next_row(
+                row, end, self._signal, signals.count, self._seen, signals.value, self._quiet,
+                self._busy,
+            )  # fmt: skip
+            if row >= end:
+                break
+            if self._judge(row):
+                changed = True
             row += 1
         if changed:
             self._react()
+
+    def _judge(self, row):
+        """Count one fresh sample of a row; True when the row was raised or cleared."""
+        signals = self._signals
+        signal = self._signal[row]
+        self._seen[row] = signals.count[signal]
+        value = signals.value[signal] * self._sign[row]
+        gate = self._gate[row]
+        if value > self._threshold[row] and (gate == _NO_GATE or signals.value[gate]):
+            self._good[row] = 0
+            self._well[row] = 0
+            self._busy[row] = 1
+            count = self._count[row]
+            if count < _COUNT_MAX:
+                count += 1
+                self._count[row] = count
+            if count >= self._need[row] and not self._active[row]:
+                self._raise(row)
+                return True
+            return False
+        if signals.partial[signal]:
+            return False  # what was not read may be the bad one
+        self._count[row] = 0
+        if not self._active[row]:
+            self._busy[row] = 0
+            return False
+        if value > self._recover[row]:
+            self._well[row] = 0
+            self._good[row] = 0
+            return False
+        self._well[row] = 1
+        return self._recovering(row)
 
     def _raise(self, row):
         self._active[row] = 1
@@ -175,6 +194,7 @@ class Protection:
 
     def _clear(self, row):
         self._active[row] = 0
+        self._busy[row] = 0
         self._good[row] = 0
         self._count[row] = 0
         self._on_change(self._fault[row], self._level[row], False, self._emcy[row])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 from autarky.sil import image
@@ -57,6 +58,7 @@ class Firmware:
         self.process = process
         self._socket: socket.socket | None = None
         self._reader = None
+        self.record: IO[bytes] | None = None  # where to copy every TICK, for replays
 
     def accept(
         self, connection: socket.socket, devices: int, realtime: bool, parameters: dict[str, int]
@@ -79,9 +81,12 @@ class Firmware:
         for number, content in groups:
             parts.append(bytes((number, 0)))
             parts.append(content)
+        message = b"".join(parts)
+        if self.record is not None:
+            self.record.write(message)
         assert self._socket is not None
         try:
-            self._socket.sendall(b"".join(parts))
+            self._socket.sendall(message)
         except OSError as error:
             raise self._lost() from error
 
