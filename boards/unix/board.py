@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import time
+from array import array
 
 import wire
 from bess.port.interpreter import heap_lock, heap_unlock
@@ -42,7 +43,7 @@ class Stream:
     def write(self, buffer, size):
         if _MICROPYTHON:
             return self._socket.write(buffer, size) == size
-        self._socket.sendall(memoryview(buffer)[:size])
+        self._socket.sendall(memoryview(buffer).cast("B")[:size])
         return True
 
 
@@ -51,10 +52,10 @@ class Link:
 
     def __init__(self, stream, device_count):
         self._stream = stream
-        self._tick = bytearray(wire.TICK_SIZE)
+        self._tick = array("I", (0, 0, 0, 0))
+        self.counts = array("H", (0, 0))  # frames of each bus, site first
         self.rx = bytearray(wire.FRAMES_MAX * wire.FRAME_SIZE)
-        self.rx_count = 0
-        self._done = bytearray(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE)
+        self._done = array("I", bytes(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE))
         self.tx_count = 0
         self.spi = bytearray(wire.SPI_MAX)
         self.spi_count = 0
@@ -74,12 +75,15 @@ class Link:
         tick = self._tick
         if not stream.read_into(tick, wire.TICK_SIZE):
             raise EOFError
-        self.now_ms = tick[0] | tick[1] << 8 | tick[2] << 16 | tick[3] << 24
-        self.inputs = tick[4] | tick[5] << 8 | tick[6] << 16 | tick[7] << 24
-        self.rx_count = tick[8] | tick[9] << 8
-        groups = tick[10] | tick[11] << 8
-        if not stream.read_into(self.rx, self.rx_count * wire.FRAME_SIZE):
+        self.now_ms = tick[0]
+        self.inputs = tick[1]
+        frames = tick[2]
+        self.counts[0] = frames & 0xFFFF
+        self.counts[1] = frames >> 16
+        frames = (frames & 0xFFFF) + (frames >> 16)
+        if not stream.read_into(self.rx, frames * wire.FRAME_SIZE):
             raise EOFError
+        groups = tick[3] & 0xFFFF
         number = self._group_number
         while groups:
             groups -= 1
@@ -87,7 +91,7 @@ class Link:
                 raise EOFError
             if not stream.read_into(self.groups[number[0]], self._group_bytes):
                 raise EOFError
-        if tick[12] & wire.TICK_QUIT:
+        if tick[3] >> 16 & wire.TICK_QUIT:
             return False
         for controller in self.controllers:
             controller.begin()
@@ -96,12 +100,9 @@ class Link:
     def send(self):
         """Send the DONE of this tick and start the next one's."""
         done = self._done
-        outputs = self.outputs
-        done[0] = outputs & 0xFF
-        done[1] = (outputs >> 8) & 0xFF
-        done[4] = self.tx_count
-        done[6] = self.spi_count & 0xFF
-        done[7] = self.spi_count >> 8
+        done[0] = self.outputs
+        done[1] = self.tx_count
+        done[2] = self.spi_count
         if not self._stream.write(done, wire.DONE_SIZE + self.tx_count * wire.FRAME_SIZE):
             raise EOFError
         if self.spi_count and not self._stream.write(self.spi, self.spi_count):
@@ -113,13 +114,11 @@ class Link:
         """Append a frame to DONE; False when there is no room."""
         if self.tx_count >= wire.FRAMES_MAX:
             return False
-        at = wire.DONE_SIZE + self.tx_count * wire.FRAME_SIZE
+        at = (self.tx_count << 2) + 4  # in words
         done = self._done
-        done[at] = can_id & 0xFF
-        done[at + 1] = (can_id >> 8) & 0xFF
-        done[at + 4] = len(data)
-        done[at + 5] = bus
-        _pack_into("8s", done, at + 8, data)
+        done[at] = can_id
+        done[at + 1] = len(data) | bus << 8
+        _pack_into("8s", done, (at << 2) + 8, data)
         self.tx_count += 1
         return True
 
@@ -150,6 +149,7 @@ class VirtualCan:
         self._link = link
         self._bus = bus
         self._at = 0
+        self._end = 0
         self._handler = None
         view = memoryview(bytearray(8))
         self._short = [view[:length] for length in range(9)]
@@ -169,37 +169,36 @@ class VirtualCan:
         self._handler = handler
 
     def begin(self):
-        """A TICK brought frames: the receive interrupt."""
-        self._at = 0
-        if self._handler is not None and self._link.rx_count:
+        """A TICK brought frames, sorted by bus: the receive interrupt."""
+        counts = self._link.counts
+        start = counts[0] if self._bus else 0
+        self._at = start
+        self._end = start + counts[self._bus]
+        if self._at != self._end and self._handler is not None:
             self._handler(self)
 
     def recv(self, slot):
-        link = self._link
-        rx = link.rx
-        at = self._at
-        end = link.rx_count * wire.FRAME_SIZE
-        while at < end:
-            if rx[at + 5] == self._bus:
-                length = rx[at + 4]
-                data = self._whole[at >> 4]
-                if length < 8:
-                    short = self._short[length]
-                    i = 0
-                    while i < length:
-                        short[i] = data[i]
-                        i += 1
-                    data = short
-                flags = rx[at + 3]
-                slot[0] = rx[at] | rx[at + 1] << 8
-                slot[1] = data
-                slot[2] = (2 if flags & 0x80 else 0) | (1 if flags & 0x40 else 0)
-                slot[3] = 0
-                self._at = at + wire.FRAME_SIZE
-                return slot
-            at += wire.FRAME_SIZE
-        self._at = at
-        return None
+        record = self._at
+        if record == self._end:
+            return None
+        self._at = record + 1
+        rx = self._link.rx
+        at = record << 4
+        length = rx[at + 4]
+        data = self._whole[record]
+        if length < 8:
+            short = self._short[length]
+            i = 0
+            while i < length:
+                short[i] = data[i]
+                i += 1
+            data = short
+        flags = rx[at + 3]
+        slot[0] = rx[at] | rx[at + 1] << 8
+        slot[1] = data
+        slot[2] = (2 if flags & 0x80 else 0) | (1 if flags & 0x40 else 0)
+        slot[3] = 0
+        return slot
 
     def send(self, can_id, data, flags=0):
         return 0 if self._link.queue_frame(self._bus, can_id, data) else None

@@ -16,10 +16,10 @@ HELLO_SIZE = 16
 ANSWER_SIZE = 12
 STATUS_OK = 0
 
-# TICK: now_ms u32, inputs u32, frames u16, groups u16, flags u8, 3 reserved
+# TICK: now_ms, inputs, frames (of the site bus | of the cabinet bus << 16), groups | flags << 16
 TICK_SIZE = 16
 TICK_QUIT = 1
-# DONE: outputs u32, frames u16, SPI bytes u16, 8 reserved
+# DONE: outputs, frames, SPI bytes, 0 (u32 each)
 DONE_SIZE = 16
 
 # a frame: Linux can_frame (id u32, length u8, 3 reserved, data) with the bus in byte 5;

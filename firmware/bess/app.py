@@ -113,6 +113,8 @@ class Cabinet:
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._was_silent = False
+        self._health = 0
+        self._overruns = 0
         self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
@@ -168,7 +170,6 @@ class Cabinet:
         protection = self.protection
         protection.evaluate_fast()
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
-        self.slots.step(now_ms)
         self.modes.step(now_ms)
         self.contactors.step(now_ms)
         self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w)
@@ -204,12 +205,17 @@ class Cabinet:
         machine.request_w = image[self._power_request] * 100
 
     def _put_health(self):
-        signals = self.signals
+        """Put what changed: one sample is enough to raise or clear these."""
         scheduler = self.scheduler
-        signals.put(s.TASK_OVERRUN, 1 if scheduler.overrun else 0)
-        signals.put(s.TASK_STOPPED, 1 if scheduler.stopped else 0)
-        signals.put(s.HEAP_USED, 1 if scheduler.allocated else 0)
-        signals.put(s.SELF_TEST_FAILED, 1 if self.modes.self_test_failed else 0)
+        health = (1 if scheduler.stopped else 0) | (2 if scheduler.allocated else 0)
+        if self.modes.self_test_failed:
+            health |= 4
+        if health != self._health:
+            self._health = health
+            signals = self.signals
+            signals.put(s.TASK_STOPPED, health & 1)
+            signals.put(s.HEAP_USED, health & 2)
+            signals.put(s.SELF_TEST_FAILED, health & 4)
 
     def _publish_status(self):
         image = self._image
@@ -243,6 +249,8 @@ class Cabinet:
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
+        self.slots.step(now_ms)
+        self.meter.update_voltage_age(now_ms)
         cells.evaluate(now_ms)
         protection = self.protection
         protection.evaluate_cells()
@@ -265,6 +273,11 @@ class Cabinet:
         if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
             self._ivt.restart()  # a sensor that lost its supply forgot its set-up
             self._configured = False
+        overruns = 0
+        for count in self.scheduler.overruns:
+            overruns += count
+        signals.put(s.TASK_OVERRUN, overruns - self._overruns)  # in the last second
+        self._overruns = overruns
         self._site_port.recover()
         self._cabinet_port.recover()
         image = self._image

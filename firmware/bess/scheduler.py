@@ -12,6 +12,7 @@ from bess.port.interpreter import const, heap_lock, heap_unlock
 from bess.port.ticks import ticks_diff
 
 TICK_MS = const(10)
+_CHECK_TICKS = const(10)
 _LATE_PERIODS = const(3)  # a task without a run for three periods counts as stopped
 
 
@@ -28,7 +29,7 @@ def print_exception(error):
 class Scheduler:
     """`add` tasks at boot, then `step(now_ms)` once every 10 ms.
 
-    `runs`, `overruns`, `longest_us` by task number; `overrun`, `stopped`, `allocated` are
+    `runs`, `overruns`, `longest_us` by task number; `stopped`, `allocated` are
     what the last step found. ticks_us: the board's microsecond clock.
     """
 
@@ -49,7 +50,6 @@ class Scheduler:
         self.overruns = array("i")
         self.longest_us = array("i")
         self._tick = 0
-        self.overrun = False
         self.stopped = False
         self.allocated = False
         self._started = False
@@ -83,7 +83,6 @@ class Scheduler:
                 self._last_ms[i] = now_ms
         tick = self._tick
         self._tick = tick + 1 if tick < 0x3FFFFFFF else self._phase_origin(tick + 1)
-        overrun = False
         i = 0
         for function in self._functions:
             if tick % self._period[i] == self._phase[i] and not self._dead[i]:
@@ -96,10 +95,9 @@ class Scheduler:
                     self.longest_us[i] = used_us
                 if used_us > self._budget_us[i]:
                     self.overruns[i] += 1
-                    overrun = True
             i += 1
-        self.overrun = overrun
-        self.stopped = self._any_stopped(now_ms)
+        if tick % _CHECK_TICKS == 0:
+            self.stopped = self._any_stopped(now_ms)
         if not self.stopped and not self.allocated:
             self._watchdog.feed()
 
@@ -124,6 +122,7 @@ class Scheduler:
 
     def _bury(self, i, failure):
         self._dead[i] = 1
+        self.stopped = True
         if isinstance(failure, MemoryError):
             self.allocated = True
         self._on_death(self.names[i])

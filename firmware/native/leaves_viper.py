@@ -146,3 +146,62 @@ def next_row(
             seen[row] = counts[at]
         row += 1
     return end
+
+
+@micropython.viper
+def count_other_words(rx_in, valid_in, expected: int) -> int:
+    rx = ptr8(rx_in)
+    valid = ptr8(valid_in)
+    devices = int(len(valid_in))
+    found = 0
+    at = 4
+    device = 0
+    while device < devices:
+        if valid[device]:
+            i = at
+            while i < at + 6:
+                if rx[i] | rx[i + 1] << 8 != expected:
+                    found += 1
+                i += 2
+        at += 8
+        device += 1
+    return found
+
+
+@micropython.viper
+def open_wires(up_in, down_in, layout_in, limit: int) -> int:
+    up = ptr16(up_in)
+    down = ptr16(down_in)
+    layout = ptr8(layout_in)
+    devices = int(len(layout_in))
+    found = 0
+    first = 0
+    device = 0
+    while device < devices:
+        last = first + layout[device] - 1
+        if up[first] == 0:
+            found += 1
+        if down[last] == 0:
+            found += 1
+        i = first + 1
+        while i <= last:
+            if int(down[i]) - int(up[i]) > limit:
+                found += 1
+            i += 1
+        first = last + 1
+        device += 1
+    return found
+
+
+@micropython.viper
+def sum_of_fresh(values_in, fresh_in, first: int, count: int) -> int:
+    values = ptr16(values_in)
+    fresh = ptr8(fresh_in)
+    total = 0
+    i = first
+    while i < first + count:
+        if not fresh[i]:
+            return -1
+        total += values[i]
+        i += 1
+    return total

@@ -24,6 +24,7 @@ _HEARTBEAT = const(0x700)
 _EMCY_QUEUE = const(16)
 _RX_PER_TICK = const(24)  # bounds the work of a tick under a babbling node
 _NO_TIME = const(-1)
+_EVENT_MS = const(50)  # how often event timers are looked at
 
 # NMT commands, CiA 301 table 30
 _START = const(1)
@@ -68,6 +69,7 @@ class Node:
         self._booted = False
         self.sync_pending = False
         self._heartbeat_at_ms = _NO_TIME
+        self._looked_ms = 0
         self._beat = bytearray(1)
         self._frame = bytearray(8)
         self._ids = array("H")
@@ -170,6 +172,9 @@ class Node:
             return
         sync = self.sync_pending
         self.sync_pending = False
+        if not sync and ticks_diff(now_ms, self._looked_ms) < _EVENT_MS:
+            return
+        self._looked_ms = now_ms
         frame = 0
         for transmission in self._transmission:
             if transmission == _ON_SYNC:

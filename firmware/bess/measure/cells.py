@@ -269,7 +269,10 @@ class CellMonitor:
             self._store_open_wire(3)
         elif diagnosis == _DOWN_REST:
             if self._diagnosis_good:
-                self._signals.put(s.OPEN_WIRE, self._open_wires())
+                found = self._leaves.open_wires(
+                    self._pulled_up, self._pulled_down, self._layout, self._open_wire_dmv
+                )
+                self._signals.put(s.OPEN_WIRE, found)
         elif diagnosis == _SELF_TEST:
             self._check_self_test(4)
             self._check_self_test(5)
@@ -290,30 +293,6 @@ class CellMonitor:
             chain.received, chain.valid, group, self._layout, out, self._wire_fresh
         )
 
-    def _open_wires(self):
-        """Open sense wires, data sheet: C(n) is open if V_PU(n+1) - V_PD(n+1) < -400 mV.
-
-        C(0) is open if V_PU(1) reads 0, the top pin if V_PD(top) reads 0.
-        """
-        up = self._pulled_up
-        down = self._pulled_down
-        limit = self._open_wire_dmv
-        found = 0
-        first = 0
-        for count in self._layout:
-            if up[first] == 0:
-                found += 1
-            if down[first + count - 1] == 0:
-                found += 1
-            i = first + 1
-            last = first + count
-            while i < last:
-                if down[i] - up[i] > limit:
-                    found += 1
-                i += 1
-            first = last
-        return found
-
     def _compare_sums(self):
         chain = self._chain
         worst = 0
@@ -321,15 +300,8 @@ class CellMonitor:
         first = 0
         device = 0
         for count in self._layout:
-            total = 0
-            complete = chain.valid[device]
-            i = first
-            while i < first + count:
-                total += self.voltage_dmv[i]
-                if not self.fresh[i]:
-                    complete = 0
-                i += 1
-            if complete and total:
+            total = self._leaves.sum_of_fresh(self.voltage_dmv, self.fresh, first, count)
+            if chain.valid[device] and total > 0:
                 seen += 1
                 gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
                 if gap < 0:
@@ -349,15 +321,9 @@ class CellMonitor:
         chain = self._chain
         if chain.read(ltc681x.CELL_READS[group]) != self._devices:
             self._diagnosis_good = False
-        device = 0
-        while device < self._devices:
-            if chain.valid[device]:
-                i = 0
-                while i < 3:
-                    if chain.word(device, i) != ltc681x.SELF_TEST_RESULT:
-                        self._self_test_bad += 1
-                    i += 1
-            device += 1
+        self._self_test_bad += self._leaves.count_other_words(
+            chain.received, chain.valid, ltc681x.SELF_TEST_RESULT
+        )
 
     def evaluate(self, now_ms):
         """Form the signals from the newest scan; call once a scan, after its last read."""

@@ -127,3 +127,48 @@ def next_row(row, end, signal, counts, seen, values, limits, state):
             seen[row] = counts[at]
         row += 1
     return end
+
+
+def count_other_words(rx, valid, expected):
+    """Words of the valid devices of a read that differ from `expected`."""
+    found = 0
+    at = 4
+    for device in range(len(valid)):
+        if valid[device]:
+            for i in range(at, at + 6, 2):
+                if rx[i] | rx[i + 1] << 8 != expected:
+                    found += 1
+        at += 8
+    return found
+
+
+def open_wires(up, down, layout, limit):
+    """Open sense wires after the data sheet's rule; returns their number.
+
+    up, down: array('H') by cell, read with pull-up and pull-down current; layout: bytearray,
+    cells of each device. C(n) is open if V_PU(n+1) - V_PD(n+1) < -limit, C(0) if V_PU(1) is
+    0, the top pin if V_PD(top) is 0.
+    """
+    found = 0
+    first = 0
+    for count in layout:
+        last = first + count - 1
+        if up[first] == 0:
+            found += 1
+        if down[last] == 0:
+            found += 1
+        for i in range(first + 1, last + 1):
+            if down[i] - up[i] > limit:
+                found += 1
+        first = last + 1
+    return found
+
+
+def sum_of_fresh(values, fresh, first, count):
+    """Sum of values[first:first+count], or -1 when one of them is not fresh."""
+    total = 0
+    for i in range(first, first + count):
+        if not fresh[i]:
+            return -1
+        total += values[i]
+    return total

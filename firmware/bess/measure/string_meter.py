@@ -70,12 +70,15 @@ class StringMeter:
         self.power_w = (self.string_mv // 100) * (self.current_ma // 100) // 100
         self.seen_all = self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
         signals.put(s.CURRENT_AGE, self._age(ivt_s.CURRENT, now_ms))
+
+    def update_voltage_age(self, now_ms):
+        """Put the age of the oldest voltage; once a scan of the cells is often enough."""
         age_ms = self._age(ivt_s.U1, now_ms)
         other_ms = self._age(ivt_s.U2, now_ms)
         if other_ms > age_ms:
             age_ms = other_ms
         other_ms = self._age(ivt_s.U3, now_ms)
-        signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
+        self._signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
 
     def _age(self, channel, now_ms):
         if self._ivt.count[channel] == 0:

@@ -19,17 +19,17 @@ TABLE = b"""\
  5 charge_oc        charge_overload   over  permille -        123 charge    10  0x2310 oc_recover_ms
  6 discharge_oc     discharge_overload over permille -        123 discharge 10  0x2320 oc_recover_ms
  7 current_silent   current_age       over  ms       -        123 both      10  0xFF10 silent_recover_ms
- 8 voltage_silent   voltage_age       over  ms       -        123 both      10  0xFF11 silent_recover_ms
  9 pcs_silent       pcs_age           over  ms       -        123 both      10  0xFF12 silent_recover_ms
 10 command_silent   command_age       over  ms       -        1S  both      10  0x8130 -
 11 contactor_feedback feedback_differs over flag     -        4   both      10  0xFF20 -
 12 contactor_welded welded            over  flag     -        4   both      10  0xFF21 -
 13 precharge        precharge_failed  over  flag     -        3   both      10  0xFF22 -
 14 pcs_fault        pcs_fault         over  flag     -        3   both      10  0xFF23 -
-15 task_overrun     task_overrun      over  flag     -        1   both      10  0x6101 silent_recover_ms
-16 task_stopped     task_stopped      over  flag     -        3   both      10  0x6102 -
-17 heap_used        heap_used         over  flag     -        3   both      10  0x6103 -
-18 self_test        self_test_failed  over  flag     -        3   both      10  0x6104 -
+15 task_stopped     task_stopped      over  flag     -        3   both      10  0x6102 -
+16 heap_used        heap_used         over  flag     -        3   both      10  0x6103 -
+17 self_test        self_test_failed  over  flag     -        3   both      10  0x6104 -
+18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
+ 8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
 19 cell_ov          cell_max          over  dmv      -        123 charge    100 0x3210 -
 20 cell_uv          cell_min          under dmv      -        123 discharge 100 0x3220 -
 21 string_ov        string_per_cell   over  dmv      -        123 charge    100 0x3211 -

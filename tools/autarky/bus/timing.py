@@ -7,7 +7,7 @@ zeros do not change it.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 CRC15_POLYNOMIAL = 0x4599
 _TRAILER_BITS = 13  # CRC delimiter, ACK slot and delimiter, EOF 7, intermission 3
@@ -62,6 +62,7 @@ def _header(can_id: int, length: int, remote: bool) -> tuple[int, int, int]:
     return crc, count, state
 
 
+@lru_cache(maxsize=1 << 16)  # cyclic frames repeat themselves
 def frame_bits(can_id: int, data: bytes) -> int:
     """Bits of a frame from SOF to the end of intermission; ids carry can_frame's flags."""
     if can_id & EXTENDED:

@@ -54,15 +54,33 @@ def pec15(data: bytes) -> int:
     return crc << 1
 
 
-def with_pec(rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Append the PEC to each row of six bytes; shape (..., 6) -> (..., 8)."""
-    crc = np.full(rows.shape[:-1], 16, dtype=np.uint16)
-    for i in range(6):
-        crc = (crc << 8 & 0x7FFF) ^ _TABLE[(crc >> 7 ^ rows[..., i]) & 0xFF]
-    out = np.empty((*rows.shape[:-1], 8), dtype=np.uint8)
-    out[..., :6] = rows
-    out[..., 6] = crc >> 7
-    out[..., 7] = crc << 1 & 0xFF
+def _word_tables() -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.uint16], int]:
+    """PEC is linear over bits: the share of each of three words, and of the seed alone."""
+    seed = pec15(bytes(6))
+    words = np.arange(0x10000, dtype="<u2").view(np.uint8).reshape(-1, 2)
+    tables = []
+    for position in range(3):
+        rows = np.zeros((0x10000, 6), dtype=np.uint8)
+        rows[:, 2 * position : 2 * position + 2] = words
+        crc = np.full(0x10000, 16, dtype=np.uint16)
+        for i in range(6):
+            crc = (crc << 8 & 0x7FFF) ^ _TABLE[(crc >> 7 ^ rows[:, i]) & 0xFF]
+        tables.append((crc << 1) ^ np.uint16(seed))
+    return tables[0], tables[1], tables[2], seed
+
+
+_WORD_0, _WORD_1, _WORD_2, _SEED = _word_tables()
+
+
+def with_pec(words: Words) -> NDArray[np.uint16]:
+    """Append the PEC to each row of three words; shape (..., 3) -> (..., 4), little-endian.
+
+    The PEC goes out high byte first, so its word is swapped.
+    """
+    out = np.empty((*words.shape[:-1], 4), dtype="<u2")
+    out[..., :3] = words
+    pec = _WORD_0[words[..., 0]] ^ _WORD_1[words[..., 1]] ^ _WORD_2[words[..., 2]] ^ _SEED
+    out[..., 3] = pec.byteswap()
     return out
 
 
@@ -73,7 +91,7 @@ def ntc_ratio(temperature_c: Floats, beta_k: float = 3435.0) -> Floats:
 
 
 def _words(volts: Floats) -> Words:
-    return np.clip(np.rint(volts * 1e4), 0, 0xFFFF).astype(np.uint16)
+    return (np.minimum(np.maximum(volts, 0.0), 6.5535) * 1e4 + 0.5).astype("<u2")
 
 
 class Chain:
@@ -89,10 +107,9 @@ class Chain:
         self.devices = n = len(self.layout)
         self._sensors = sensors_per_device
         self._random = random.Random(seed)
-        self._columns = np.arange(CELLS)
-        self._starts = np.concatenate(([0], np.cumsum(self.layout)[:-1]))
+        self._is_cell = np.arange(CELLS) < np.array(self.layout)[:, None]
         self._pins_v = np.zeros((n, CELLS))
-        self._ntc_ratio = np.full((n, 5), 0.5)
+        self._ntc_c: Floats = np.full(n * sensors_per_device, 25.0)
         self.die_c = np.full(n, 30.0)
         self.dead: set[int] = set()
         self.broken_at: int | None = None  # first device that cannot be reached
@@ -109,25 +126,23 @@ class Chain:
 
     def _reset(self) -> None:
         n = self.devices
-        self._cell = np.full((n, CELLS), 0xFFFF, dtype=np.uint16)
-        self._aux = np.full((n, 12), 0xFFFF, dtype=np.uint16)
-        self._stat = np.full((n, 6), 0xFFFF, dtype=np.uint16)
-        self._cfga = np.zeros((n, 6), dtype=np.uint8)
-        self._cfga[:, 0] = 0xF8
-        self._cfgb = np.zeros((n, 6), dtype=np.uint8)
-        self._cfgb[:, 0] = 0x0F
+        self._registers: dict[str, Words] = {
+            "cell": np.full((n, CELLS), 0xFFFF, dtype="<u2"),
+            "aux": np.full((n, 12), 0xFFFF, dtype="<u2"),
+            "stat": np.full((n, 6), 0xFFFF, dtype="<u2"),
+            "cfga": np.zeros((n, 3), dtype="<u2"),
+            "cfgb": np.zeros((n, 3), dtype="<u2"),
+        }
+        self._registers["cfga"][:, 0] = 0x00F8
+        self._registers["cfgb"][:, 0] = 0x000F
         self._next: dict[str, Words] = {}
         self._pending.clear()
         self._changed.update(READS)
 
     def feed(self, cell_v: Floats, ntc_c: Floats) -> None:
         """Voltages and temperatures at the pins; sampled by the next conversion."""
-        first = 0
-        for device, count in enumerate(self.layout):
-            self._pins_v[device, :count] = cell_v[first : first + count]
-            first += count
-        ratio = ntc_ratio(np.asarray(ntc_c, dtype=float)).reshape(self.devices, self._sensors)
-        self._ntc_ratio[:, : self._sensors] = ratio
+        self._pins_v[self._is_cell] = cell_v
+        self._ntc_c = np.asarray(ntc_c, dtype=float)
 
     def wake(self, now_us: int) -> None:
         """Wake pulse on the isoSPI port: sleeping cores answer tWAKE later, one by one."""
@@ -140,9 +155,8 @@ class Chain:
         """Finish conversions that are due, and fall asleep when nobody speaks."""
         while self._pending and self._pending[0][0] <= now_us:
             _, commands = self._pending.pop(0)
-            for name in ("cell", "aux", "stat"):
-                if name in self._next:
-                    setattr(self, "_" + name, self._next.pop(name))
+            self._registers.update(self._next)
+            self._next = {}
             self._changed.update(commands)
         if not self._asleep and now_us - self._last_us > SLEEP_US:
             self._asleep = True
@@ -173,26 +187,27 @@ class Chain:
         elif command & 0x678 == 0x468:
             self._convert_status(now_us)
         elif command == 0x711:
-            self._cell[:] = 0xFFFF
+            self._registers["cell"][:] = 0xFFFF
             self._changed.update(c for c, (kind, _) in READS.items() if kind == "cell")
         elif command == 0x712:
-            self._aux[:] = 0xFFFF
+            self._registers["aux"][:] = 0xFFFF
             self._changed.update((0x00C, 0x00E))
 
     def _write_config(self, command: int, data: bytes) -> None:
-        target = self._cfga if command == 0x001 else self._cfgb
+        target = self._registers["cfga" if command == 0x001 else "cfgb"]
         reachable = self._reachable()
         for i in range(len(data) // 8):
             device = len(data) // 8 - 1 - i  # the first data shift through to the last device
             row = data[8 * i : 8 * i + 8]
             if device < self.devices and reachable[device] and pec15(row[:6]) == row[6] << 8 | row[7]:
-                target[device] = np.frombuffer(row[:6], dtype=np.uint8)
+                target[device] = np.frombuffer(row[:6], dtype="<u2")
         self._changed.update((0x002, 0x026))
 
     @property
     def discharge_masks(self) -> list[int]:
         """Discharge switches of each device, bit 0 = cell 1 (DCC1..18)."""
-        a, b = self._cfga.astype(int), self._cfgb.astype(int)
+        a = self._registers["cfga"].view(np.uint8).astype(int)
+        b = self._registers["cfgb"].view(np.uint8).astype(int)
         masks = a[:, 4] | (a[:, 5] & 0x0F) << 8 | b[:, 0] >> 4 << 12 | (b[:, 1] & 0x03) << 16
         return [int(mask) for mask in masks]
 
@@ -235,14 +250,15 @@ class Chain:
 
     def _convert_aux(self, now_us: int) -> None:
         words = np.full((self.devices, 12), 0xFFFF, dtype=np.uint16)
-        words[:, :5] = _words(self._ntc_ratio * VREF2_V)
+        ratio = ntc_ratio(self._ntc_c).reshape(self.devices, self._sensors)
+        words[:, : self._sensors] = _words(ratio * VREF2_V)
         words[:, 5] = round(VREF2_V * 1e4)
         words[:, 6:10] = 0
         self._finish("aux", words, [0x00C, 0x00E], now_us + ADAX_US)
 
     def _convert_status(self, now_us: int) -> None:
         words = np.zeros((self.devices, 6), dtype=np.uint16)
-        sums = np.array([self._pins_v[d, :c].sum() for d, c in enumerate(self.layout)])
+        sums = self._pins_v.sum(axis=1)
         words[:, 0] = _words(sums / 30)
         words[:, 1] = _words((self.die_c + 276) * 7.6e-3)
         words[:, 2] = 50000  # VREG 5.0 V
@@ -265,25 +281,17 @@ class Chain:
 
     def answers(self, commands: Sequence[int]) -> list[bytes]:
         """Bytes on the wire after each read command: eight of every device, nearest first."""
-        out = []
-        rows = np.empty((len(commands), self.devices, 6), dtype=np.uint8)
+        words = np.empty((len(commands), self.devices, 3), dtype="<u2")
         for i, command in enumerate(commands):
             kind, group = READS[command]
-            if kind == "cfga":
-                rows[i] = self._cfga
-            elif kind == "cfgb":
-                rows[i] = self._cfgb
-            else:
-                words: Words = getattr(self, "_" + kind)[:, 3 * group : 3 * group + 3]
-                rows[i] = np.ascontiguousarray(words, dtype="<u2").view(np.uint8).reshape(-1, 6)
-        framed = with_pec(rows)
+            source = self._registers[kind]
+            words[i] = source[:, 3 * group : 3 * group + 3]
+        framed = with_pec(words)
         if self._asleep:
-            framed[:] = 0xFF
+            framed[:] = 0xFFFF
         elif self.dead or self.broken_at is not None or self.bit_error_devices:
-            self._disturb(framed)
-        for i in range(len(commands)):
-            out.append(framed[i].tobytes())
-        return out
+            self._disturb(framed.view(np.uint8))
+        return [row.tobytes() for row in framed]
 
     def _disturb(self, framed: NDArray[np.uint8]) -> None:
         for device, reachable in enumerate(self._reachable()):

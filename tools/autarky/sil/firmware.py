@@ -15,8 +15,8 @@ from autarky.sil import image
 
 _HELLO = struct.Struct("<4sBBH8x")
 _ANSWER = struct.Struct("<4sBBHI")
-_TICK = struct.Struct("<IIHHB3x")
-_DONE = struct.Struct("<IHH8x")
+_TICK = struct.Struct("<IIHHHH")
+_DONE = struct.Struct("<III4x")
 _FRAME = struct.Struct("<IBB2x8s")
 _TIMEOUT_S = 30.0
 
@@ -74,10 +74,16 @@ class Firmware:
         self._reader = connection.makefile("rb", buffering=16384)
 
     def send_tick(
-        self, now_ms: int, inputs: int, frames: list[bytes], groups: list[tuple[int, bytes]]
+        self,
+        now_ms: int,
+        inputs: int,
+        site: list[bytes],
+        cabinet: list[bytes],
+        groups: list[tuple[int, bytes]],
     ) -> None:
-        """One TICK; frames are packed records, groups (number, image) pairs."""
-        parts = [_TICK.pack(now_ms, inputs, len(frames), len(groups), 0), *frames]
+        """One TICK; site and cabinet are packed frames of the buses, groups (number, image)."""
+        head = _TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), 0)
+        parts = [head, *site, *cabinet]
         for number, content in groups:
             parts.append(bytes((number, 0)))
             parts.append(content)
@@ -130,7 +136,7 @@ class Firmware:
         """End the process: asked first, then killed. Never raises."""
         if self._socket is not None:
             try:
-                self._socket.sendall(_TICK.pack(0, 0, 0, 0, wire.TICK_QUIT))
+                self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT))
             except OSError:
                 pass  # it is gone already
             self._socket.close()
@@ -141,9 +147,9 @@ class Firmware:
             self.process.wait()
 
 
-def pack_frame(bus: int, can_id: int, data: bytes) -> bytes:
+def pack_frame(can_id: int, data: bytes) -> bytes:
     """One received frame as a record of the TICK."""
-    return _FRAME.pack(can_id, len(data), bus, data)
+    return _FRAME.pack(can_id, len(data), 0, data)
 
 
 def read_hello(connection: socket.socket) -> tuple[int, int]:

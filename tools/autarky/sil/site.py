@@ -79,6 +79,7 @@ class _Cabinet:
     bus: Bus
     bus_ports: tuple[int, int, int]  # controller, sensor, PCS
     firmware: Firmware | None = None
+    site_rx: list[bytes] = field(default_factory=list)
     rx: list[bytes] = field(default_factory=list)
     groups: list[tuple[int, bytes]] = field(default_factory=list)
     filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
@@ -231,7 +232,10 @@ class VirtualSite:
             i = cabinet.index
             self._refresh_images(cabinet, now_us)
             assert cabinet.firmware is not None
-            cabinet.firmware.send_tick(tick_ms, plants.inputs(i), cabinet.rx, cabinet.groups)
+            cabinet.firmware.send_tick(
+                tick_ms, plants.inputs(i), cabinet.site_rx, cabinet.rx, cabinet.groups
+            )
+            cabinet.site_rx = []
             cabinet.rx = []
             cabinet.groups = []
         # while the firmware computes this tick, the world moves on to the next
@@ -326,9 +330,7 @@ class VirtualSite:
             else:
                 cabinet = self._by_site_port.get(port)
                 if cabinet is not None:
-                    cabinet.rx.append(
-                        firmware.pack_frame(wire.BUS_SITE, frame.can_id, frame.data)
-                    )
+                    cabinet.site_rx.append(firmware.pack_frame(frame.can_id, frame.data))
 
     def _carry_cabinet(self, cabinet: _Cabinet, until_us: int) -> None:
         plants = self.plants
@@ -343,9 +345,7 @@ class VirtualSite:
                     port = cabinet.bus_ports[1]
                     cabinet.bus.send(port, ivt_s.RESPONSE_ID, response, until_us)
             if frame.sender != controller and controller in cabinet.bus.recipients(frame.can_id):
-                cabinet.rx.append(
-                    firmware.pack_frame(wire.BUS_CABINET, frame.can_id, frame.data)
-                )
+                cabinet.rx.append(firmware.pack_frame(frame.can_id, frame.data))
 
     def run_for(self, seconds: float) -> None:
         """Step until that much virtual time has passed."""
