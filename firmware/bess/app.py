@@ -78,6 +78,7 @@ class Cabinet:
             codec,
             objects.PDO_TABLE,
             node_id,
+            parameters.get("node_configured") == 1,
             parameters.get("heartbeat_ms"),
             parameters.get("energy_pdo_ms"),
             parameters.get("command_counter_step_max"),

@@ -21,11 +21,12 @@ TABLE = b"""\
 0x2006 pcs_rated_w                 125000   1000 150000  PCS beside one 215 kWh cabinet
 0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
 # link
-0x2010 node_id                          1      1    127  0x11.. also given on the command line
+0x2010 node_id                          2      1    127  1 is the coordinator's
 0x2011 heartbeat_ms                   500    100   5000  CiA 301 0x1017
 0x2012 energy_pdo_ms                 1000    100  10000  can.md
 0x2013 command_resync_frames            5      2     15  can.md
 0x2014 command_counter_step_max         3      1      7  can.md
+0x2015 node_configured                  1      0      1  0: no node id yet, silent until given one
 # cell voltage, 0.1 mV
 0x2020 cell_ov_1_dmv                35800  30000  43000  protection.md
 0x2021 cell_ov_2_dmv                36100  30000  43000  protection.md

@@ -55,10 +55,12 @@ class Node:
     resets, for the application to end its work in order.
     """
 
-    def __init__(self, port, codec, table, node_id, heartbeat_ms, event_ms, step_max, resync):
+    def __init__(self, port, codec, table, node_id, configured, heartbeat_ms, event_ms,
+                 step_max, resync):  # fmt: skip
         self._port = port
         self._codec = codec
         self.node_id = node_id
+        self._configured = configured
         self._heartbeat_ms = heartbeat_ms
         self.state = BOOT_UP
         self.stop_requested = False
@@ -104,6 +106,9 @@ class Node:
         budget = _RX_PER_TICK
         while budget and port.receive():
             budget -= 1
+            if not self._configured:
+                self.unknown_frames += 1
+                continue
             self._dispatch(port.rx_id, port.rx_data, port.rx_length, now_ms)
 
     def received_ms(self, frame):
@@ -156,6 +161,8 @@ class Node:
 
     def transmit(self, now_ms):
         """Boot-up, heartbeat, queued EMCY and the PDOs that are due."""
+        if not self._configured:
+            return  # CiA 305: without a node id a device says nothing
         if not self._booted:
             if not self._send_state(BOOT_UP, now_ms):
                 return

@@ -16,7 +16,7 @@ _STAGGER_MS = (0, 10, 20, 20)  # U2 and U3 together: the link is their differenc
 class IvtS:
     """Takes set-up commands, gives result frames. Values in mA and mV, rounded to 1.
 
-    `silent` takes it off the bus, `frozen` repeats its last frames' values, `stuck_counter`
+    `silent` takes it off the bus, `silent_channels` some of its results, `stuck_counter`
     repeats whole frames, `offset_ma` and `gain` disturb the current.
     """
 
@@ -27,6 +27,7 @@ class IvtS:
     offset_ma: float = 0.0
     gain: float = 1.0
     result_error: bool = False
+    silent_channels: set[int] = field(default_factory=set)
     _counter: list[int] = field(default_factory=lambda: [0] * CHANNELS)
 
     def command(self, data: bytes) -> bytes | None:
@@ -51,7 +52,7 @@ class IvtS:
         frames = []
         for channel in range(CHANNELS):
             period = self.period_ms[channel]
-            if (now_ms - _STAGGER_MS[channel]) % period >= 10:
+            if (now_ms - _STAGGER_MS[channel]) % period >= 10 or channel in self.silent_channels:
                 continue
             milli = values[channel] * 1000
             if channel == 0:

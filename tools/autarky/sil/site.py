@@ -117,7 +117,9 @@ class VirtualSite:
     """Start with `with VirtualSite(config) as site:`, then `site.step()` for every 10 ms.
 
     `plants`, `bus` (site bus), `coordinator`, `cabinets` are open to scenarios;
-    `before_tick` callables run before each TICK with the site. Raises SiteError when it
+    `before_tick` callables run before each TICK with the site, `after_done` ones after each
+    DONE with (site, cabinet, outputs), `on_frames` ones with (0 for the site bus or the node id
+    of a cabinet bus, frames). Raises SiteError when it
     cannot start and FirmwareLost when a cabinet dies; leaving the block ends every process.
     """
 
@@ -138,8 +140,8 @@ class VirtualSite:
         self._by_site_port = {cabinet.site_port: cabinet for cabinet in self.cabinets}
         self._coordinator_rx: list[tuple[int, bytes]] = []
         self.before_tick: list[Callable[[VirtualSite], None]] = []
-        self.on_done: Callable[[VirtualSite, int, int], None] | None = None
-        self.on_frames: Callable[[list[Sent]], None] | None = None
+        self.after_done: list[Callable[[VirtualSite, int, int], None]] = []
+        self.on_frames: list[Callable[[int, list[Sent]], None]] = []
         self._listener: socket.socket | None = None
         self._wall_start = 0.0
 
@@ -190,6 +192,8 @@ class VirtualSite:
     def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
         assert cabinet.firmware is not None
         parameters = dict(self.config.parameters, node_id=cabinet.node_id)
+        if self.config.unconfigured:
+            parameters["node_configured"] = 0
         cabinet.firmware.accept(
             connection, len(self.plants.layout), self.config.realtime, parameters
         )
@@ -295,8 +299,8 @@ class VirtualSite:
             self.plants.feed_chain(cabinet.index)
             for tx in done.spi:
                 chain.write(tx, now_us)
-        if self.on_done is not None:
-            self.on_done(self, cabinet.index, done.outputs)
+        for call in self.after_done:
+            call(self, cabinet.index, done.outputs)
         self.plants.apply(cabinet.index, done.outputs)
 
     def _take_filter(self, cabinet: _Cabinet, bus: int, can_id: int, data: bytes) -> None:
@@ -316,8 +320,8 @@ class VirtualSite:
             self.log.write("site", sent)
             for frame in sent:
                 self._deliver_site(frame)
-            if self.on_frames is not None:
-                self.on_frames(sent)
+            for call in self.on_frames:
+                call(0, sent)
         for cabinet in self.cabinets:
             self._carry_cabinet(cabinet, until_us)
 
@@ -336,7 +340,11 @@ class VirtualSite:
         plants = self.plants
         i = cabinet.index
         controller = cabinet.bus_ports[0]
-        for frame in cabinet.bus.advance(until_us):
+        sent = cabinet.bus.advance(until_us)
+        if sent:
+            for call in self.on_frames:
+                call(cabinet.node_id, sent)
+        for frame in sent:
             if frame.can_id == COMMAND_ID:
                 plants.faces[i].command(frame.data, self.now_ms)
             elif frame.can_id == ivt_s.COMMAND_ID:
