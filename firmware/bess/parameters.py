@@ -142,7 +142,7 @@ TABLE = b"""\
 0x20A2 open_wire_threshold_mv         400    100   2000  LTC6813 data sheet, open-wire check
 0x20A3 afe_sum_2_permille              20      1    100  sum of cells against cells, 2 %
 0x20A4 afe_sum_2_delay_ms            7000    100  60000  ten rounds of diagnosis
-0x20A5 afe_selftest_3_delay_ms       1400    100  10000  two whole rounds of diagnosis
+0x20A5 afe_self_test_3_delay_ms      1400    100  10000  two whole rounds of diagnosis
 # inputs
 0x20B0 hvil_3_delay_ms                 50     10   1000  protection.md
 0x20B1 estop_3_delay_ms                10     10    100  protection.md: command within 20 ms

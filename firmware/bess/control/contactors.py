@@ -218,10 +218,13 @@ class Contactors:
         outer_minus_mv = meter.outer_minus_mv
         if outer_minus_mv < 0:
             outer_minus_mv = -outer_minus_mv
-        plus_welded = meter.outer_plus_mv > meter.string_mv - self._weld_gap_mv
-        minus_welded = (
-            meter.outer_plus_mv > self._weld_gap_mv and 2 * outer_minus_mv < self._weld_gap_mv
+        gap_mv = self._weld_gap_mv
+        # a string that is broken (module drawn, fuse blown) shows no voltage to compare with:
+        # then the mirror contacts alone decide, and the string cannot close without a voltage
+        plus_welded = (
+            meter.string_mv > 2 * gap_mv and meter.outer_plus_mv > meter.string_mv - gap_mv
         )
+        minus_welded = meter.outer_plus_mv > gap_mv and 2 * outer_minus_mv < gap_mv
         if plus_welded or minus_welded:
             self.welded = True
             self._enter(LOCKED, "plus welded" if plus_welded else "minus welded")

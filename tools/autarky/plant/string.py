@@ -95,6 +95,7 @@ class Strings:
         self.link_v: Floats = np.zeros(n)
         self.current_a: Floats = np.zeros(n)
         self.string_v: Floats = cells.string_emf.copy()
+        self.resistor_open: Bools = np.zeros(n, dtype=bool)
         self.fuse_blown: Bools = np.zeros(n, dtype=bool)
         self._fuse_a2s: Floats = np.zeros(n)
         self.module_out: Bools = np.zeros((n, modules), dtype=bool)
@@ -116,7 +117,7 @@ class Strings:
         minus, plus, relay = self.contactors.closed.T
         path = self.conducting & minus
         direct = path & plus
-        through_relay = path & relay & ~plus
+        through_relay = path & relay & ~plus & ~self.resistor_open
         self._step_pcs(dt_s)
         emf = self.cells.string_emf
         r0 = self.cells.string_r0

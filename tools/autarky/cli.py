@@ -1,0 +1,253 @@
+"""The `autarky` command."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from autarky.sil.site import VirtualSite
+
+app = typer.Typer(
+    help="Autarky: virtual battery cabinets that run the real firmware.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@contextlib.contextmanager
+def _clear_errors() -> Iterator[None]:
+    """Errors a person can act on become one sentence and exit code 1; Ctrl-C is 130."""
+    from autarky.bus.server import BusServerError
+    from autarky.sil.firmware import FirmwareLost
+    from autarky.sil.image import ImageError
+    from autarky.sil.site import SiteError
+
+    try:
+        yield
+    except (SiteError, FirmwareLost, ImageError, BusServerError, OSError, ValueError) as error:
+        typer.echo(f"autarky: {error}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("autarky: stopped; every cabinet has been ended", err=True)
+        raise typer.Exit(130) from None
+
+
+def _overrides(settings: list[str] | None) -> dict[str, int]:
+    values = {}
+    for setting in settings or []:
+        name, _, value = setting.partition("=")
+        try:
+            values[name] = int(value, 0)
+        except ValueError:
+            raise ValueError(f"--set {setting}: write it as NAME=INTEGER") from None
+    return values
+
+
+@app.command()
+def run(
+    scenario: Annotated[str, typer.Argument(help="Which scenario; --list names them.")] = "peak",
+    list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
+    cabinets: Annotated[int | None, typer.Option(help="How many virtual cabinets (1..32).")] = None,
+    hours: Annotated[float | None, typer.Option(help="Length in hours of virtual time.")] = None,
+    realtime: Annotated[bool, typer.Option(help="Keep pace with the clock on the wall.")] = False,
+    seed: Annotated[int, typer.Option(help="Same seed, same bits.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Also write summary.json here.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run (default runs/...).")] = None,
+    interpreter: Annotated[
+        str, typer.Option(help="micropython (ROMFS image), micropython-source or cpython.")
+    ] = "micropython",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Parameter override NAME=VALUE; repeat.")
+    ] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="Let CAN clients attach at HOST:PORT during the run.")
+    ] = None,
+) -> None:
+    """Run a scenario on a virtual site and write its report.
+
+    Examples:
+
+      autarky run                          peak shaving, two cabinets, ten virtual minutes
+
+      autarky run trip --json trip.json    every protection provoked, with its latency
+
+      autarky run peak --cabinets 4 --hours 1 --seed 7
+
+      autarky run lost-host --set command_silent_3_ms=5000
+    """
+    with _clear_errors():
+        from rich.console import Console
+
+        from autarky.sil.run import run_scenario
+        from autarky.sil.scenarios import SCENARIOS
+        from autarky.sil.site import SiteConfig, SiteError
+        from autarky.view import LiveView, print_scenarios, print_summary
+
+        console = Console()
+        if list_:
+            print_scenarios(console)
+            return
+        if scenario not in SCENARIOS:
+            raise SiteError(f"there is no scenario {scenario!r}: choose from {', '.join(SCENARIOS)}")
+        if hours is not None and hours <= 0:
+            raise SiteError(f"--hours {hours}: the length must be above 0")
+        if cabinets is not None and not SCENARIOS[scenario].resizable:
+            raise SiteError(f"scenario {scenario} has its own number of cabinets; drop --cabinets")
+        config = SiteConfig(
+            cabinets=cabinets if cabinets is not None else SCENARIOS[scenario].cabinets,
+            seed=seed,
+            realtime=realtime,
+            interpreter=interpreter,
+            parameters=_overrides(set_),
+        )
+        stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder = out or Path("runs") / f"{scenario}-{stamp}"
+        with contextlib.ExitStack() as stack:
+            view = stack.enter_context(LiveView(console, f"{scenario}, seed {seed}"))
+            attach = (lambda site: _attach(stack, site, bus)) if bus else None
+            summary = run_scenario(scenario, config, folder, hours, view.update, attach)
+        print_summary(console, summary)
+        if json_file is not None:
+            json_file.write_text(summary.as_json(), encoding="utf-8")
+        if not summary.passed:
+            raise typer.Exit(1)
+
+
+def _address(bus: str) -> tuple[str, int]:
+    host, _, port = bus.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"--bus {bus}: write it as HOST:PORT, for example 127.0.0.1:4500")
+    return host, int(port)
+
+
+def _attach(
+    stack: contextlib.ExitStack, site: VirtualSite, bus: str, socketcand: int | None = None
+) -> None:
+    from autarky.bus.server import BusServer
+
+    host, port = _address(bus)
+    server = BusServer(site, host, port, socketcand)
+    stack.callback(server.close)
+
+
+@app.command()
+def site(
+    cabinets: Annotated[int, typer.Option(help="How many virtual cabinets (1..32).")] = 2,
+    realtime: Annotated[
+        bool, typer.Option(help="Keep pace with the clock; clients expect it.")
+    ] = False,
+    bus: Annotated[str, typer.Option(help="Where CAN clients attach.")] = "127.0.0.1:4500",
+    socketcand: Annotated[
+        int | None, typer.Option(help="Port for socketcand clients (SavvyCAN, python-can).")
+    ] = None,
+    unconfigured: Annotated[bool, typer.Option(help="Cabinets without a node id: silent.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the cells' spread.")] = 1,
+    interpreter: Annotated[str, typer.Option(help="As in `autarky run`.")] = "micropython",
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; repeat.")] = None,
+    coordinator: Annotated[
+        bool, typer.Option(help="Run our coordinator; --no-coordinator leaves that to a client.")
+    ] = True,
+) -> None:
+    """Keep virtual cabinets alive for any CAN client until Ctrl-C.
+
+    Examples:
+
+      autarky site --cabinets 2 --realtime --bus 127.0.0.1:4500
+
+      python -m can.viewer -i autarky -c 127.0.0.1:4500       (in another terminal)
+
+      autarky site --realtime --socketcand 29536 --no-coordinator
+    """
+    with _clear_errors(), contextlib.ExitStack() as stack:
+        from rich.console import Console
+
+        from autarky.sil.recorder import Recorder
+        from autarky.sil.site import SiteConfig, VirtualSite
+        from autarky.view import LiveView
+
+        _address(bus)
+        config = SiteConfig(
+            cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
+            parameters=_overrides(set_), unconfigured=unconfigured,
+        )  # fmt: skip
+        signal.signal(signal.SIGTERM, _terminate)
+        running = VirtualSite(config)
+        # the listener first: a port in use is known before any cabinet has started
+        _attach(stack, running, bus, socketcand)
+        stack.enter_context(running)
+        running.coordinator.silent = not coordinator
+        console = Console()
+        console.print(f"site bus at {bus}, {cabinets} cabinets; Ctrl-C ends it", highlight=False)
+        view = stack.enter_context(LiveView(console, f"site at {bus}"))
+        recorder = Recorder()
+        while True:
+            running.step()
+            if running.now_ms % 500 == 0:
+                recorder.grid_w = -sum(running.plants.pcs_power_w)
+                view.update(running, recorder, 0.0)
+
+
+def _terminate(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@app.command()
+def bench(
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    seconds: Annotated[float, typer.Option(help="Virtual seconds of each speed run.")] = 20.0,
+) -> None:
+    """Measure speed, instructions per tick and memory; print ratios taken in this run.
+
+    Example:
+
+      autarky bench --json bench.json
+    """
+    with _clear_errors():
+        from rich.console import Console
+
+        from autarky.bench import run_bench
+
+        console = Console()
+        result = run_bench(console, seconds)
+        if json_file is not None:
+            import json
+
+            json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+@app.command()
+def generate() -> None:
+    """Write the DBC files and the fault list from the firmware's tables.
+
+    Example:
+
+      autarky generate
+    """
+    from autarky.generate import main as write
+
+    write()
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        app()
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""What a run leaves behind: traces, events, faults, and the folder with the report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from autarky.sil.site import VirtualSite
+
+SAMPLE_MS = 500
+
+
+@dataclass
+class Check:
+    """One thing that a scenario promises, and whether it held."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass
+class FaultResult:
+    """A provoked fault: when, when commanded open, and the deadline, in ms of virtual time."""
+
+    id: str
+    injected_ms: int
+    seen_ms: int | None
+    command_ms: int | None
+    deadline_ms: int
+    seen_as: str = ""
+
+    @property
+    def latency_ms(self) -> int | None:
+        return None if self.command_ms is None else self.command_ms - self.injected_ms
+
+    @property
+    def passed(self) -> bool:
+        return self.command_ms is not None and self.command_ms <= self.deadline_ms
+
+
+@dataclass
+class Recorder:
+    """Samples a site every 500 ms; `events` are (time s, text) for the plots."""
+
+    load_w: float = 0.0
+    grid_w: float = 0.0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    site_rows: list[dict[str, Any]] = field(default_factory=list)
+    events: list[tuple[float, str]] = field(default_factory=list)
+
+    def sample(self, site: VirtualSite) -> None:
+        """Take one row for the site and one for each cabinet."""
+        t = site.now_ms / 1000
+        plants = site.plants
+        battery_w = sum(plants.pcs_power_w)
+        self.site_rows.append(
+            {"time_s": t, "load_w": self.load_w, "grid_w": self.grid_w, "battery_w": battery_w,
+             "target_w": site.coordinator.target_w, "deficit_w": site.coordinator.deficit_w}
+        )  # fmt: skip
+        emf, r0, current = plants.cells.emf, plants.cells.r0, plants.strings.current_a
+        volts = emf - r0 * current[:, None]
+        low, high = volts.min(axis=1).tolist(), volts.max(axis=1).tolist()
+        for cabinet, view in zip(site.cabinets, site.coordinator.views.values(), strict=True):
+            i = cabinet.index
+            temperatures = plants.heat.module_c[i]
+            self.rows.append(
+                {
+                    "time_s": t, "node_id": view.node_id, "state": view.state_name,
+                    "state_number": view.state, "level": view.level, "fault": view.worst_fault,
+                    "power_w": plants.pcs_power_w[i], "setpoint_w": view.setpoint_w,
+                    "current_a": plants.current_a[i], "string_v": plants.string_v[i],
+                    "link_v": plants.link_v[i], "cell_min_v": low[i], "cell_max_v": high[i],
+                    "soc_reported": view.soc, "soc_true": float(plants.cells.soc[i].mean()),
+                    "charge_limit_w": view.charge_limit_w,
+                    "discharge_limit_w": view.discharge_limit_w,
+                    "temp_min_c": float(temperatures.min()),
+                    "temp_max_c": float(temperatures.max()),
+                }
+            )  # fmt: skip
+
+    def write(self, folder: Path) -> None:
+        """Parquet files of both tables."""
+        pq.write_table(pa.Table.from_pylist(self.rows), folder / "cabinets.parquet")
+        pq.write_table(pa.Table.from_pylist(self.site_rows), folder / "site.parquet")
+
+
+@dataclass
+class Summary:
+    """summary.json."""
+
+    scenario: str
+    seed: int
+    cabinets: int
+    interpreter: str
+    virtual_s: float
+    wall_s: float
+    log_sha256: str
+    log_frames: int
+    bus_load: float
+    worst_latency_us: int
+    checks: list[Check]
+    faults: list[FaultResult]
+    energy_kwh: dict[str, float]
+    folder: str
+
+    @property
+    def passed(self) -> bool:
+        return all(c.passed for c in self.checks) and all(f.passed for f in self.faults)
+
+    def as_json(self) -> str:
+        content = asdict(self)
+        content["realtime_factor"] = self.virtual_s / self.wall_s if self.wall_s else 0.0
+        content["pass"] = self.passed
+        content["checks"] = [
+            {"name": c.name, "pass": c.passed, "detail": c.detail} for c in self.checks
+        ]
+        content["faults"] = [
+            {
+                "id": f.id, "injected_ms": f.injected_ms, "seen_ms": f.seen_ms,
+                "command_ms": f.command_ms, "deadline_ms": f.deadline_ms,
+                "latency_ms": f.latency_ms, "seen_as": f.seen_as, "pass": f.passed,
+            }
+            for f in self.faults
+        ]  # fmt: skip
+        return json.dumps(content, indent=2) + "\n"

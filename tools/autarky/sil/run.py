@@ -1,0 +1,82 @@
+"""Runs a scenario on a virtual site and leaves its folder."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from autarky.generate import GENERATED
+from autarky.sil.plants import TICK_MS
+from autarky.sil.recorder import SAMPLE_MS, Recorder, Summary
+from autarky.sil.report import write_report
+from autarky.sil.scenarios import SCENARIOS
+from autarky.sil.site import CanLog, SiteConfig, SiteError, VirtualSite
+
+
+def run_scenario(
+    name: str,
+    config: SiteConfig,
+    folder: Path,
+    hours: float | None = None,
+    progress: Callable[[VirtualSite, Recorder, float], None] | None = None,
+    prepared: Callable[[VirtualSite], None] | None = None,
+) -> Summary:
+    """Run one scenario; returns its summary, which also stands in the folder.
+
+    progress is called every 500 ms of virtual time with the site, the recorder and the total
+    length in s; `prepared` once before the first tick. Raises SiteError, FirmwareLost.
+    """
+    kind = SCENARIOS.get(name)
+    if kind is None:
+        raise SiteError(f"there is no scenario {name!r}: choose from {', '.join(SCENARIOS)}")
+    if not kind.resizable:
+        config.cabinets = kind.cabinets
+    kind.configure(config)
+    config.check()
+    seconds = (hours if hours is not None else kind.hours) * 3600
+    folder.mkdir(parents=True, exist_ok=True)
+    recorder = Recorder()
+    site = VirtualSite(config, CanLog(folder / "can.log"), folder)
+    scenario = kind(site, recorder, seconds)
+    energy_ws = {"discharged": 0.0, "charged": 0.0}
+    with site:
+        scenario.prepare()
+        site.before_tick.append(scenario.tick)
+        if prepared is not None:
+            prepared(site)
+        started = time.monotonic()
+        ticks = round(seconds * 1000 / TICK_MS)
+        every = SAMPLE_MS // TICK_MS
+        for tick in range(ticks):
+            site.step()
+            if tick % every == 0:
+                recorder.sample(site)
+                power_w = sum(site.plants.pcs_power_w)
+                energy_ws["discharged" if power_w > 0 else "charged"] += abs(power_w) * 0.5
+                if progress is not None:
+                    progress(site, recorder, seconds)
+        wall_s = time.monotonic() - started
+        checks, faults = scenario.finish()
+    summary = Summary(
+        scenario=name,
+        seed=config.seed,
+        cabinets=config.cabinets,
+        interpreter=config.interpreter,
+        virtual_s=seconds,
+        wall_s=wall_s,
+        log_sha256=site.log.sha256(),
+        log_frames=site.log.frames,
+        bus_load=site.bus.load(site.now_ms * 1000),
+        worst_latency_us=site.bus.statistics.worst_latency_us,
+        checks=checks,
+        faults=faults,
+        energy_kwh={key: value / 3.6e6 for key, value in energy_ws.items()},
+        folder=str(folder),
+    )
+    recorder.write(folder)
+    shutil.copy(GENERATED / "site.dbc", folder / "site.dbc")
+    (folder / "summary.json").write_text(summary.as_json(), encoding="utf-8")
+    write_report(folder, summary, recorder)
+    return summary

@@ -1,0 +1,512 @@
+"""The scenarios of `autarky run`: what happens on a virtual site, and what must hold."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from bess import modes
+from bess.parameters import Parameters
+from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.table import rows
+
+from autarky.bus.bus import BusFault
+from autarky.coordinator.coordinator import FIRST_NODE_ID
+from autarky.coordinator.law import PeakShaving, wanted_power_w
+from autarky.sil.plants import TICK_MS
+from autarky.sil.recorder import Check, FaultResult, Recorder
+from autarky.sil.site import SiteConfig, VirtualSite
+
+FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
+FAULT_PERIOD_MS = {fields[1]: int(fields[8]) for fields in rows(FAULT_TABLE)}
+_MAIN_CONTACTORS = 0b11
+_RESET_S = 0.5
+
+
+@dataclass
+class Scenario:
+    """One run: `prepare` once, `tick` before every TICK, `finish` gives the checks."""
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+    cabinets: ClassVar[int] = 2
+    hours: ClassVar[float] = 10 / 60
+    resizable: ClassVar[bool] = True
+
+    site: VirtualSite
+    recorder: Recorder
+    seconds: float
+    _agenda: list[tuple[float, str, Callable[[], None]]] = field(default_factory=list)
+
+    @classmethod
+    def configure(cls, config: SiteConfig) -> None:
+        """Adapt the site before it is built."""
+
+    def prepare(self) -> None:
+        """Fill the agenda."""
+
+    def at(self, time_s: float, text: str, action: Callable[[], None]) -> None:
+        """Do something at a time of the run, and mark it in the plots."""
+        self._agenda.append((time_s, text, action))
+        self._agenda.sort(key=lambda item: item[0])
+
+    def tick(self, site: VirtualSite) -> None:
+        """Called before every TICK."""
+        now_s = site.now_ms / 1000
+        while self._agenda and self._agenda[0][0] <= now_s:
+            _, text, action = self._agenda.pop(0)
+            self.recorder.events.append((now_s, text))
+            action()
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        """What held and what did not."""
+        return [], []
+
+    def turn_key(self, cabinet: int, time_s: float) -> None:
+        """An operator turns the reset key of a cabinet for half a second."""
+
+        def turn(on: bool) -> Callable[[], None]:
+            return lambda: self.site.plants.reset_key.__setitem__(cabinet, on)
+
+        self.at(time_s, f"reset key of cabinet {cabinet + FIRST_NODE_ID}", turn(True))
+        self.at(time_s + _RESET_S, "", turn(False))
+
+
+class Peak(Scenario):
+    """Two cabinets beside a GPU cluster whose load steps: shave, recharge, lose a module."""
+
+    name = "peak"
+    title = "peak shaving beside a GPU cluster; a module pulled and put back, one fault tripped"
+
+    def prepare(self) -> None:
+        rated_w = 125_000.0 * len(self.site.cabinets)
+        self.cluster_w = 2.0 * rated_w
+        self.rule = PeakShaving(peak_w=0.55 * self.cluster_w, recharge_w=0.42 * self.cluster_w)
+        self._random = random.Random(self.site.config.seed)
+        self._next_step_ms = 0
+        self._load = self._goal = 0.45
+        self._over_s = 0.0
+        self._shaved_kwh = 0.0
+        self.taken_over = False
+        self.rejoined = False
+        self.trip_seen = False
+        self.first_run_s: float | None = None
+        length = self.seconds
+        last = len(self.site.cabinets) - 1
+        plants = self.site.plants
+        if length < 120:
+            return
+        first = FIRST_NODE_ID
+        self.at(0.35 * length, f"module 3 of cabinet {last + first} pulled",
+                lambda: plants.pull_module(last, 3))  # fmt: skip
+        self.at(0.45 * length, f"module 3 of cabinet {last + first} put back",
+                lambda: plants.insert_module(last, 3))  # fmt: skip
+        self.turn_key(last, 0.45 * length + 3)
+        self.at(0.70 * length, f"cell 17 of cabinet {first} driven to 3.70 V",
+                lambda: plants.cells.force_voltage(0, 17, 3.70))  # fmt: skip
+        self.at(0.74 * length, f"cell 17 of cabinet {first} recovers", lambda: plants.cells.release(0))
+        self.turn_key(0, 0.74 * length + 10)
+
+    def tick(self, site: VirtualSite) -> None:
+        super().tick(site)
+        if site.now_ms >= self._next_step_ms:
+            self._goal = self._random.uniform(0.30, 0.90)
+            self._next_step_ms += self._random.randrange(10_000, 45_000, 1000)
+        # a training job starts or ends within 100 ms
+        self._load += max(min(self._goal - self._load, 0.06), -0.06)
+        load_w = self._load * self.cluster_w
+        battery_w = sum(site.plants.pcs_power_w)
+        self.recorder.load_w = load_w
+        self.recorder.grid_w = load_w - battery_w
+        views = list(site.coordinator.views.values())
+        mean_soc = sum(v.soc for v in views) / len(views)
+        site.coordinator.target_w = wanted_power_w(self.rule, load_w, mean_soc)
+        self._watch(site, load_w, battery_w)
+
+    def _watch(self, site: VirtualSite, load_w: float, battery_w: float) -> None:
+        hours = TICK_MS / 3_600_000
+        if load_w > self.rule.peak_w:
+            self._shaved_kwh += max(battery_w, 0) * hours / 1000
+        views = list(site.coordinator.views.values())
+        states = [v.state for v in views]
+        if self.first_run_s is None and all(state == modes.RUN for state in states):
+            self.first_run_s = site.now_ms / 1000
+        last = views[-1]
+        if last.worst_fault == 3 and views[0].state == modes.RUN and len(views) > 1:
+            self.taken_over |= abs(views[0].setpoint_w) > 1000 and last.setpoint_w == 0
+        if last.state == modes.RUN and site.now_ms / 1000 > 0.5 * self.seconds:
+            self.rejoined = True
+        if views[0].worst_fault == 19 and views[0].state == modes.FAULT:
+            self.trip_seen = True
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        run_s = self.first_run_s
+        checks = [
+            Check("all cabinets ran", run_s is not None,
+                  f"after {run_s:.1f} s" if run_s is not None else "never"),
+            Check("power was shaved", self._shaved_kwh > 0, f"{self._shaved_kwh:.2f} kWh"),
+        ]  # fmt: skip
+        if self.seconds >= 120:
+            parted_a = float(self.site.plants.strings.current_at_parting_a.max())
+            checks += [
+                Check("pulled module: current gone before its pins part", parted_a < 1.0,
+                      f"{parted_a:.2f} A"),
+                Check("pulled module: cabinet came back", self.rejoined),
+                Check("over-voltage: cabinet tripped", self.trip_seen),
+                Check("over-voltage: cabinet runs again",
+                      self.site.coordinator.views[FIRST_NODE_ID].state == modes.RUN),
+            ]  # fmt: skip
+            if len(self.site.cabinets) > 1:
+                checks.append(Check("other cabinets took over", self.taken_over))
+        return checks, []
+
+
+class Day(Peak):
+    """The same for a day."""
+
+    name = "day"
+    title = "24 hours of the same"
+    hours = 24.0
+
+
+@dataclass(frozen=True)
+class TripCase:
+    """A fault to provoke: injected into cabinet i, its delay and sample from the tables.
+
+    delay_ms None takes the parameter; `fault` names the row whose deadline counts.
+    """
+
+    fault: str
+    inject: Callable[[VirtualSite, int], None]
+    level: int = 3
+    note: str = ""
+
+
+def _extra(amperes: float) -> Callable[[VirtualSite, int], None]:
+    return lambda site, i: site.plants.strings.extra_a.__setitem__(i, amperes)
+
+
+def _cell(volts: float, cell: int | slice = 17) -> Callable[[VirtualSite, int], None]:
+    return lambda site, i: site.plants.cells.force_voltage(i, cell, volts)
+
+
+def _temperature(celsius: float, amperes: float = 0.0) -> Callable[[VirtualSite, int], None]:
+    def inject(site: VirtualSite, i: int) -> None:
+        site.plants.temperature_forced_c[i] = celsius
+        site.plants.strings.extra_a[i] = amperes
+
+    return inject
+
+
+def _dead_device(site: VirtualSite, i: int) -> None:
+    site.plants.chains[i].dead.add(7)
+    site.plants.chains[i].fault_changed()
+
+
+def _bit_errors(site: VirtualSite, i: int) -> None:
+    site.plants.chains[i].bit_error_devices[4] = 1.0
+    site.plants.chains[i].fault_changed()
+
+
+def _no_commands(site: VirtualSite, i: int) -> None:
+    can_id = 0x200 + site.cabinets[i].node_id
+    site.bus.faults.append(BusFault("drop", lambda known, _: known == can_id))
+
+
+TRIP_CASES = (
+    TripCase("cell_ov", _cell(3.70)),
+    TripCase("cell_uv", _cell(2.40)),
+    TripCase("string_ov", _cell(3.635, slice(None))),
+    TripCase("string_uv", _cell(2.55, slice(None))),
+    TripCase("charge_oc", _extra(-200.0)),
+    TripCase("discharge_oc", _extra(200.0)),
+    TripCase("short", _extra(520.0)),
+    TripCase("charge_ot", _temperature(56.0, -10.0), note="charging goes on against the limit"),
+    TripCase("charge_ut", _temperature(-2.0, -10.0), note="charging goes on against the limit"),
+    TripCase("discharge_ot", _temperature(61.0)),
+    TripCase("discharge_ut", _temperature(-36.0)),
+    TripCase("afe_silent", _dead_device, note="one device of the chain dead"),
+    TripCase("afe_silent", _bit_errors, note="every answer of a device has a bit error (AFE CRC)"),
+    TripCase("temp_silent", _temperature(-200.0), note="sensors open"),
+    TripCase("open_wire", lambda site, i: site.plants.chains[i].open_wires.add((3, 5))),
+    TripCase("afe_self_test", lambda site, i: site.plants.chains[i].wrong_converter.add(2)),
+    TripCase("current_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(0)),
+    TripCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
+    TripCase("pcs_silent", lambda site, i: setattr(site.plants.faces[i], "silent", True)),
+    TripCase("pcs_fault", lambda site, i: site.plants.strings.pcs_failed.__setitem__(i, True)),
+    TripCase("contactor_feedback",
+             lambda site, i: site.plants.strings.contactors.feedback_inverted.__setitem__((i, 1), True),
+             level=4),
+    TripCase("hvil", lambda site, i: site.plants.hvil_open.__setitem__(i, True)),
+    TripCase("estop", lambda site, i: site.plants.estop.__setitem__(i, True)),
+    TripCase("module_pulled", lambda site, i: site.plants.pull_module(i, 2)),
+    TripCase("command_silent", _no_commands, note="orderly stop"),
+)  # fmt: skip
+_PCS_STATUS_MS = 20
+_COMMAND_MS = 100
+
+
+def deadline_ms(case: TripCase, parameters: Parameters) -> int:
+    """Configured delay + one sample + two ticks, in ms after the injection."""
+    key = f"{case.fault}_{case.level}"
+    delay_ms = 0
+    for suffix in ("_delay_ms", "_ms"):
+        try:
+            delay_ms = parameters.get(key + suffix)
+            break
+        except KeyError:
+            continue
+    sample_ms = FAULT_PERIOD_MS[case.fault]
+    if case.fault in ("pcs_silent", "pcs_fault"):
+        sample_ms = _PCS_STATUS_MS
+    elif case.fault == "command_silent":
+        sample_ms = _COMMAND_MS
+    elif case.fault == "voltage_silent":
+        sample_ms = 100
+    return delay_ms + sample_ms + 2 * TICK_MS
+
+
+class Trip(Scenario):
+    """Each protection provoked in a cabinet of its own; the table of latencies."""
+
+    name = "trip"
+    title = "each protection provoked in turn; fault, injected, seen, open command, deadline"
+    cabinets = len(TRIP_CASES)
+    hours = 22 / 3600
+    resizable = False
+    first_s = 8.0
+
+    @classmethod
+    def configure(cls, config: SiteConfig) -> None:
+        config.soc = 0.6
+
+    def prepare(self) -> None:
+        self.results: list[FaultResult] = []
+        self._closed = [False] * len(TRIP_CASES)
+        self.open_before: list[str] = []
+        self._rng = random.Random(self.site.config.seed)
+        parameters = self.site.parameters
+        for i, case in enumerate(TRIP_CASES):
+            # spread over the scan's phases, so that no fault is favoured by the clock
+            time_s = self.first_s + self._rng.randrange(0, 200) * TICK_MS / 1000
+            text = f"{case.fault} in cabinet {i + FIRST_NODE_ID}"
+            self.at(time_s, text, lambda i=i, case=case: self._inject(i, case, parameters))
+        self._result_of: dict[int, FaultResult] = {}
+        self.site.after_done.append(self._watch_outputs)
+        self.site.coordinator.on_emergency = self._watch_emergency
+        self.site.coordinator.target_w = 0.0
+
+    def _inject(self, i: int, case: TripCase, parameters: Parameters) -> None:
+        now_ms = self.site.now_ms
+        view = self.site.coordinator.views[self.site.cabinets[i].node_id]
+        if view.state != modes.RUN:
+            self.open_before.append(f"{case.fault}: cabinet was in {view.state_name}")
+        result = FaultResult(case.fault, now_ms, None, None, now_ms + deadline_ms(case, parameters))
+        self._result_of[i] = result
+        self.results.append(result)
+        case.inject(self.site, i)
+
+    def _watch_outputs(self, site: VirtualSite, i: int, outputs: int) -> None:
+        closed = outputs & _MAIN_CONTACTORS == _MAIN_CONTACTORS
+        if self._closed[i] and not closed:
+            result = self._result_of.get(i)
+            if result is None:
+                self.open_before.append(f"cabinet {i + FIRST_NODE_ID} opened without a fault")
+            elif result.command_ms is None:
+                result.command_ms = site.now_ms
+        self._closed[i] = closed
+
+    def _watch_emergency(self, emergency: object) -> None:
+        node_id, code = emergency.node_id, emergency.code  # pyright: ignore[reportAttributeAccessIssue]
+        result = self._result_of.get(node_id - FIRST_NODE_ID)
+        if result is None or not code:
+            return
+        name = FAULT_NAMES.get(emergency.fault_id, "?")  # pyright: ignore[reportAttributeAccessIssue]
+        if result.seen_ms is None:
+            result.seen_ms = emergency.at_ms  # pyright: ignore[reportAttributeAccessIssue]
+        if name not in result.seen_as.split(" "):
+            result.seen_as = f"{result.seen_as} {name}".strip()
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        wrong = [
+            f"{case.fault} seen as {result.seen_as or 'nothing'}"
+            for case, result in ((TRIP_CASES[i], r) for i, r in self._result_of.items())
+            if case.fault not in result.seen_as.split(" ")
+        ]
+        checks = [
+            Check("all cabinets ran before their fault", not self.open_before,
+                  "; ".join(self.open_before)),
+            Check("every fault was provoked", len(self.results) == len(TRIP_CASES),
+                  f"{len(self.results)} of {len(TRIP_CASES)}"),
+            Check("every fault was named by its own id", not wrong, "; ".join(wrong)),
+        ]  # fmt: skip
+        return checks, sorted(self.results, key=lambda r: r.injected_ms)
+
+
+class Precharge(Scenario):
+    """Precharge by voltage, and its failures."""
+
+    name = "precharge"
+    title = "precharge by voltage: a good one, an open resistor that ends after three tries"
+    cabinets = 2
+    hours = 60 / 3600
+    resizable = False
+
+    def prepare(self) -> None:
+        self.site.plants.strings.resistor_open[1] = True
+        self.peak_a = 0.0
+        self.gap_v: float | None = None
+        self.tries = 0
+        self._relay_was = False
+
+    def tick(self, site: VirtualSite) -> None:
+        super().tick(site)
+        plants = site.plants
+        strings = plants.strings
+        minus, plus, relay = strings.contactors.command[0]
+        if minus and relay and plus and self.gap_v is None:
+            self.gap_v = abs(float(plants.cells.string_emf[0] - strings.link_v[0]))
+        self.peak_a = max(self.peak_a, abs(plants.current_a[0]))
+        relay_now = bool(strings.contactors.command[1, 2])
+        if relay_now and not self._relay_was:
+            self.tries += 1
+        self._relay_was = relay_now
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        views = list(self.site.coordinator.views.values())
+        limit_a = 800 / self.site.plants.strings.model.precharge_ohm
+        gap = self.gap_v
+        checks = [
+            Check("good cabinet runs", views[0].state == modes.RUN, views[0].state_name),
+            Check("plus closed only on a matching link", gap is not None and gap <= 25.0,
+                  f"{gap:.1f} V apart" if gap is not None else "never closed"),
+            Check("inrush held by the resistor", self.peak_a <= limit_a,
+                  f"{self.peak_a:.1f} A of {limit_a:.1f} A"),
+            Check("open resistor: plus never closed",
+                  not bool(self.site.plants.strings.contactors.closed[1, 1])),
+            Check("open resistor: three tries, then a trip", self.tries == 3
+                  and views[1].worst_fault == 13, f"{self.tries} tries, {views[1].state_name}"),
+        ]  # fmt: skip
+        return checks, []
+
+
+class LostHost(Scenario):
+    """The coordinator falls silent under load and comes back."""
+
+    name = "lost-host"
+    title = "the coordinator falls silent under load: hold, ramp, open; then it comes back"
+    cabinets = 2
+    hours = 40 / 3600
+
+    def prepare(self) -> None:
+        self.site.coordinator.target_w = 60_000.0 * len(self.site.cabinets)
+        self._seen: dict[str, float | None] = {"ramp": None, "open": None}
+        self._silent_s: float | None = None
+        self._power_before = 0.0
+        self.at(15.0, "coordinator falls silent", self._fall_silent)
+        self.at(25.0, "coordinator is back", lambda: setattr(self.site.coordinator, "silent", False))
+
+    def _fall_silent(self) -> None:
+        self.site.coordinator.silent = True
+        self._silent_s = self.site.now_ms / 1000
+        self._power_before = self.site.plants.faces[0].setpoint_w
+
+    def tick(self, site: VirtualSite) -> None:
+        super().tick(site)
+        if self._silent_s is None:
+            return
+        since_s = site.now_ms / 1000 - self._silent_s
+        plants = site.plants
+        if self._seen["ramp"] is None and plants.faces[0].setpoint_w < self._power_before - 1:
+            self._seen["ramp"] = since_s
+        if self._seen["open"] is None and not plants.strings.contactors.command[0, 0]:
+            self._seen["open"] = since_s
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        ramp, opened = self._seen["ramp"], self._seen["open"]
+        states = {v.state_name for v in self.site.coordinator.views.values()}
+        return [
+            Check("power was held for 0.5 s", ramp is not None and 0.4 <= ramp <= 0.65,
+                  f"ramp began after {ramp} s (last command up to 0.1 s earlier)"),
+            Check("contactors opened after 3 s", opened is not None and 2.9 <= opened <= 5.2,
+                  f"after {opened} s, stop ramp and current included"),
+            Check("cabinets run again", states == {"run"}, ", ".join(sorted(states))),
+        ], []  # fmt: skip
+
+
+class Soak(Scenario):
+    """Random faults and commands for as long as asked; nothing may be left unsafe."""
+
+    name = "soak"
+    title = "random faults, pulls and commands; critical latch means open, always"
+    cabinets = 4
+    hours = 0.25
+
+    def prepare(self) -> None:
+        self._rng = random.Random(self.site.config.seed)
+        self._next_ms = 10_000
+        self._latched_closed: list[str] = []
+        self.injected = 0
+        self._pending_ms = [0] * len(self.site.cabinets)
+
+    def tick(self, site: VirtualSite) -> None:
+        super().tick(site)
+        if site.now_ms >= self._next_ms:
+            self._next_ms += self._rng.randrange(3000, 12000, 10)
+            self._act(self._rng.randrange(len(site.cabinets)))
+        for cabinet, view in zip(site.cabinets, site.coordinator.views.values(), strict=True):
+            i = cabinet.index
+            latched = view.level >= 3 and site.now_ms - view.heard_ms < 200
+            commanded = bool(site.plants.strings.contactors.command[i].any())
+            # a status is up to one SYNC old: latched in two in a row and still closed is wrong
+            self._pending_ms[i] = self._pending_ms[i] + TICK_MS if latched and commanded else 0
+            if self._pending_ms[i] == 300:
+                self._latched_closed.append(f"cabinet {view.node_id} at {site.now_ms} ms")
+
+    def _act(self, i: int) -> None:
+        plants = self.site.plants
+        action = self._rng.randrange(7)
+        node_id = i + FIRST_NODE_ID
+        now_s = self.site.now_ms / 1000
+        self.injected += 1
+        if action == 0:
+            self.site.coordinator.target_w = self._rng.uniform(-80e3, 80e3) * plants.n
+        elif action == 1:
+            plants.cells.force_voltage(i, self._rng.randrange(240), self._rng.uniform(2.3, 3.9))
+            self.at(now_s + 2, f"cell of cabinet {node_id} recovers", lambda: plants.cells.release(i))
+        elif action == 2:
+            plants.pull_module(i, self._rng.randrange(plants.modules))
+            self.at(now_s + 2, f"module of cabinet {node_id} back", lambda: self._insert_all(i))
+        elif action == 3:
+            plants.hvil_open[i] = True
+            self.at(now_s + 1, f"HVIL of cabinet {node_id} closed",
+                    lambda: plants.hvil_open.__setitem__(i, False))  # fmt: skip
+        elif action == 4:
+            plants.temperature_forced_c[i] = self._rng.uniform(-40, 65)
+            self.at(now_s + 4, f"temperature of cabinet {node_id} normal",
+                    lambda: plants.temperature_forced_c.__setitem__(i, None))  # fmt: skip
+        elif action == 5:
+            self.site.coordinator.muted.add(node_id)
+            self.at(now_s + 4, f"cabinet {node_id} commanded again",
+                    lambda: self.site.coordinator.muted.discard(node_id))  # fmt: skip
+        self.turn_key(i, now_s + 5)
+
+    def _insert_all(self, i: int) -> None:
+        for module in np.flatnonzero(self.site.plants.strings.module_out[i]):
+            self.site.plants.insert_module(i, int(module))
+
+    def finish(self) -> tuple[list[Check], list[FaultResult]]:
+        seen = {e.fault_id for e in self.site.coordinator.emergencies if e.code}
+        names = sorted(FAULT_NAMES.get(n, "?") for n in seen)
+        return [
+            Check("latched means open", not self._latched_closed, "; ".join(self._latched_closed)),
+            Check("faults were met", bool(seen), f"{self.injected} actions: {', '.join(names)}"),
+        ], []
+
+
+SCENARIOS: dict[str, type[Scenario]] = {
+    scenario.name: scenario for scenario in (Peak, Day, Trip, Precharge, LostHost, Soak)
+}
