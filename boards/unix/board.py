@@ -13,6 +13,7 @@ import time
 from array import array
 
 import wire
+
 from bess.port.interpreter import heap_lock, heap_unlock
 
 _MICROPYTHON = sys.implementation.name == "micropython"

@@ -1,8 +1,8 @@
 """Static time-triggered table: who runs when, who overran, who stopped.
 
 A tick runs with the heap locked, but for tasks that may allocate: an allocation raises
-MemoryError, which becomes a fault. A task that raises anything is dead: it is never called again, the
-`on_death` call makes the cabinet safe, and the watchdog is no longer fed.
+MemoryError, which becomes a fault. A task that raises anything is dead: it is never called
+again, the `on_death` call makes the cabinet safe, and the watchdog is no longer fed.
 """
 
 import sys
@@ -91,8 +91,7 @@ class Scheduler:
                 used_us = self._ticks_us_diff(self._ticks_us(), start_us)
                 self._last_ms[i] = now_ms
                 self.runs[i] = (self.runs[i] + 1) & 0x3FFFFFFF
-                if used_us > self.longest_us[i]:
-                    self.longest_us[i] = used_us
+                self.longest_us[i] = max(self.longest_us[i], used_us)
                 if used_us > self._budget_us[i]:
                     self.overruns[i] += 1
             i += 1

@@ -50,7 +50,7 @@ def store_group(rx_in, valid_in, group: int, layout_in, values_in, fresh_in):
     layout = ptr8(layout_in)
     values = ptr16(values_in)
     fresh = ptr8(fresh_in)
-    devices = int(len(layout_in))
+    devices = len(layout_in)
     first = 0
     at = 4
     device = 0
@@ -152,7 +152,7 @@ def next_row(
 def count_other_words(rx_in, valid_in, expected: int) -> int:
     rx = ptr8(rx_in)
     valid = ptr8(valid_in)
-    devices = int(len(valid_in))
+    devices = len(valid_in)
     found = 0
     at = 4
     device = 0
@@ -173,7 +173,7 @@ def open_wires(up_in, down_in, layout_in, limit: int) -> int:
     up = ptr16(up_in)
     down = ptr16(down_in)
     layout = ptr8(layout_in)
-    devices = int(len(layout_in))
+    devices = len(layout_in)
     found = 0
     first = 0
     device = 0

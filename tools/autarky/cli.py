@@ -100,7 +100,9 @@ def run(
             print_scenarios(console)
             return
         if scenario not in SCENARIOS:
-            raise SiteError(f"there is no scenario {scenario!r}: choose from {', '.join(SCENARIOS)}")
+            raise SiteError(
+                f"there is no scenario {scenario!r}: choose from {', '.join(SCENARIOS)}"
+            )
         if hours is not None and hours <= 0:
             raise SiteError(f"--hours {hours}: the length must be above 0")
         if cabinets is not None and not SCENARIOS[scenario].resizable:
@@ -205,7 +207,9 @@ def _terminate(signum: int, frame: object) -> None:
 
 @app.command()
 def bench(
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures here.")
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Virtual seconds of each speed run.")] = 20.0,
 ) -> None:
     """Measure speed, instructions per tick and memory; print ratios taken in this run.
@@ -246,7 +250,6 @@ def main() -> None:
         app()
     except BrokenPipeError:
         sys.exit(141)
-
 
 
 if __name__ == "__main__":

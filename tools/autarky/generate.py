@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from pathlib import Path
 
+from cantools.database import Database
+from cantools.database.can import Message, Node, Signal
+from cantools.database.conversion import BaseConversion
+from cantools.typechecking import Choices
+
+from autarky.paths import FIRMWARE, ROOT
 from bess import modes, objects
 from bess.drivers.pcs_can import PCS_TABLE
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
-from cantools.database import Database
-from cantools.database.can import Message, Node, Signal
-from cantools.database.conversion import BaseConversion
-
-from autarky.paths import FIRMWARE, ROOT
 
 GENERATED = ROOT / "tools" / "autarky" / "generated"
 NODE_IDS = range(2, 34)
@@ -26,7 +28,8 @@ _FAULTS_MD = FIRMWARE / "bess" / "protect" / "FAULTS.md"
 def _signal(fields: list[str]) -> Signal:
     name, start, bits, sign, scale, unit = fields[1:7]
     factor = float(scale)
-    choices = dict(enumerate(modes.NAMES)) if name == "state" and len(modes.NAMES) <= 16 else None
+    states: Choices = OrderedDict(enumerate(modes.NAMES))
+    choices = states if name == "state" else None
     return Signal(
         name=name,
         start=int(start),

@@ -103,7 +103,9 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(table)
     for check in summary.checks:
         detail = f": {check.detail}" if check.detail else ""
-        console.print(f"{_mark(check.passed)} {check.name}{detail}", highlight=False, soft_wrap=True)
+        console.print(
+            f"{_mark(check.passed)} {check.name}{detail}", highlight=False, soft_wrap=True
+        )
     console.print(
         f"{summary.scenario}: {summary.virtual_s:.0f} s in {summary.wall_s:.1f} s "
         f"({summary.virtual_s / summary.wall_s:.1f} x real time), "

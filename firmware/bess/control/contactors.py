@@ -173,8 +173,7 @@ class Contactors:
         if gap_mv < 0:
             gap_mv = -gap_mv
         allowed_mv = meter.string_mv // 1000 * self._match_permille
-        if allowed_mv > self._match_mv:
-            allowed_mv = self._match_mv
+        allowed_mv = min(allowed_mv, self._match_mv)
         current_ma = meter.current_ma
         if current_ma < 0:
             current_ma = -current_ma

@@ -38,9 +38,7 @@ class Slots:
             elif state[i] == EMPTY:
                 state[i] = UNSEATED
                 self._since_ms[i] = now_ms
-            elif (
-                state[i] == UNSEATED and ticks_diff(now_ms, self._since_ms[i]) >= self._insert_ms
-            ):
+            elif state[i] == UNSEATED and ticks_diff(now_ms, self._since_ms[i]) >= self._insert_ms:
                 state[i] = SEATED
             if state[i] != SEATED:
                 all_seated = False

@@ -68,8 +68,7 @@ class PcsControl:
             self._started_ms = now_ms
         elapsed_ms = ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms
-        if elapsed_ms > 100:
-            elapsed_ms = 100
+        elapsed_ms = min(elapsed_ms, 100)
         mode = self.mode
         if mode == BLOCKED or mode == OFF:
             self.setpoint_w = 0

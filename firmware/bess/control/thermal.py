@@ -110,9 +110,7 @@ class Thermal:
             self._idle_since_ms = _NEVER
         elif self._idle_since_ms == _NEVER:
             self._idle_since_ms = now_ms
-        want = busy or (
-            self.pump_on and ticks_diff(now_ms, self._idle_since_ms) < self._lag_ms
-        )
+        want = busy or (self.pump_on and ticks_diff(now_ms, self._idle_since_ms) < self._lag_ms)
         if want != self.pump_on:
             self.pump_on = want
             self._pump.value(1 if want else 0)

@@ -110,9 +110,7 @@ class Chain:
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)
-        good = self._check(
-            self._rx, self._table, self.device_count, self.valid, self.crc_streak
-        )
+        good = self._check(self._rx, self._table, self.device_count, self.valid, self.crc_streak)
         if good != self.device_count:
             self.crc_errors += self.device_count - good
         return good

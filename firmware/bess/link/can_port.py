@@ -15,8 +15,9 @@ _MASK = const(63)
 class CanPort:
     """Ring of 64 received frames and a send that never blocks.
 
-    After `receive()` returned True the frame is in `rx_id`, `rx_length` and the eight
-    bytes `rx_data` (zeros beyond the length), until 63 more frames have come. Extended and remote frames never pass: no service of ours uses them.
+    After `receive()` returned True the frame is in `rx_id`, `rx_length` and the eight bytes
+    `rx_data` (zeros beyond the length), until 63 more frames have come. Extended and remote
+    frames never pass: no service of ours uses them.
     `rx_lost` counts frames that found the ring full, `tx_lost` those that found the
     controller's queue full or the bus off.
     """

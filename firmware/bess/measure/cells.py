@@ -307,8 +307,7 @@ class CellMonitor:
                 if gap < 0:
                     gap = -gap
                 permille = gap * 1000 // total
-                if permille > worst:
-                    worst = permille
+                worst = max(worst, permille)
             first += count
             device += 1
         self._sum_permille = worst
@@ -350,8 +349,7 @@ class CellMonitor:
         signals.put(s.TEMP_AGE, self._oldest(self._temp_ms, now_ms))
         worst = 0
         for streak in self._chain.crc_streak:
-            if streak > worst:
-                worst = streak
+            worst = max(worst, streak)
         signals.put(s.AFE_CRC, worst)
 
     def _evaluate_temperatures(self, now_ms):
@@ -381,6 +379,5 @@ class CellMonitor:
                 self.seen_all = False
                 stamp = self._started_ms
             age = ticks_diff(now_ms, stamp)
-            if age > oldest:
-                oldest = age
+            oldest = max(oldest, age)
         return oldest

@@ -75,8 +75,7 @@ class StringMeter:
         """Put the age of the oldest voltage; once a scan of the cells is often enough."""
         age_ms = self._age(ivt_s.U1, now_ms)
         other_ms = self._age(ivt_s.U2, now_ms)
-        if other_ms > age_ms:
-            age_ms = other_ms
+        age_ms = max(age_ms, other_ms)
         other_ms = self._age(ivt_s.U3, now_ms)
         self._signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
 

@@ -98,9 +98,7 @@ class Protection:
             self._fault.append(int(fields[0]))
             self._level.append(STOP if mark == "S" else int(mark))
             self._signal.append(s.NAMES.index(fields[2]))
-            self._gate.append(
-                _NO_GATE if gate == "-" or mark != "3" else s.NAMES.index(gate)
-            )
+            self._gate.append(_NO_GATE if gate == "-" or mark != "3" else s.NAMES.index(gate))
             self._direction.append(_DIRECTIONS[fields[7]])
             self._sign.append(sign)
             self._threshold.append(sign * threshold)

@@ -147,7 +147,6 @@ class AllowedPower:
             return 0
         largest_ma = self._floor_ma
         for limit_ma in history:
-            if limit_ma > largest_ma:
-                largest_ma = limit_ma
+            largest_ma = max(largest_ma, limit_ma)
         # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
         return (current_ma >> 6) * 1000 // (largest_ma >> 6)

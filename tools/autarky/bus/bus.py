@@ -132,8 +132,7 @@ class Bus:
         statistics.frames += 1
         statistics.bits += bits
         statistics.by_id[can_id] = statistics.by_id.get(can_id, 0) + 1
-        if latency_us > statistics.worst_latency_us:
-            statistics.worst_latency_us = latency_us
+        statistics.worst_latency_us = max(statistics.worst_latency_us, latency_us)
 
     def load(self, elapsed_us: int) -> float:
         """Share of the time the bus was held, 0..1."""

@@ -6,6 +6,7 @@ that it can never stall the cabinets.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import selectors
 import socket
@@ -61,10 +62,8 @@ class _Client:
     def flush(self) -> None:
         """Send what fits. Raises ConnectionError when the client is gone or too slow."""
         if self._out:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 self._out = self._out[self.sock.send(self._out) :]
-            except BlockingIOError:
-                pass
         if len(self._out) > _BACKLOG_BYTES:
             raise ConnectionError("the client does not read")
 

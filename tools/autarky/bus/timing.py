@@ -1,8 +1,8 @@
 """Exact length of a classic CAN frame on the wire, stuff bits included (ISO 11898-1).
 
 Works in bytes by tables: padding the 19 header bits in front with 10101 adds no stuff bit
-(the pad alternates and ends recessive before the dominant SOF), and CRC-15 starts at zero, so leading
-zeros do not change it.
+(the pad alternates and ends recessive before the dominant SOF), and CRC-15 starts at zero,
+so leading zeros do not change it.
 """
 
 from __future__ import annotations

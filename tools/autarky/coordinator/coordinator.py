@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 
 import can
 import canopen
+import canopen.emcy
+
+from autarky.coordinator.law import CabinetSnapshot, share
 from bess import modes, objects
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
 from bess.table import rows
-
-from autarky.coordinator.law import CabinetSnapshot, share
 
 COORDINATOR_ID = 1
 FIRST_NODE_ID = 2

@@ -14,7 +14,9 @@ Floats = NDArray[np.float64]
 
 # Rested LFP cell, mean of charge and discharge; shape from published large-format curves, no
 # cell maker's table. Finer than the firmware's own table, so that the two do not agree exactly.
-OCV_SOC = np.array([0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0])
+OCV_SOC = np.array(
+    [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0]
+)
 OCV_V = np.array(
     [2.70, 2.98, 3.12, 3.20, 3.225, 3.245, 3.275, 3.288, 3.293, 3.30, 3.325, 3.33, 3.333, 3.34,
      3.365, 3.46]

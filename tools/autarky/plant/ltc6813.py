@@ -199,7 +199,11 @@ class Chain:
         for i in range(len(data) // 8):
             device = len(data) // 8 - 1 - i  # the first data shift through to the last device
             row = data[8 * i : 8 * i + 8]
-            if device < self.devices and reachable[device] and pec15(row[:6]) == row[6] << 8 | row[7]:
+            if (
+                device < self.devices
+                and reachable[device]
+                and pec15(row[:6]) == row[6] << 8 | row[7]
+            ):
                 target[device] = np.frombuffer(row[:6], dtype="<u2")
         self._changed.update((0x002, 0x026))
 

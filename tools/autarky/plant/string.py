@@ -147,7 +147,7 @@ class Strings:
 
     def _part_pins(self, dt_s: float) -> None:
         self._out_s = np.where(self.module_out, self._out_s + dt_s, 0.0)
-        parted = (self._out_s > self.model.pins_part_s).any(axis=1)
+        parted: Bools = np.any(self._out_s > self.model.pins_part_s, axis=1)
         newly = parted & ~self._parted
         self.current_at_parting_a = np.where(
             newly, np.abs(self.current_a), self.current_at_parting_a
@@ -168,7 +168,9 @@ class Strings:
         target = np.clip(self.pcs_setpoint_w, -model.pcs_rated_w, model.pcs_rated_w)
         lag = 1 - np.exp(-dt_s / model.pcs_lag_s)
         power = self.pcs_power_w + (target - self.pcs_power_w) * lag
-        joined = self.conducting & self.contactors.closed[:, MINUS] & self.contactors.closed[:, PLUS]
+        joined = (
+            self.conducting & self.contactors.closed[:, MINUS] & self.contactors.closed[:, PLUS]
+        )
         # blocked gates stop at once; without a string there is nothing to take from
         self.pcs_power_w = np.where(running & joined, power, 0.0)
 
@@ -187,9 +189,7 @@ class Strings:
     def outer_plus_v(self) -> Floats:
         """U2: outer side of the plus contactor against the string's minus."""
         minus, plus = self.contactors.closed[:, MINUS], self.contactors.closed[:, PLUS]
-        return np.where(
-            plus, self.measured_string_v, np.where(minus, self.link_v, self.link_v / 2)
-        )
+        return np.where(plus, self.measured_string_v, np.where(minus, self.link_v, self.link_v / 2))
 
     @property
     def outer_minus_v(self) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 import subprocess
@@ -82,12 +83,7 @@ class Firmware:
         groups: list[tuple[int, bytes]],
     ) -> None:
         """One TICK; site and cabinet are packed frames of the buses, groups (number, image)."""
-        head = _TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), 0)
-        parts = [head, *site, *cabinet]
-        for number, content in groups:
-            parts.append(bytes((number, 0)))
-            parts.append(content)
-        message = b"".join(parts)
+        message = pack_tick(now_ms, inputs, site, cabinet, groups)
         if self.record is not None:
             self.record.write(message)
         assert self._socket is not None
@@ -103,24 +99,13 @@ class Firmware:
             head = self._reader.read(wire.DONE_SIZE)
             if len(head) != wire.DONE_SIZE:
                 raise self._lost()
-            outputs, count, spi_bytes = _DONE.unpack(head)
+            outputs, count, spi_bytes = unpack_head(head)
             rest = self._reader.read(count * wire.FRAME_SIZE + spi_bytes)
         except OSError as error:
             raise self._lost() from error
         if len(rest) != count * wire.FRAME_SIZE + spi_bytes:
             raise self._lost()
-        frames = []
-        at = 0
-        for _ in range(count):
-            can_id, length, bus, data = _FRAME.unpack_from(rest, at)
-            frames.append((bus, can_id, data[:length]))
-            at += wire.FRAME_SIZE
-        spi = []
-        while at < len(rest):
-            size = rest[at] | rest[at + 1] << 8
-            spi.append(rest[at + 2 : at + 2 + size])
-            at += 2 + size
-        return Done(outputs, frames, spi)
+        return unpack_done(outputs, count, rest)
 
     def _lost(self) -> FirmwareLost:
         try:
@@ -135,16 +120,50 @@ class Firmware:
     def close(self) -> None:
         """End the process: asked first, then killed. Never raises."""
         if self._socket is not None:
-            try:
+            with contextlib.suppress(OSError):  # it may be gone already
                 self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT))
-            except OSError:
-                pass  # it is gone already
             self._socket.close()
         try:
             self.process.wait(timeout=2.0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def pack_tick(
+    now_ms: int,
+    inputs: int,
+    site: list[bytes],
+    cabinet: list[bytes],
+    groups: list[tuple[int, bytes]],
+) -> bytes:
+    """The bytes of one TICK (boards/unix/wire.py)."""
+    parts = [_TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), 0), *site, *cabinet]
+    for number, content in groups:
+        parts.append(bytes((number, 0)))
+        parts.append(content)
+    return b"".join(parts)
+
+
+def unpack_head(head: bytes) -> tuple[int, int, int]:
+    """(outputs, frames, SPI bytes) of a DONE."""
+    return _DONE.unpack(head)
+
+
+def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
+    """A DONE from what follows its head."""
+    frames = []
+    at = 0
+    for _ in range(count):
+        can_id, length, bus, data = _FRAME.unpack_from(rest, at)
+        frames.append((bus, can_id, data[:length]))
+        at += wire.FRAME_SIZE
+    spi = []
+    while at < len(rest):
+        size = rest[at] | rest[at + 1] << 8
+        spi.append(rest[at + 2 : at + 2 + size])
+        at += 2 + size
+    return Done(outputs, frames, spi)
 
 
 def pack_frame(can_id: int, data: bytes) -> bytes:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from bess.app import chain_layout
-from bess.parameters import Parameters
 
 from autarky.paths import wire
 from autarky.plant.cells import CellModel, Cells
@@ -13,6 +11,8 @@ from autarky.plant.ltc6813 import Chain
 from autarky.plant.pcs import PcsFace
 from autarky.plant.string import Strings
 from autarky.plant.thermal import Heat
+from bess.app import chain_layout
+from bess.parameters import Parameters
 
 TICK_MS = 10
 _CELL_TICKS = 10  # cells advance every 100 ms with the mean current of it
@@ -67,7 +67,9 @@ class Plants:
         self.refresh()
 
     def _set_cell_temperatures(self) -> None:
-        self.cells.set_temperature(self.heat.module_c[:, self._module_of_cell] + self._cell_offset_c)
+        self.cells.set_temperature(
+            self.heat.module_c[:, self._module_of_cell] + self._cell_offset_c
+        )
 
     def sensor_c(self, i: int) -> np.ndarray:
         """What the NTCs of cabinet i feel."""
@@ -88,7 +90,7 @@ class Plants:
         self.pcs_state: list[int] = strings.pcs_state.tolist()
         self._feedback: list[list[bool]] = strings.contactors.feedback.tolist()
         self._flowing: list[bool] = self.heat.flowing.tolist()
-        self._any_out: list[bool] = strings.module_out.any(axis=1).tolist()
+        self._any_out: list[bool] = np.any(strings.module_out, axis=1).tolist()
 
     def inputs(self, i: int) -> int:
         """Input lines of cabinet i as the bits of the TICK."""

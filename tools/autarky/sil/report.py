@@ -11,9 +11,9 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from bess import modes
 
 from autarky.sil.recorder import Recorder, Summary
+from bess import modes
 
 _TEMPLATE = jinja2.Environment(autoescape=True).from_string("""\
 <!doctype html>
@@ -28,9 +28,10 @@ img { width: 100%; } code { font-size: 90%; }
 </style></head><body>
 <h1>{{ s.scenario }}: <span class="{{ 'pass' if s.passed else 'fail' }}">
 {{ 'passed' if s.passed else 'failed' }}</span></h1>
-<p>{{ s.cabinets }} virtual cabinets on {{ s.interpreter }}, {{ '%.0f'|format(s.virtual_s) }} s in
-{{ '%.1f'|format(s.wall_s) }} s ({{ '%.1f'|format(s.virtual_s / s.wall_s) }} times real time),
-seed {{ s.seed }}. Site bus: {{ s.log_frames }} frames, load {{ '%.1f'|format(100 * s.bus_load) }} %,
+<p>{{ s.cabinets }} virtual cabinets on {{ s.interpreter }},
+{{ '%.0f'|format(s.virtual_s) }} s in {{ '%.1f'|format(s.wall_s) }} s
+({{ '%.1f'|format(s.virtual_s / s.wall_s) }} times real time), seed {{ s.seed }}.
+Site bus: {{ s.log_frames }} frames, load {{ '%.1f'|format(100 * s.bus_load) }} %,
 worst latency {{ '%.1f'|format(s.worst_latency_us / 1000) }} ms.
 Discharged {{ '%.2f'|format(s.energy_kwh.discharged) }} kWh, charged
 {{ '%.2f'|format(s.energy_kwh.charged) }} kWh.</p>
@@ -50,7 +51,8 @@ Discharged {{ '%.2f'|format(s.energy_kwh.discharged) }} kWh, charged
 <td class="{{ 'pass' if f.passed else 'fail' }}">{{ 'pass' if f.passed else 'FAIL' }}</td></tr>
 {% endfor %}</table>{% endif %}
 {% if events %}<h2>Events</h2><table>
-{% for t, text in events %}<tr><td class="n">{{ '%.2f'|format(t) }} s</td><td>{{ text }}</td></tr>
+{% for t, text in events %}<tr><td class="n">{{ loop.index }}</td>
+<td class="n">{{ '%.2f'|format(t) }} s</td><td>{{ text }}</td></tr>
 {% endfor %}</table>{% endif %}
 </body></html>
 """)
@@ -81,13 +83,21 @@ def _plot(summary: Summary, recorder: Recorder) -> bytes:
         rows = [row for row in recorder.rows if row["node_id"] == node_id]
         color = f"C{index}"
         name = f"cabinet {node_id}"
-        axes[1].plot(t, [r["cell_min_v"] for r in rows], color=color, lw=0.9, label=f"{name} min, max")
+        axes[1].plot(
+            t, [r["cell_min_v"] for r in rows], color=color, lw=0.9, label=f"{name} min, max"
+        )
         axes[1].plot(t, [r["cell_max_v"] for r in rows], color=color, lw=0.9, ls="--")
-        axes[2].plot(t, [r["temp_min_c"] for r in rows], color=color, lw=0.9, label=f"{name} min, max")
+        axes[2].plot(
+            t, [r["temp_min_c"] for r in rows], color=color, lw=0.9, label=f"{name} min, max"
+        )
         axes[2].plot(t, [r["temp_max_c"] for r in rows], color=color, lw=0.9, ls="--")
-        axes[3].plot(t, [100 * r["soc_true"] for r in rows], color=color, lw=0.9, label=f"{name} true")
+        axes[3].plot(
+            t, [100 * r["soc_true"] for r in rows], color=color, lw=0.9, label=f"{name} true"
+        )
         axes[3].plot(t, [100 * r["soc_reported"] for r in rows], color=color, lw=0.9, ls=":")
-        axes[4].step(t, [r["state_number"] for r in rows], color=color, lw=1.1, where="post", label=name)
+        axes[4].step(
+            t, [r["state_number"] for r in rows], color=color, lw=1.1, where="post", label=name
+        )
         axes[5].step(t, [r["level"] for r in rows], color=color, lw=1.1, where="post", label=name)
     axes[1].set_ylabel("cell voltage V")
     axes[2].set_ylabel("module temperature degC")
@@ -104,10 +114,12 @@ def _plot(summary: Summary, recorder: Recorder) -> bytes:
             axis.axvline(time_s, color="0.6", lw=0.6, ls=":")
         if axis.get_legend_handles_labels()[0]:
             axis.legend(loc="upper left", fontsize=7, ncols=4)
-    for time_s, text in marked[:12]:
-        axes[0].annotate(text, (time_s, axes[0].get_ylim()[1]), fontsize=6.5, rotation=20,
-                         ha="left", va="bottom", annotation_clip=False)  # fmt: skip
-    figure.suptitle(f"{summary.scenario}, {summary.cabinets} cabinets, seed {summary.seed}\n\n\n")
+    for number, (time_s, _) in enumerate(marked[:60], start=1):
+        top = axes[0].get_ylim()[1]
+        height = top + (number % 3) * 0.05 * top  # neighbours in steps, so that none covers another
+        axes[0].annotate(str(number), (time_s, height), fontsize=7, ha="center",
+                         annotation_clip=False)  # fmt: skip
+    figure.suptitle(f"{summary.scenario}, {summary.cabinets} cabinets, seed {summary.seed}\n")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     plt.close(figure)

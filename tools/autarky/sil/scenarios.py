@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from bess import modes
-from bess.parameters import Parameters
-from bess.protect.fault_table import TABLE as FAULT_TABLE
-from bess.table import rows
 
 from autarky.bus.bus import BusFault
-from autarky.coordinator.coordinator import FIRST_NODE_ID
+from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
 from autarky.coordinator.law import PeakShaving, wanted_power_w
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import Check, FaultResult, Recorder
 from autarky.sil.site import SiteConfig, VirtualSite
+from bess import modes
+from bess.parameters import Parameters
+from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.table import rows
 
 FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 FAULT_PERIOD_MS = {fields[1]: int(fields[8]) for fields in rows(FAULT_TABLE)}
@@ -107,7 +107,9 @@ class Peak(Scenario):
         self.turn_key(last, 0.45 * length + 3)
         self.at(0.70 * length, f"cell 17 of cabinet {first} driven to 3.70 V",
                 lambda: plants.cells.force_voltage(0, 17, 3.70))  # fmt: skip
-        self.at(0.74 * length, f"cell 17 of cabinet {first} recovers", lambda: plants.cells.release(0))
+        self.at(
+            0.74 * length, f"cell 17 of cabinet {first} recovers", lambda: plants.cells.release(0)
+        )
         self.turn_key(0, 0.74 * length + 10)
 
     def tick(self, site: VirtualSite) -> None:
@@ -211,6 +213,10 @@ def _bit_errors(site: VirtualSite, i: int) -> None:
     site.plants.chains[i].fault_changed()
 
 
+def _wrong_feedback(site: VirtualSite, i: int) -> None:
+    site.plants.strings.contactors.feedback_inverted[i, 1] = True
+
+
 def _no_commands(site: VirtualSite, i: int) -> None:
     can_id = 0x200 + site.cabinets[i].node_id
     site.bus.faults.append(BusFault("drop", lambda known, _: known == can_id))
@@ -237,9 +243,7 @@ TRIP_CASES = (
     TripCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
     TripCase("pcs_silent", lambda site, i: setattr(site.plants.faces[i], "silent", True)),
     TripCase("pcs_fault", lambda site, i: site.plants.strings.pcs_failed.__setitem__(i, True)),
-    TripCase("contactor_feedback",
-             lambda site, i: site.plants.strings.contactors.feedback_inverted.__setitem__((i, 1), True),
-             level=4),
+    TripCase("contactor_feedback", _wrong_feedback, level=4),
     TripCase("hvil", lambda site, i: site.plants.hvil_open.__setitem__(i, True)),
     TripCase("estop", lambda site, i: site.plants.estop.__setitem__(i, True)),
     TripCase("module_pulled", lambda site, i: site.plants.pull_module(i, 2)),
@@ -319,14 +323,13 @@ class Trip(Scenario):
                 result.command_ms = site.now_ms
         self._closed[i] = closed
 
-    def _watch_emergency(self, emergency: object) -> None:
-        node_id, code = emergency.node_id, emergency.code  # pyright: ignore[reportAttributeAccessIssue]
-        result = self._result_of.get(node_id - FIRST_NODE_ID)
-        if result is None or not code:
+    def _watch_emergency(self, emergency: Emergency) -> None:
+        result = self._result_of.get(emergency.node_id - FIRST_NODE_ID)
+        if result is None or not emergency.code:
             return
-        name = FAULT_NAMES.get(emergency.fault_id, "?")  # pyright: ignore[reportAttributeAccessIssue]
+        name = FAULT_NAMES.get(emergency.fault_id, "?")
         if result.seen_ms is None:
-            result.seen_ms = emergency.at_ms  # pyright: ignore[reportAttributeAccessIssue]
+            result.seen_ms = emergency.at_ms
         if name not in result.seen_as.split(" "):
             result.seen_as = f"{result.seen_as} {name}".strip()
 
@@ -407,7 +410,9 @@ class LostHost(Scenario):
         self._silent_s: float | None = None
         self._power_before = 0.0
         self.at(15.0, "coordinator falls silent", self._fall_silent)
-        self.at(25.0, "coordinator is back", lambda: setattr(self.site.coordinator, "silent", False))
+        self.at(
+            25.0, "coordinator is back", lambda: setattr(self.site.coordinator, "silent", False)
+        )
 
     def _fall_silent(self) -> None:
         self.site.coordinator.silent = True
@@ -476,7 +481,9 @@ class Soak(Scenario):
             self.site.coordinator.target_w = self._rng.uniform(-80e3, 80e3) * plants.n
         elif action == 1:
             plants.cells.force_voltage(i, self._rng.randrange(240), self._rng.uniform(2.3, 3.9))
-            self.at(now_s + 2, f"cell of cabinet {node_id} recovers", lambda: plants.cells.release(i))
+            self.at(
+                now_s + 2, f"cell of cabinet {node_id} recovers", lambda: plants.cells.release(i)
+            )
         elif action == 2:
             plants.pull_module(i, self._rng.randrange(plants.modules))
             self.at(now_s + 2, f"module of cabinet {node_id} back", lambda: self._insert_all(i))

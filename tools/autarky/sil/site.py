@@ -16,9 +16,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO
 
-from bess.parameters import Parameters
-from bess.port.ticks import TICKS_MASK
-
 from autarky.bus.bus import Bus, Sent
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
 from autarky.paths import wire
@@ -26,7 +23,10 @@ from autarky.plant import ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
 from autarky.sil import firmware
 from autarky.sil.firmware import Firmware, FirmwareLost
+from autarky.sil.inline import InlineFirmware
 from autarky.sil.plants import TICK_MS, Plants
+from bess.parameters import Parameters
+from bess.port.ticks import TICKS_MASK
 
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
@@ -78,7 +78,7 @@ class _Cabinet:
     site_port: int
     bus: Bus
     bus_ports: tuple[int, int, int]  # controller, sensor, PCS
-    firmware: Firmware | None = None
+    firmware: Firmware | InlineFirmware | None = None
     site_rx: list[bytes] = field(default_factory=list)
     rx: list[bytes] = field(default_factory=list)
     groups: list[tuple[int, bytes]] = field(default_factory=list)
@@ -163,15 +163,16 @@ class VirtualSite:
 
     def _start(self) -> None:
         config = self.config
+        if config.interpreter == "inline":
+            self._start_inline()
+            return
         self._out.mkdir(parents=True, exist_ok=True)
         listener = socket.create_server((config.host, 0), backlog=64)
         self._listener = listener
         host, port = listener.getsockname()[:2]
         for cabinet in self.cabinets:
             log = self._out / f"cabinet{cabinet.node_id}.console.txt"
-            cabinet.firmware = firmware.start(
-                cabinet.index, config.interpreter, host, port, log
-            )
+            cabinet.firmware = firmware.start(cabinet.index, config.interpreter, host, port, log)
         listener.settimeout(0.2)
         waiting = set(range(len(self.cabinets)))
         deadline = time.monotonic() + _CONNECT_S
@@ -189,19 +190,30 @@ class VirtualSite:
             self._accept(self.cabinets[number], connection)
         self._wall_start = time.monotonic()
 
-    def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
-        assert cabinet.firmware is not None
+    def _start_inline(self) -> None:
+        for cabinet in self.cabinets:
+            cabinet.firmware = InlineFirmware(self._parameters_of(cabinet), len(self.plants.layout))
+        self._wall_start = time.monotonic()
+
+    def _parameters_of(self, cabinet: _Cabinet) -> dict[str, int]:
         parameters = dict(self.config.parameters, node_id=cabinet.node_id)
         if self.config.unconfigured:
             parameters["node_configured"] = 0
+        return parameters
+
+    def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
+        assert isinstance(cabinet.firmware, Firmware)
         cabinet.firmware.accept(
-            connection, len(self.plants.layout), self.config.realtime, parameters
+            connection,
+            len(self.plants.layout),
+            self.config.realtime,
+            self._parameters_of(cabinet),
         )
 
     def _check_started(self, waiting: set[int], deadline: float) -> None:
         for number in sorted(waiting):
-            process = self.cabinets[number].firmware
-            if process is not None and process.process.poll() is not None:
+            started = self.cabinets[number].firmware
+            if isinstance(started, Firmware) and started.process.poll() is not None:
                 node = self.cabinets[number].node_id
                 text = (self._out / f"cabinet{node}.console.txt").read_text(errors="replace")
                 raise SiteError(f"the firmware of cabinet {number} did not start:\n{text.strip()}")

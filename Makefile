@@ -1,0 +1,57 @@
+# Every target makes .venv by itself when it is missing or stale.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast lint format bench generate lock soak clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(READY) ## make .venv with the pinned packages
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "autarky needs Python 3.11 or later; set PYTHON=python3.x"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")
+	@$(BIN)/autarky run $(ARGS)
+
+test: $(READY) ## all tests, on CPython and inside real MicroPython
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+
+test-fast: $(READY) ## tests that start no virtual site, under a minute
+	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
+
+lint: $(READY) ## ruff (format and rules) and basedpyright
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/basedpyright
+
+format: $(READY) ## let ruff format and fix
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(READY) ## speed, instructions per tick and memory, as ratios of this run
+	@$(BIN)/autarky bench $(ARGS)
+
+soak: $(READY) ## random faults for an hour of virtual time
+	@$(BIN)/autarky run soak --hours 1 $(ARGS)
+
+generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
+	@$(BIN)/python -m autarky.generate
+
+lock: $(READY) ## renew requirements.lock from pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+	  --no-header -o requirements.lock pyproject.toml
+
+clean: ## remove everything that was made
+	rm -rf $(VENV) .build runs .pytest_cache .hypothesis .ruff_cache *.egg-info tools/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

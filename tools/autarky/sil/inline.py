@@ -1,0 +1,74 @@
+"""The firmware inside the host's own process: for tests that want to look into it.
+
+Same board code, same bytes on the link, no socket. One process has one `wire` and one
+`board` module, so cabinets differ only by their objects.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from bess.app import Cabinet
+from bess.parameters import Parameters
+
+from autarky.paths import UNIX_BOARD, load_module, wire
+from autarky.sil.firmware import Done, pack_tick, unpack_done, unpack_head
+
+sys.modules.setdefault("wire", wire)
+board = load_module(UNIX_BOARD / "board.py", "autarky_board")
+
+
+class _MemoryStream:
+    """Both directions of a link as bytes."""
+
+    def __init__(self) -> None:
+        self.incoming = b""
+        self.outgoing = b""
+
+    def read_into(self, buffer: Any, size: int) -> bool:
+        if not size:
+            return True
+        memoryview(buffer).cast("B")[:size] = self.incoming[:size]
+        self.incoming = self.incoming[size:]
+        return True
+
+    def write(self, buffer: Any, size: int) -> bool:
+        self.outgoing += bytes(memoryview(buffer).cast("B")[:size])
+        return True
+
+
+class InlineFirmware:
+    """The same face as sil.firmware.Firmware; `app` is the running bess.app.Cabinet."""
+
+    def __init__(self, overrides: dict[str, int], devices: int) -> None:
+        self._stream = _MemoryStream()
+        self._link = board.Link(self._stream, devices)
+        self.devices = board.Devices(self._link, False)
+        parameters = Parameters()
+        for name, value in overrides.items():
+            parameters.set(name, value)
+        self.app = Cabinet(self.devices, parameters)
+
+    def send_tick(
+        self,
+        now_ms: int,
+        inputs: int,
+        site: list[bytes],
+        cabinet: list[bytes],
+        groups: list[tuple[int, bytes]],
+    ) -> None:
+        """Run one tick at once."""
+        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups)
+        self._link.receive()
+        self.app.step(self._link.now_ms)
+        self._link.send()
+
+    def receive_done(self) -> Done:
+        """What the tick gave."""
+        data, self._stream.outgoing = self._stream.outgoing, b""
+        outputs, count, _ = unpack_head(data[: wire.DONE_SIZE])
+        return unpack_done(outputs, count, data[wire.DONE_SIZE :])
+
+    def close(self) -> None:
+        """Nothing to end."""
