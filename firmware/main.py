@@ -23,7 +23,6 @@ def pin_path(here):
 def main(arguments):
     """Run until the board ends it; returns the exit code."""
     import board
-
     from bess.app import Cabinet
     from bess.parameters import Parameters
 

@@ -13,7 +13,6 @@ import time
 from array import array
 
 import wire
-
 from bess.port.interpreter import heap_lock, heap_unlock
 
 _MICROPYTHON = sys.implementation.name == "micropython"
@@ -326,6 +325,23 @@ class Devices:
             self.outputs[name] = OutputPin(link, bit)
 
 
+def tick(link, step):
+    """One TICK and its DONE, heap locked as in a board's interrupts; False at the end."""
+    heap_lock()
+    try:
+        if not link.receive():
+            return False
+    finally:
+        heap_unlock()
+    step(link.now_ms)
+    heap_lock()
+    try:
+        link.send()
+    finally:
+        heap_unlock()
+    return True
+
+
 class Board(Devices):
     """Connects to the host: arguments are HOST PORT CABINET."""
 
@@ -361,23 +377,12 @@ class Board(Devices):
         link = self._link
         ticks = 0
         try:
-            while True:
-                heap_lock()  # as in a board's interrupts: nothing here allocates
-                try:
-                    if not link.receive():
-                        return 0
-                finally:
-                    heap_unlock()
-                cabinet.step(link.now_ms)
-                heap_lock()
-                try:
-                    link.send()
-                finally:
-                    heap_unlock()
+            while tick(link, cabinet.step):
                 ticks += 1
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
                     gc.collect()
+            return 0
         except (EOFError, OSError):
             print("autarky firmware: the link to the virtual bus was cut", file=sys.stderr)
             return 3

@@ -50,7 +50,7 @@ def store_group(rx_in, valid_in, group: int, layout_in, values_in, fresh_in):
     layout = ptr8(layout_in)
     values = ptr16(values_in)
     fresh = ptr8(fresh_in)
-    devices = len(layout_in)
+    devices = int(len(layout_in))
     first = 0
     at = 4
     device = 0
@@ -102,23 +102,87 @@ def scan(values_in, fresh_in, count: int, out_in):
 
 
 @micropython.viper
-def convert_ntc(raw_in, count: int, scale: int, table_in, out_in) -> int:
+def store_words(rx_in, valid_in, first: int, raw_in, good_in):
+    rx = ptr8(rx_in)
+    valid = ptr8(valid_in)
     raw = ptr16(raw_in)
+    good = ptr8(good_in)
+    devices = int(len(valid_in))
+    at = 4
+    device = 0
+    while device < devices:
+        if valid[device]:
+            to = 6 * device + first
+            raw[to] = rx[at] | rx[at + 1] << 8
+            raw[to + 1] = rx[at + 2] | rx[at + 3] << 8
+            raw[to + 2] = rx[at + 4] | rx[at + 5] << 8
+        else:
+            good[device] = 0
+        at += 8
+        device += 1
+
+
+@micropython.viper
+def convert_ntc(raw_in, scale_in, per_device: int, table_in, out_in, fresh_in):
+    raw = ptr16(raw_in)
+    scale = ptr32(scale_in)
     table = ptr16(table_in)
     out = ptr16(out_in)
-    good = 0
+    fresh = ptr8(fresh_in)
+    devices = int(len(scale_in))
+    sensor = 0
+    device = 0
+    while device < devices:
+        factor = int(scale[device])
+        i = 0
+        while i < per_device:
+            ratio = int(raw[6 * device + i]) * factor >> 16
+            if ratio >= 80 and ratio <= 4000:
+                step = ratio >> 4
+                low = int(table[step])
+                out[sensor] = low - ((low - int(table[step + 1])) * (ratio & 15) >> 4)
+                fresh[sensor] = 1
+            sensor += 1
+            i += 1
+        device += 1
+
+
+@micropython.viper
+def stamp_fresh(stamps_in, fresh_in, count: int, now_ms: int):
+    stamps = ptr32(stamps_in)
+    fresh = ptr8(fresh_in)
     i = 0
     while i < count:
-        ratio = raw[i] * scale >> 16
-        if ratio < 80 or ratio > 4000:
-            out[i] = 0
-        else:
-            step = ratio >> 4
-            low = table[step]
-            out[i] = low - ((low - table[step + 1]) * (ratio & 15) >> 4)
-            good += 1
+        if fresh[i]:
+            stamps[i] = now_ms
         i += 1
-    return good
+
+
+@micropython.viper
+def oldest(stamps_in, count: int, now_ms: int) -> int:
+    stamps = ptr32(stamps_in)
+    largest = 0
+    i = 0
+    while i < count:
+        age = (now_ms - int(stamps[i])) & 0x3FFFFFFF
+        if age > largest:
+            largest = age
+        i += 1
+    return largest
+
+
+@micropython.viper
+def differing(rx_in, expected_in, mask_in, count: int) -> int:
+    rx = ptr8(rx_in)
+    expected = ptr8(expected_in)
+    mask = ptr8(mask_in)
+    found = 0
+    i = 0
+    while i < count:
+        if (rx[4 + i] ^ expected[i]) & mask[i]:
+            found += 1
+        i += 1
+    return found
 
 
 @micropython.viper
@@ -152,7 +216,7 @@ def next_row(
 def count_other_words(rx_in, valid_in, expected: int) -> int:
     rx = ptr8(rx_in)
     valid = ptr8(valid_in)
-    devices = len(valid_in)
+    devices = int(len(valid_in))
     found = 0
     at = 4
     device = 0
@@ -173,7 +237,7 @@ def open_wires(up_in, down_in, layout_in, limit: int) -> int:
     up = ptr16(up_in)
     down = ptr16(down_in)
     layout = ptr8(layout_in)
-    devices = len(layout_in)
+    devices = int(len(layout_in))
     found = 0
     first = 0
     device = 0

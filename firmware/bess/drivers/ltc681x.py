@@ -61,7 +61,6 @@ class Chain:
         self.device_count = device_count
         self._table = pec_table()
         size = 4 + device_count * _STRIDE
-        self._tx = bytearray(size)
         self._read_tx = bytearray(b"\xff" * size)
         self._rx = bytearray(size)
         self._command_tx = bytearray(4)
@@ -73,8 +72,17 @@ class Chain:
         self.crc_streak = bytearray(device_count)
         self.crc_errors = 0
         self.transactions = 0
-        # CFGRA/CFGRB of each device; GPIO pull-downs off, REFON, no discharge
         self._discharge = array("I", bytes(4 * device_count))
+        self._config_a = bytearray(device_count * _REGISTER_BYTES)
+        self._config_b = bytearray(device_count * _REGISTER_BYTES)
+        self._tx_a = bytearray(size)
+        self._tx_b = bytearray(size)
+        self._expected_a = bytearray(device_count * _STRIDE)
+        self._expected_b = bytearray(device_count * _STRIDE)
+        self._mask_a = bytearray(b"\x04\xff\xff\xff\xff\x0f\x00\x00" * device_count)
+        self._mask_b = bytearray(b"\xf0\xff\xff\xff\xff\xff\x00\x00" * device_count)
+        self._differing = leaves.differing
+        self.prepare_config()
 
     def wake(self):
         """Chip-select pulse that wakes the chain; needed after 4.3 ms of silence (tIDLE).
@@ -126,49 +134,52 @@ class Chain:
         return self._rx
 
     def set_discharge(self, device, mask):
-        """Choose the discharge switches (bit 0 = cell 1) that the next write_config sets."""
+        """Choose the discharge switches of a device (bit 0 = cell 1, DCC1..18).
+
+        Takes effect with `prepare_config()` and the next writes.
+        """
         self._discharge[device] = mask
 
-    def write_config_a(self):
-        """WRCFGA: GPIO pull-downs off, REFON, DCC1..12, no discharge timer."""
-        self._write(WRCFGA)
+    def prepare_config(self):
+        """Build both configuration writes; not in the fast path (about a thousand bytes).
 
-    def write_config_b(self):
-        """WRCFGB: GPIO6..9 pull-downs off, DCC13..18."""
-        self._write(WRCFGB)
+        CFGRA: GPIO1..5 high impedance, REFON, DCC1..12, no discharge timer. CFGRB: GPIO6..9
+        high impedance, DCC13..18.
+        """
+        for device in range(self.device_count):
+            mask = self._discharge[device]
+            at = device * _REGISTER_BYTES
+            self._config_a[at] = 0xFC
+            self._config_a[at + 4] = mask & 0xFF
+            self._config_a[at + 5] = mask >> 8 & 0x0F
+            self._config_b[at] = (mask >> 12 & 0x0F) << 4 | 0x0F
+            self._config_b[at + 1] = mask >> 16 & 0x03
+        self._frame_config(WRCFGA, self._config_a, self._tx_a, self._expected_a)
+        self._frame_config(WRCFGB, self._config_b, self._tx_b, self._expected_b)
 
-    def config_byte(self, group, device, i):
-        """Byte i of CFGRA (WRCFGA) or CFGRB (WRCFGB) as it is written to a device."""
-        mask = self._discharge[device]
-        if group == WRCFGA:
-            if i == 0:
-                return 0xFC  # GPIO1..5 high impedance, REFON
-            if i == 4:
-                return mask & 0xFF
-            if i == 5:
-                return (mask >> 8) & 0x0F
-            return 0
-        if i == 0:
-            return ((mask >> 12) & 0x0F) << 4 | 0x0F  # DCC13..16, GPIO6..9
-        if i == 1:
-            return (mask >> 16) & 0x03  # DCC17, DCC18
-        return 0
-
-    def _write(self, command):
-        tx = self._tx
+    def _frame_config(self, command, config, tx, expected):
         self._set_command(tx, command)
-        at = 4
-        device = self.device_count
-        while device:  # the first data on the wire shift through to the last device
-            device -= 1
-            i = 0
-            while i < _REGISTER_BYTES:
-                tx[at + i] = self.config_byte(command, device, i)
-                i += 1
+        last = self.device_count - 1
+        for device in range(self.device_count):
+            # the first data on the wire shift through to the last device
+            at = 4 + (last - device) * _STRIDE
+            for i in range(_REGISTER_BYTES):
+                byte = config[device * _REGISTER_BYTES + i]
+                tx[at + i] = byte
+                expected[device * _STRIDE + i] = byte
             pec = pec15(self._table, tx, at, _REGISTER_BYTES)
             tx[at + 6] = pec >> 8
             tx[at + 7] = pec & 0xFF
-            at += _STRIDE
+
+    def write_config_a(self):
+        """WRCFGA with what prepare_config built."""
+        self._write(self._tx_a)
+
+    def write_config_b(self):
+        """WRCFGB with what prepare_config built."""
+        self._write(self._tx_b)
+
+    def _write(self, tx):
         self.transactions += 1
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
@@ -177,23 +188,12 @@ class Chain:
     def config_matches(self, group):
         """After read(RDCFGA or RDCFGB): True when every device holds what was written.
 
-        Read-only bits are left out: GPIO pin levels, SWTRD/DTEN of CFGR0 and DCTO.
+        Read-only bits are left out: GPIO pin levels, DTEN of CFGR0 and the discharge timer.
         """
-        device = 0
-        command = WRCFGA if group == RDCFGA else WRCFGB
-        while device < self.device_count:
-            if not self.valid[device]:
+        for good in self.valid:
+            if not good:
                 return False
-            i = 0
-            while i < _REGISTER_BYTES:
-                mask = 0xFF
-                if i == 0:
-                    mask = 0x04 if command == WRCFGA else 0xF0
-                elif i == 5 and command == WRCFGA:
-                    mask = 0x0F
-                want = self.config_byte(command, device, i)
-                if (self._rx[4 + device * _STRIDE + i] ^ want) & mask:
-                    return False
-                i += 1
-            device += 1
-        return True
+        size = self.device_count * _STRIDE
+        if group == RDCFGA:
+            return self._differing(self._rx, self._expected_a, self._mask_a, size) == 0
+        return self._differing(self._rx, self._expected_b, self._mask_b, size) == 0

@@ -13,7 +13,6 @@ from math import log
 from bess.drivers import ltc681x
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
 
 SCAN_TICKS = const(10)
 _GROUPS = const(6)
@@ -53,7 +52,7 @@ class CellMonitor:
     `voltage_dmv` (array('H'), by cell, module by module from the string's minus) and
     `fresh` (1 = read well in the newest scan); `cell_min_dmv`, `cell_max_dmv`,
     `cell_mean_dmv` with `cell_min_index`, `cell_max_index`; `temp_min_dc`, `temp_max_dc`,
-    `temp_mean_dc` with indices. `seen_all` is True once every cell and sensor was read.
+    `temp_mean_dc` with indices. `seen_all` is True once one scan read every cell and every sensor.
     """
 
     def __init__(self, chain, layout, sensors_per_device, parameters, signals, leaves):
@@ -72,9 +71,8 @@ class CellMonitor:
         self.fresh = bytearray(self.cell_count)
         self._temp = array("H", bytes(2 * self.sensor_count))
         self._temp_fresh = bytearray(self.sensor_count)
-        self._first_words = array("H", bytes(2 * 3 * devices))
-        self._raw = array("H", bytes(2 * 5))
-        self._one_device = array("H", bytes(2 * 5))
+        self._raw = array("H", bytes(2 * 6 * devices))  # GPIO1..5 and VREF2 of each device
+        self._scale = array("i", bytes(4 * devices))
         self._ntc = ntc_table(parameters.get("ntc_beta_k"))
         self._cold_shift_dmv = parameters.get("cell_uv_cold_shift_dmv")
         self._open_wire_dmv = parameters.get("open_wire_threshold_mv") * 10
@@ -83,8 +81,8 @@ class CellMonitor:
         self._pulled_down = array("H", bytes(2 * self.cell_count))
         self._wire_fresh = bytearray(self.cell_count)
         self._groups_good = bytearray(devices)
-        self._device_ms = array("i", [_NEVER] * devices)
-        self._temp_ms = array("i", [_NEVER] * self.sensor_count)
+        self._device_ms = array("i", bytes(4 * devices))
+        self._temp_ms = array("i", bytes(4 * self.sensor_count))
         self._started_ms = _NEVER
         self._phase = 0
         self._diagnosis = _CONFIGURE
@@ -122,10 +120,18 @@ class CellMonitor:
     def slice(self, now_ms):
         """Do this tick's part of the scan."""
         if self._started_ms == _NEVER:
-            self._started_ms = now_ms
+            self._start(now_ms)
         self._chain.wake()
         self._slices[self._phase](now_ms)
         self._phase = (self._phase + 1) % SCAN_TICKS
+
+    def _start(self, now_ms):
+        """Ages count from here until the first reading."""
+        self._started_ms = now_ms
+        for i in range(self._devices):
+            self._device_ms[i] = now_ms
+        for i in range(self.sensor_count):
+            self._temp_ms[i] = now_ms
 
     def temperature_dc(self, sensor):
         """Newest reading of a sensor in 0.1 degC."""
@@ -137,47 +143,29 @@ class CellMonitor:
 
     def _read_temperatures(self, now_ms):
         chain = self._chain
-        per_device = self.sensors_per_device
+        leaves = self._leaves
+        good = self._groups_good
         raw = self._raw
-        first_words = self._first_words
+        scale = self._scale
+        device = self._devices
+        while device:
+            device -= 1
+            good[device] = 1
         # group A brings GPIO1..3; group B GPIO4, 5 and VREF2, without which nothing is known
         chain.read(ltc681x.RDAUXA)
-        device = 0
-        while device < self._devices:
-            at = 3 * device
-            self._groups_good[device] = chain.valid[device]
-            first_words[at] = chain.word(device, 0)
-            first_words[at + 1] = chain.word(device, 1)
-            first_words[at + 2] = chain.word(device, 2)
-            device += 1
+        leaves.store_words(chain.received, chain.valid, 0, raw, good)
         chain.read(ltc681x.RDAUXB)
-        temp = self._temp
-        one = self._one_device
-        device = 0
-        sensor = 0
-        while device < self._devices:
-            reference = chain.word(device, 2)
-            good = chain.valid[device] and self._groups_good[device]
-            if not good or reference < _VREF2_LOW or reference > _VREF2_HIGH:
-                sensor += per_device
-                device += 1
-                continue
-            at = 3 * device
-            raw[0] = first_words[at]
-            raw[1] = first_words[at + 1]
-            raw[2] = first_words[at + 2]
-            raw[3] = chain.word(device, 0)
-            raw[4] = chain.word(device, 1)
-            self._leaves.convert_ntc(raw, per_device, _SCALE // reference, self._ntc, one)
-            i = 0
-            while i < per_device:
-                if one[i]:
-                    temp[sensor] = one[i]
-                    self._temp_fresh[sensor] = 1
-                    self._temp_ms[sensor] = now_ms
-                i += 1
-                sensor += 1
-            device += 1
+        leaves.store_words(chain.received, chain.valid, 3, raw, good)
+        device = self._devices
+        while device:
+            device -= 1
+            reference = raw[6 * device + 5]
+            trusted = good[device] and _VREF2_LOW <= reference <= _VREF2_HIGH
+            scale[device] = _SCALE // reference if trusted else 0
+        leaves.convert_ntc(
+            raw, scale, self.sensors_per_device, self._ntc, self._temp, self._temp_fresh
+        )
+        leaves.stamp_fresh(self._temp_ms, self._temp_fresh, self.sensor_count, now_ms)
 
     def _convert_cells(self, now_ms):
         self._leaves.clear(self.fresh, self.cell_count)
@@ -326,10 +314,11 @@ class CellMonitor:
 
     def evaluate(self, now_ms):
         """Form the signals from the newest scan; call once a scan, after its last read."""
-        self._evaluate_temperatures(now_ms)
         signals = self._signals
+        leaves = self._leaves
+        all_temperatures = self._evaluate_temperatures()
         out = self._scan
-        self._leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
+        leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
         used = out[5]
         if used:
             self.cell_min_dmv = out[0]
@@ -344,20 +333,22 @@ class CellMonitor:
             else:
                 signals.put_partial(s.CELL_MAX, self.cell_max_dmv)
                 signals.put_partial(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
-        self.seen_all = True
-        signals.put(s.AFE_AGE, self._oldest(self._device_ms, now_ms))
-        signals.put(s.TEMP_AGE, self._oldest(self._temp_ms, now_ms))
+        if all_temperatures and used == self.cell_count:
+            self.seen_all = True
+        signals.put(s.AFE_AGE, leaves.oldest(self._device_ms, self._devices, now_ms))
+        signals.put(s.TEMP_AGE, leaves.oldest(self._temp_ms, self.sensor_count, now_ms))
         worst = 0
         for streak in self._chain.crc_streak:
             worst = max(worst, streak)
         signals.put(s.AFE_CRC, worst)
 
-    def _evaluate_temperatures(self, now_ms):
+    def _evaluate_temperatures(self):
+        """Put the temperature signals; True when every sensor was fresh."""
         out = self._scan
         self._leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
         used = out[5]
         if not used:
-            return
+            return False
         self.temp_min_dc = out[0] - _TEMP_OFFSET_DC
         self.temp_min_index = out[1]
         self.temp_max_dc = out[2] - _TEMP_OFFSET_DC
@@ -370,14 +361,4 @@ class CellMonitor:
         else:
             signals.put_partial(s.TEMP_MAX, self.temp_max_dc)
             signals.put_partial(s.TEMP_MIN, self.temp_min_dc)
-
-    def _oldest(self, stamps, now_ms):
-        """Age of the oldest stamp; before the first reading the age since the start."""
-        oldest = 0
-        for stamp in stamps:
-            if stamp == _NEVER:
-                self.seen_all = False
-                stamp = self._started_ms
-            age = ticks_diff(now_ms, stamp)
-            oldest = max(oldest, age)
-        return oldest
+        return used == self.sensor_count

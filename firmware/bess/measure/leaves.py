@@ -89,25 +89,68 @@ def scan(values, fresh, count, out):
     out[5] = used
 
 
-def convert_ntc(raw, count, scale, table, out):
-    """Turn NTC words into temperatures; returns how many are plausible.
+def store_words(rx, valid, first, raw, good):
+    """Copy three words of each device of an auxiliary group to raw[6 * device + first].
 
-    raw: array('H') of count; scale: 2**28 // VREF2, both in 100 uV, so that raw * scale >> 16
-    is the ratio in 4096ths and stays inside 2**30; table: array('H') of
-    cells.ntc_table; out: array('H') of count, 0 for a shorted or open sensor (no sensor of
-    -100 degC exists), else the table's unit.
+    good: bytearray by device, 1 stays 1 only where this read was valid too.
     """
-    good = 0
-    for i in range(count):
-        ratio = raw[i] * scale >> 16
-        if ratio < 80 or ratio > 4000:  # shorted: above 150 degC; open: below -48 degC
-            out[i] = 0
+    at = 4
+    for device in range(len(valid)):
+        if valid[device]:
+            to = 6 * device + first
+            for i in range(3):
+                raw[to + i] = rx[at + 2 * i] | rx[at + 2 * i + 1] << 8
         else:
-            step = ratio >> 4
-            low = table[step]
-            out[i] = low - ((low - table[step + 1]) * (ratio & 15) >> 4)
-            good += 1
-    return good
+            good[device] = 0
+        at += 8
+
+
+def convert_ntc(raw, scale, per_device, table, out, fresh):
+    """Turn the NTC words of every device into temperatures.
+
+    raw: array('H'), six words a device; scale: array('i') by device, 2**28 // VREF2 (both in
+    100 uV), so that word * scale >> 16 is the ratio in 4096ths and stays inside 2**30, or 0
+    for a device that cannot be trusted; table: array('H') of cells.ntc_table. out: array('H')
+    by sensor; fresh: bytearray by sensor, 1 for each one converted. A shorted (above 150 degC)
+    or open sensor (below -48 degC) keeps its old value and stays as it was in fresh.
+    """
+    sensor = 0
+    for device in range(len(scale)):
+        factor = scale[device]
+        for i in range(per_device):
+            ratio = raw[6 * device + i] * factor >> 16
+            if 80 <= ratio <= 4000:
+                step = ratio >> 4
+                low = table[step]
+                out[sensor] = low - ((low - table[step + 1]) * (ratio & 15) >> 4)
+                fresh[sensor] = 1
+            sensor += 1
+
+
+def stamp_fresh(stamps, fresh, count, now_ms):
+    """stamps[i] = now_ms (array('i')) wherever fresh[i] (bytearray) is set."""
+    for i in range(count):
+        if fresh[i]:
+            stamps[i] = now_ms
+
+
+def oldest(stamps, count, now_ms):
+    """Largest age in ms of `count` stamps; time wraps at 2**30."""
+    largest = 0
+    for i in range(count):
+        age = (now_ms - stamps[i]) & 0x3FFFFFFF
+        if age > largest:
+            largest = age
+    return largest
+
+
+def differing(rx, expected, mask, count):
+    """Bytes of rx[4:4 + count] that differ from `expected` where `mask` has a one."""
+    found = 0
+    for i in range(count):
+        if (rx[4 + i] ^ expected[i]) & mask[i]:
+            found += 1
+    return found
 
 
 def next_row(row, end, signal, counts, seen, values, limits, state):

@@ -75,6 +75,8 @@ class AllowedPower:
         self._charge_history = array("i", bytes(4 * _HISTORY))
         self._discharge_history = array("i", bytes(4 * _HISTORY))
         self._history_at = 0
+        self._largest_charge_ma = self._floor_ma
+        self._largest_discharge_ma = self._floor_ma
         self.charge_ma = 0
         self.discharge_ma = 0
         self.charge_w = 0
@@ -126,6 +128,8 @@ class AllowedPower:
         self._history_at = at
         self._charge_history[at] = charge_ma
         self._discharge_history[at] = discharge_ma
+        self._largest_charge_ma = self._largest(self._charge_history)
+        self._largest_discharge_ma = self._largest(self._discharge_history)
 
     def follow_blocks(self, charge_blocked, discharge_blocked):
         """Zero the direction that a standing fault forbids; called in every fast tick."""
@@ -138,15 +142,19 @@ class AllowedPower:
 
     def overload(self, current_ma):
         """Put the fresh current (+ = discharge) as permille of the largest recent limit."""
-        signals = self._signals
-        signals.put(s.DISCHARGE_OVERLOAD, self._permille(self._discharge_history, current_ma))
-        signals.put(s.CHARGE_OVERLOAD, self._permille(self._charge_history, -current_ma))
+        discharge = charge = 0
+        # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
+        if current_ma > 0:
+            discharge = (current_ma >> 6) * 1000 // (self._largest_discharge_ma >> 6)
+        else:
+            charge = (-current_ma >> 6) * 1000 // (self._largest_charge_ma >> 6)
+        self._signals.put(s.DISCHARGE_OVERLOAD, discharge)
+        self._signals.put(s.CHARGE_OVERLOAD, charge)
 
-    def _permille(self, history, current_ma):
-        if current_ma <= 0:
-            return 0
+    def _largest(self, history):
+        """Largest limit of the last second, at least 0.05C."""
         largest_ma = self._floor_ma
         for limit_ma in history:
-            largest_ma = max(largest_ma, limit_ma)
-        # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
-        return (current_ma >> 6) * 1000 // (largest_ma >> 6)
+            if limit_ma > largest_ma:
+                largest_ma = limit_ma
+        return largest_ma

@@ -9,11 +9,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from bess.app import Cabinet
-from bess.parameters import Parameters
-
 from autarky.paths import UNIX_BOARD, load_module, wire
 from autarky.sil.firmware import Done, pack_tick, unpack_done, unpack_head
+from bess.app import Cabinet
+from bess.parameters import Parameters
 
 sys.modules.setdefault("wire", wire)
 board = load_module(UNIX_BOARD / "board.py", "autarky_board")

@@ -1,0 +1,137 @@
+"""Runs inside MicroPython for `autarky bench`: replays recorded TICKs against the firmware.
+
+usage: micropython measure.py IMAGE RECORD MODE [COUNT]
+
+MODE heap: bytes in use after boot (without the image, which a board keeps in flash) and
+allocated by each task's tick. MODE ticks: run COUNT ticks, for an instruction counter.
+MODE fast, scan, cells, slow: the same, with that task run once more in every tick, so that
+the difference to `ticks` is the task's own cost.
+MODE scan_leaf: microseconds of the cell scan in machine code and in bytecode.
+"""
+
+import gc
+import sys
+import time
+
+import vfs
+
+with open(sys.argv[1], "rb") as image_file:
+    image = image_file.read()
+vfs.mount(vfs.VfsRom(image), "/rom")
+sys.path[:] = ["/rom", ".frozen"]
+
+import micropython  # noqa: E402
+
+gc.collect()
+before = gc.mem_alloc()
+
+import board  # noqa: E402
+from bess.app import Cabinet  # noqa: E402
+from bess.parameters import Parameters  # noqa: E402
+
+
+class Record:
+    """The link's stream, played from a file; what is written is dropped."""
+
+    def __init__(self, path):
+        self._file = open(path, "rb")
+        self._readinto = self._file.readinto
+
+    def read_into(self, buffer, size):
+        return not size or self._readinto(buffer, size) == size
+
+    def write(self, buffer, size):
+        return True
+
+
+def boot(path):
+    link = board.Link(Record(path), 15)
+    parameters = Parameters()
+    return link, Cabinet(board.Devices(link, False), parameters)
+
+
+class Twice:
+    """The cabinet's tick, and one task once more, as the scheduler would run it."""
+
+    def __init__(self, cabinet, name):
+        self._step = cabinet.step
+        self._function = task(cabinet, name)
+        self._locked = cabinet.scheduler._locked[cabinet.scheduler.names.index(name)]
+
+    def step(self, now_ms):
+        self._step(now_ms)
+        if self._locked:
+            micropython.heap_lock()
+        self._function(now_ms)
+        if self._locked:
+            micropython.heap_unlock()
+
+
+def replay(link, step, count):
+    """Up to `count` ticks of the record, exactly as the board runs them."""
+    done = 0
+    try:
+        while done < count and board.tick(link, step):
+            done += 1
+    except EOFError:
+        pass
+    return done
+
+
+def task(cabinet, name):
+    scheduler = cabinet.scheduler
+    return scheduler._functions[scheduler.names.index(name)]
+
+
+def allocated(link, cabinet, name):
+    """Bytes that one run of a task leaves allocated, heap locked as in the product."""
+    function = task(cabinet, name)
+    gc.collect()
+    micropython.heap_lock()
+    start = gc.mem_alloc()
+    try:
+        function(link.now_ms)
+    finally:
+        used = gc.mem_alloc() - start
+        micropython.heap_unlock()
+    link.tx_count = 0
+    link.spi_count = 0
+    return used
+
+
+def main(mode):
+    link, cabinet = boot(sys.argv[2])
+    gc.collect()
+    heap = gc.mem_alloc() - before
+    count = int(sys.argv[4]) if len(sys.argv) > 4 else 1000000
+    if mode == "heap":
+        replay(link, cabinet.step, 300)
+        fast = allocated(link, cabinet, "fast") + allocated(link, cabinet, "scan")
+        cells = allocated(link, cabinet, "cells")
+        print("heap", heap)
+        print("fast", fast)
+        print("cells", cells)
+        print("state", cabinet.modes.state)
+    elif mode == "scan_leaf":
+        replay(link, cabinet.step, 300)
+        from array import array
+
+        import leaves_viper
+
+        from bess.measure import leaves
+
+        cells = cabinet.cells
+        out = array("i", bytes(24))
+        twins = (("native", leaves_viper.scan, 20000), ("bytecode", leaves.scan, 500))
+        for name, leaf, rounds in twins:
+            start = time.ticks_us()
+            for _ in range(rounds):
+                leaf(cells.voltage_dmv, cells.fresh, cells.cell_count, out)
+            print(name, time.ticks_diff(time.ticks_us(), start) / rounds)
+        print("values", ",".join([str(v) for v in cells.voltage_dmv]))
+    else:
+        step = cabinet.step if mode == "ticks" else Twice(cabinet, mode).step
+        print("done", replay(link, step, count))
+
+
+main(sys.argv[3])
