@@ -58,11 +58,14 @@ class Contactors:
         wrong = self.command != self.closed
         self._travel = np.where(wrong, self._travel + 1000 * dt_s, 0.0)
         limit = np.where(self.command, model.close_ms, model.open_ms)
-        moved = wrong & (self._travel >= limit)
-        # a bouncing contact falls open again until its bounce is over
-        still = moved & self.command & (self.bounce_ms > 0)
-        self.bounce_ms = np.where(still, self.bounce_ms - 1000 * dt_s, self.bounce_ms)
-        closed = np.where(moved, self.command, self.closed)
+        arrived = wrong & (self._travel >= limit)
+        closed = np.where(arrived, self.command, self.closed)
+        # a bouncing contact, once it has arrived, opens and closes until its bounce is over
+        bouncing = self.command & closed & (self.bounce_ms > 0)
+        self.bounce_ms = np.where(bouncing, self.bounce_ms - 1000 * dt_s, self.bounce_ms)
+        falls_open = bouncing & (np.floor(self.bounce_ms / (1000 * dt_s)) % 2 == 1)
+        closed = closed & ~falls_open
+        self._travel = np.where(falls_open, limit, self._travel)
         self.closed = (closed | (self.welded & self.closed)) & ~self.stuck_open
 
     @property

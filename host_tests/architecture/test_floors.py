@@ -1,0 +1,135 @@
+"""The import floors and the MicroPython subset, enforced; and the enforcer tested."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from autarky.paths import FIRMWARE, ROOT, UNIX_BOARD
+
+BESS = FIRMWARE / "bess"
+# a lower floor never imports a higher one; tables belong to the lowest
+FLOORS = {
+    "table": 0, "parameters": 0, "objects": 0, "port": 0,
+    "link": 1, "drivers": 2, "measure": 3, "estimate": 4, "protect": 5, "control": 6,
+    "modes": 7, "scheduler": 1, "app": 8,
+}  # fmt: skip
+FORBIDDEN_MODULES = {
+    "typing", "dataclasses", "enum", "abc", "functools", "logging", "threading", "asyncio",
+    "numpy", "autarky", "__future__",
+}  # fmt: skip
+ALLOWED_OUTSIDE = {"array", "struct", "math", "sys", "micropython", "leaves_viper", "traceback"}
+
+
+def floor_of(module: str) -> int:
+    parts = module.split(".")
+    return FLOORS[parts[1]] if len(parts) > 1 else 0
+
+
+def module_of(path: Path) -> str:
+    parts = list(path.relative_to(FIRMWARE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(tree: ast.AST) -> list[str]:
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            found += [f"{base}.{a.name}" if base == "bess" else base for a in node.names]
+    return found
+
+
+def floor_breaches(module: str, source: str) -> list[str]:
+    """Imports of a firmware module that climb, or leave the house."""
+    found = []
+    for name in imports(ast.parse(source)):
+        if name.split(".")[0] == "bess":
+            if floor_of(name) > floor_of(module):
+                found.append(f"{module} imports {name}, which is above it")
+        elif name in FORBIDDEN_MODULES or name.split(".")[0] not in ALLOWED_OUTSIDE:
+            found.append(f"{module} imports {name}, which no board has or needs")
+    return found
+
+
+def subset_breaches(module: str, source: str) -> list[str]:
+    """Syntax that MicroPython lacks, or that we do not use in the firmware."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Match):
+            found.append(f"{module}: match statement")
+        elif isinstance(node, ast.AnnAssign):
+            found.append(f"{module}: annotated assignment")
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            found.append(f"{module}: global or nonlocal")
+        elif isinstance(node, ast.ExceptHandler) and node.type is None:
+            found.append(f"{module}: bare except")
+        elif (
+            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "sum"
+        ):
+            found.append(f"{module}: sum(), whose float result differs between runtimes")
+    return found
+
+
+SOURCES = sorted(BESS.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(FIRMWARE).as_posix())
+def test_module_keeps_its_floor_and_the_subset(path: Path) -> None:
+    source = path.read_text()
+    module = module_of(path)
+    assert floor_breaches(module, source) + subset_breaches(module, source) == []
+
+
+def test_link_knows_nothing_of_batteries() -> None:
+    for path in sorted((BESS / "link").glob("*.py")):
+        words = set(path.read_text().lower().replace(".", " ").split())
+        assert not words & {"cell", "soc", "contactor", "contactors"}, path
+
+
+def test_only_a_board_imports_machine() -> None:
+    for path in [*SOURCES, FIRMWARE / "main.py"]:
+        assert "machine" not in imports(ast.parse(path.read_text())), path
+
+
+def test_no_file_hides_a_built_in_module() -> None:
+    names = {p.stem for p in [*FIRMWARE.rglob("*.py"), *UNIX_BOARD.glob("*.py")]}
+    assert not names & {"machine", "micropython", "socket", "struct", "time"}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("bess.link.node", "from bess.protect import faults"),
+        ("bess.measure.cells", "import bess.control.contactors"),
+        ("bess.protect.faults", "from bess import modes"),
+        ("bess.drivers.ivt_s", "import numpy"),
+        ("bess.port.ticks", "from typing import Any"),
+    ],
+)
+def test_a_planted_floor_breach_is_caught(module: str, source: str) -> None:
+    assert floor_breaches(module, source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x: int = 1", "try:\n  pass\nexcept:\n  pass", "match 1:\n  case _: pass", "sum([1.0])"],
+)
+def test_a_planted_subset_breach_is_caught(source: str) -> None:
+    assert subset_breaches("bess.x", source)
+
+
+def test_top_level_is_what_was_agreed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    top = {name.split("/")[0] for name in listed.stdout.split()}
+    visible = {name for name in top if not name.startswith(".")}
+    agreed = {
+        "firmware", "host_tests", "tools", "boards", "Makefile", "README.md", "pyproject.toml",
+        "LICENSE", "requirements.lock",
+    }  # fmt: skip
+    assert visible == agreed

@@ -1,0 +1,95 @@
+"""Sharing power: exact against the KKT conditions, limits never exceeded."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autarky.coordinator.allocation import allocate
+from autarky.coordinator.law import CabinetSnapshot, PeakShaving, share, wanted_power_w
+
+CABINET = st.tuples(st.floats(0.01, 1000.0), st.floats(-1e5, 1e5), st.floats(0.0, 1e5)).map(
+    lambda t: (t[0], t[1], t[1] + t[2])
+)
+
+
+@settings(max_examples=300)
+@given(cabinets=st.lists(CABINET, min_size=1, max_size=20), total=st.floats(-3e6, 3e6))
+def test_allocation_is_optimal_and_within_limits(cabinets, total) -> None:
+    weights, lower, upper = (list(x) for x in zip(*cabinets, strict=True))
+    powers, deficit = allocate(total, weights, lower, upper)
+    for p, low, high in zip(powers, lower, upper, strict=True):
+        assert low - 1e-9 <= p <= high + 1e-9
+    if sum(lower) <= total <= sum(upper):
+        assert abs(deficit) <= 1e-3
+        # KKT: one multiplier explains every unclipped cabinet, and the clipped ones obey it
+        prices = [
+            p / w
+            for p, w, low, high in zip(powers, weights, lower, upper, strict=True)
+            if low + 1e-6 < p < high - 1e-6
+        ]
+        if prices:
+            price = prices[0]
+            scale = 1e-6 * max(abs(price), 1.0)
+            for p, w, low, high in zip(powers, weights, lower, upper, strict=True):
+                if high - low <= 2e-6:
+                    continue  # fixed from both sides: no price has a say
+                if p <= low + 1e-6:
+                    assert price * w <= low + max(scale * w, 1e-2)
+                elif p >= high - 1e-6:
+                    assert price * w >= high - max(scale * w, 1e-2)
+                else:
+                    assert p / w == pytest.approx(price, rel=1e-5, abs=1e-3 / w)
+    elif total > sum(upper):
+        assert powers == upper
+    else:
+        assert powers == lower
+
+
+def test_forced_cabinets_are_served_first() -> None:
+    powers, deficit = allocate(100.0, [1.0, 1.0], [80.0, 0.0], [100.0, 100.0])
+    assert powers == pytest.approx([80.0, 20.0])
+    assert deficit == pytest.approx(0.0)
+
+
+def test_mixed_directions_are_solved() -> None:
+    powers, _ = allocate(-10.0, [1.0, 2.0, 1.0], [-50.0, 5.0, -50.0], [50.0, 40.0, -1.0])
+    assert sum(powers) == pytest.approx(-10.0)
+    assert powers[1] == pytest.approx(5.0)
+
+
+def test_crossed_limits_and_bad_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match="above upper"):
+        allocate(0.0, [1.0], [1.0], [0.0])
+    with pytest.raises(ValueError, match="not positive"):
+        allocate(0.0, [0.0], [0.0], [0.0])
+
+
+def cabinet(**options) -> CabinetSnapshot:
+    base = {"available": True, "soc": 0.5, "energy_kwh": 215.0, "charge_limit_w": 1e5,
+            "discharge_limit_w": 1e5}  # fmt: skip
+    return CabinetSnapshot(**{**base, **options})
+
+
+def test_the_fuller_cabinet_discharges_more_and_charges_less() -> None:
+    cabinets = [cabinet(soc=0.8), cabinet(soc=0.4)]
+    out, _ = share(80_000.0, cabinets)
+    assert out[0] > out[1] > 0
+    back, _ = share(-80_000.0, cabinets)
+    assert back[1] < back[0] < 0
+
+
+def test_unavailable_cabinets_get_nothing_and_others_take_over() -> None:
+    powers, deficit = share(80_000.0, [cabinet(), cabinet(available=False)])
+    assert powers == pytest.approx([80_000.0, 0.0])
+    assert deficit == pytest.approx(0.0)
+    powers, deficit = share(180_000.0, [cabinet(), cabinet(available=False)])
+    assert powers[0] == 1e5
+    assert deficit == pytest.approx(80_000.0)
+
+
+def test_peak_shaving_rests_between_its_powers() -> None:
+    rule = PeakShaving(peak_w=100.0, recharge_w=50.0)
+    assert wanted_power_w(rule, 130.0, 0.5) == 30.0
+    assert wanted_power_w(rule, 70.0, 0.5) == 0.0
+    assert wanted_power_w(rule, 20.0, 0.5) == -30.0
+    assert wanted_power_w(rule, 20.0, 0.95) == 0.0

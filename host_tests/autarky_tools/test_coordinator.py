@@ -1,0 +1,85 @@
+"""The coordinator's bus face: NMT on boot-up, protected commands, emergencies."""
+
+from autarky.coordinator.coordinator import Coordinator
+from bess import modes, objects
+from bess.link.e2e import OK, Checker, Sender, data_ids
+from bess.link.frames import FrameCodec
+
+
+def status(sender: Sender, state: int = modes.RUN, limit: int = 1000) -> bytes:
+    codec = FrameCodec(objects.PDO_TABLE)
+    codec.image[codec.slot("status", "state")] = state
+    codec.image[codec.slot("status", "charge_limit")] = limit
+    codec.image[codec.slot("status", "discharge_limit")] = limit
+    frame = bytearray(8)
+    codec.pack(codec.frame("status"), frame)
+    sender.protect(frame)
+    return bytes(frame)
+
+
+def test_a_booting_cabinet_is_started() -> None:
+    coordinator = Coordinator([2, 3])
+    sent = coordinator.step(10, [(0x702, b"\x00")])
+    assert (0x000, b"\x01\x02") in sent
+    assert coordinator.views[2].booted
+    assert not coordinator.views[3].booted
+
+
+def test_commands_are_protected_and_come_every_100_ms() -> None:
+    coordinator = Coordinator([2])
+    checker = Checker(data_ids(0, 2), 3, 1)
+    results = []
+    for now_ms in range(0, 1000, 10):
+        for can_id, data in coordinator.step(now_ms, []):
+            if can_id == 0x202:
+                results.append(checker.check(data, len(data)))
+    assert results == [OK] * 10
+
+
+def test_status_gives_power_within_the_limits() -> None:
+    coordinator = Coordinator([2, 3])
+    senders = {n: Sender(data_ids(1, n)) for n in (2, 3)}
+    coordinator.target_w = 150_000.0
+    for now_ms in range(0, 500, 10):
+        frames = []
+        if now_ms % 100 == 0:
+            frames = [(0x182, status(senders[2], limit=600)), (0x183, status(senders[3]))]
+        coordinator.step(now_ms, frames)
+    assert coordinator.views[2].setpoint_w <= 60_000
+    total = coordinator.views[2].setpoint_w + coordinator.views[3].setpoint_w
+    assert abs(total - 150_000) < 1
+
+
+def test_a_disturbed_status_is_refused() -> None:
+    coordinator = Coordinator([2])
+    data = bytearray(status(Sender(data_ids(1, 2))))
+    data[3] ^= 1
+    coordinator.step(0, [(0x182, bytes(data))])
+    assert coordinator.refused_frames == 1
+    assert coordinator.views[2].heard_ms == -1
+
+
+def test_a_silent_cabinet_gets_no_share() -> None:
+    coordinator = Coordinator([2])
+    sender = Sender(data_ids(1, 2))
+    coordinator.target_w = 50_000.0
+    coordinator.step(0, [(0x182, status(sender))])
+    coordinator.step(100, [(0x182, status(sender))])
+    assert coordinator.views[2].setpoint_w > 0
+    coordinator.step(3000, [])
+    assert coordinator.views[2].setpoint_w == 0
+    assert coordinator.deficit_w == 50_000.0
+
+
+def test_emergencies_name_fault_and_level() -> None:
+    coordinator = Coordinator([2])
+    seen = []
+    coordinator.on_emergency = seen.append
+    coordinator.step(500, [(0x082, bytes((0x10, 0x32, 0x05, 19, 3, 0, 0, 0)))])
+    assert (seen[0].code, seen[0].fault_id, seen[0].level, seen[0].at_ms) == (0x3210, 19, 3, 500)
+
+
+def test_a_silent_coordinator_says_nothing() -> None:
+    coordinator = Coordinator([2])
+    coordinator.silent = True
+    assert coordinator.step(0, [(0x702, b"\x00")]) == []

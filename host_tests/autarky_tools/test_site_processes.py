@@ -1,0 +1,278 @@
+"""Whole sites with firmware processes: same bits, clear ends, nothing left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import can
+import pytest
+
+from autarky.paths import ROOT
+from autarky.sil.firmware import Firmware, FirmwareLost
+from autarky.sil.run import run_scenario
+from autarky.sil.site import SiteConfig, SiteError, VirtualSite
+
+pytestmark = pytest.mark.slow
+AUTARKY = Path(sys.executable).with_name("autarky")
+
+
+def firmware_processes(marker: str) -> list[int]:
+    """Processes whose command line mentions a port or folder of this test."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if marker in line and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+    return found
+
+
+def run_command(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(AUTARKY), *arguments], cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=timeout,
+    )  # fmt: skip
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.mark.parametrize("seed", [1, 7])
+def test_same_seed_same_bits_on_every_interpreter(tmp_path: Path, seed: int) -> None:
+    digests = set()
+    for name in ("micropython", "micropython", "micropython-source", "cpython", "inline"):
+        config = SiteConfig(seed=seed, interpreter=name)
+        summary = run_scenario("peak", config, tmp_path / f"{name}{len(digests)}", hours=25 / 3600)
+        digests.add(summary.log_sha256)
+    assert len(digests) == 1
+
+
+def test_another_seed_gives_other_bits(tmp_path: Path) -> None:
+    digests = {
+        run_scenario(
+            "peak", SiteConfig(seed=s, interpreter="inline"), tmp_path / str(s), 20 / 3600
+        ).log_sha256
+        for s in (1, 2)
+    }
+    assert len(digests) == 2
+
+
+def test_trip_scenario_passes_and_lists_every_fault(tmp_path: Path) -> None:
+    done = run_command("run", "trip", "--out", str(tmp_path / "run"), "--json", str(tmp_path / "j"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((tmp_path / "j").read_text())
+    assert summary["pass"]
+    assert len(summary["faults"]) == 25
+    for fault in summary["faults"]:
+        assert fault["pass"], fault
+        assert fault["command_ms"] <= fault["deadline_ms"]
+
+
+def test_a_run_leaves_a_folder_that_stock_tools_read(tmp_path: Path) -> None:
+    import cantools
+    import pyarrow.parquet as pq
+
+    folder = tmp_path / "run"
+    done = run_command("run", "peak", "--hours", "0.006", "--out", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["log_sha256"] in done.stdout
+    database = cantools.database.load_file(folder / "site.dbc")
+    states = set()
+    count = 0
+    for message in can.LogReader(str(folder / "can.log")):
+        count += 1
+        if message.arbitration_id == 0x182:
+            states.add(str(database.decode_message(0x182, message.data)["state"]))
+        else:
+            database.get_message_by_frame_id(message.arbitration_id)
+    assert count == summary["log_frames"]
+    assert "run" in states
+    table = pq.read_table(folder / "cabinets.parquet")
+    assert table.num_rows == 2 * 43 or table.num_rows > 80
+    page = (folder / "report.html").read_text()
+    assert "data:image/png;base64," in page
+    assert summary["log_sha256"] in page
+
+
+@pytest.mark.parametrize("scenario", ["precharge", "lost-host"])
+def test_scenario_passes(tmp_path: Path, scenario: str) -> None:
+    summary = run_scenario(scenario, SiteConfig(interpreter="inline"), tmp_path)
+    assert summary.passed, [c for c in summary.checks if not c.passed]
+
+
+def test_short_soak_passes(tmp_path: Path) -> None:
+    config = SiteConfig(cabinets=3, interpreter="inline", seed=5)
+    summary = run_scenario("soak", config, tmp_path, hours=90 / 3600)
+    assert summary.passed, [c for c in summary.checks if not c.passed]
+
+
+def test_a_killed_firmware_is_named_and_the_others_end(tmp_path: Path) -> None:
+    site = VirtualSite(SiteConfig(cabinets=2), out=tmp_path)
+    with pytest.raises(FirmwareLost, match="cabinet 1 was killed by signal 9"), site:
+        site.run_for(0.5)
+        victim = site.cabinets[1].firmware
+        other = site.cabinets[0].firmware
+        assert isinstance(victim, Firmware)
+        assert isinstance(other, Firmware)
+        victim.process.kill()
+        site.run_for(0.5)
+    assert other.process.poll() is not None
+
+
+def test_a_cut_link_ends_the_firmware_with_a_sentence(tmp_path: Path) -> None:
+    site = VirtualSite(SiteConfig(cabinets=1), out=tmp_path)
+    with pytest.raises(FirmwareLost), site:
+        site.run_for(0.2)
+        firmware = site.cabinets[0].firmware
+        assert isinstance(firmware, Firmware)
+        assert firmware._socket is not None
+        firmware._socket.shutdown(socket.SHUT_RDWR)
+        site.run_for(0.2)
+    assert firmware.process.returncode == 3
+    assert "link to the virtual bus was cut" in (tmp_path / "cabinet2.console.txt").read_text()
+
+
+def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
+    port = free_port()
+    command = [str(AUTARKY), "site", "--cabinets", "2", "--realtime", "--bus", f"127.0.0.1:{port}"]
+    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        bus = connect(port)
+        assert bus.recv(10.0) is not None
+        children = [
+            pid for pid in firmware_processes("launch.py")
+            if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(host.pid)
+        ]  # fmt: skip
+        assert len(children) == 2
+    finally:
+        host.kill()
+        host.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < deadline, "firmware outlived its host"
+        time.sleep(0.05)
+    with pytest.raises(can.CanOperationError, match="has ended"):
+        while bus.recv(5.0) is not None:
+            pass
+    bus.shutdown()
+
+
+def connect(port: int, path: str = "") -> can.BusABC:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return can.Bus(interface="autarky", channel=f"127.0.0.1:{port}{path}")
+        except can.CanInitializationError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_site_serves_python_can_and_socketcand_until_ctrl_c() -> None:
+    port, second = free_port(), free_port()
+    command = [
+        str(AUTARKY), "site", "--cabinets", "1", "--realtime", "--bus", f"127.0.0.1:{port}",
+        "--socketcand", str(second),
+    ]  # fmt: skip
+    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        with connect(port) as bus, connect(port, "/2") as cabinet:
+            seen = {m.arbitration_id for m in (bus.recv(5.0) for _ in range(100)) if m}
+            assert {0x080, 0x182, 0x282, 0x202} <= seen
+            inside = {m.arbitration_id for m in (cabinet.recv(5.0) for _ in range(50)) if m}
+            assert {0x521, 0x190, 0x210} <= inside
+            with can.Bus(
+                interface="socketcand", host="127.0.0.1", port=second, channel="can0"
+            ) as stock:
+                assert stock.recv(5.0) is not None
+                stock.send(
+                    can.Message(arbitration_id=0x7E5, data=b"\x01\x02", is_extended_id=False)
+                )
+                found = (bus.recv(5.0) for _ in range(500))
+                assert any(m is not None and m.arbitration_id == 0x7E5 for m in found)
+            with pytest.raises(can.CanInitializationError, match="no cabinet with node id 9"):
+                can.Bus(interface="autarky", channel=f"127.0.0.1:{port}/9")
+    finally:
+        host.send_signal(signal.SIGINT)
+        _, errors = host.communicate(timeout=20)
+    assert host.returncode == 130
+    assert b"every cabinet has been ended" in errors
+
+
+def test_unconfigured_cabinets_are_silent() -> None:
+    with VirtualSite(SiteConfig(cabinets=2, interpreter="inline", unconfigured=True)) as site:
+        site.run_for(3.0)
+        senders = {can_id for can_id in site.bus.statistics.by_id if can_id & 0x7F in (2, 3)}
+    assert senders == {0x202, 0x203}
+
+
+def test_a_port_in_use_is_said_before_anything_starts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = run_command("site", "--bus", f"127.0.0.1:{port}")
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+    assert "Choose another port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_site_is_said_by_the_client() -> None:
+    with pytest.raises(can.CanInitializationError, match="start one with"):
+        can.Bus(interface="autarky", channel=f"127.0.0.1:{free_port()}")
+    with pytest.raises(can.CanInitializationError, match="HOST:PORT"):
+        can.Bus(interface="autarky", channel="nonsense")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "nosuch"], "there is no scenario"),
+        (["run", "peak", "--cabinets", "0"], "carries 1 to 32"),
+        (["run", "peak", "--cabinets", "33"], "carries 1 to 32"),
+        (["run", "peak", "--hours", "0"], "must be above 0"),
+        (["run", "trip", "--cabinets", "3"], "its own number of cabinets"),
+        (["run", "peak", "--set", "cell_ov_3_dmv=99999"], "allowed are 30000..43000"),
+        (["run", "peak", "--set", "nosuch=1"], "no parameter is named nosuch"),
+        (["run", "peak", "--set", "cell_ov_3_dmv"], "NAME=INTEGER"),
+        (["run", "peak", "--interpreter", "pypy"], "no interpreter"),
+        (["site", "--bus", "nonsense"], "HOST:PORT"),
+    ],
+)
+def test_bad_input_gets_a_sentence(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    if arguments[0] == "run":
+        arguments = [*arguments, "--out", str(tmp_path / "run")]
+    done = run_command(*arguments)
+    assert done.returncode == 1
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_a_parameter_the_firmware_refuses_is_said(tmp_path: Path, monkeypatch) -> None:
+    site = VirtualSite(SiteConfig(cabinets=1, parameters={}), out=tmp_path)
+    site.config.parameters["node_configured"] = 7  # past the host's own check
+    with pytest.raises(SiteError, match="refused parameter"), site:
+        site.run_for(0.1)
+
+
+def test_help_has_examples() -> None:
+    for command in ([], ["run"], ["site"], ["bench"]):
+        done = run_command(*command, "--help")
+        assert done.returncode == 0
+        if command:
+            assert "autarky " + command[0] in done.stdout
+
+
+def test_list_names_every_scenario() -> None:
+    done = run_command("run", "--list")
+    for name in ("peak", "day", "trip", "precharge", "lost-host", "soak"):
+        assert name in done.stdout

@@ -1,0 +1,246 @@
+from bess.control import contactors as c
+from bess.control.contactors import Contactors
+from bess.measure import signals as s
+from bess.measure.signals import Signals
+from bess.parameters import Parameters
+
+
+class Pin:
+    def __init__(self):
+        self.level = 0
+
+    def value(self, level):
+        self.level = level
+
+
+class Inputs:
+    def __init__(self):
+        self.minus_closed = self.plus_closed = self.precharge_closed = False
+
+
+class Meter:
+    def __init__(self):
+        self.string_mv = 768000
+        self.link_mv = 0
+        self.current_ma = 0
+        self.outer_plus_mv = 0
+        self.outer_minus_mv = 0
+        self.link_samples = 0
+
+
+class Rig:
+    """Contactors with pins that follow their commands at once, 10 ms a step."""
+
+    def __init__(self):
+        self.pins = {"minus": Pin(), "plus": Pin(), "precharge": Pin()}
+        self.inputs = Inputs()
+        self.meter = Meter()
+        self.signals = Signals()
+        self.machine = Contactors(self.pins, self.inputs, self.meter, Parameters(), self.signals)
+        self.now_ms = 0
+        self.follow = True
+        self.rise_mv = 10000
+
+    def run(self, ms):
+        for _ in range(ms // 10):
+            if self.follow:
+                self.inputs.minus_closed = self.pins["minus"].level == 1
+                self.inputs.plus_closed = self.pins["plus"].level == 1
+                self.inputs.precharge_closed = self.pins["precharge"].level == 1
+            if self.pins["precharge"].level:
+                self.meter.link_mv = min(self.meter.link_mv + self.rise_mv, self.meter.string_mv)
+            self.meter.link_samples += 1
+            self.machine.step(self.now_ms)
+            self.now_ms += 10
+
+    def levels(self):
+        return tuple(self.pins[name].level for name in ("minus", "precharge", "plus"))
+
+    def closed(self):
+        self.machine.close()
+        self.run(3000)
+        assert self.machine.state == c.CLOSED
+        return self
+
+
+def test_order_of_closing():
+    rig = Rig()
+    rig.machine.close()
+    seen = []
+    for _ in range(300):
+        rig.run(10)
+        if not seen or seen[-1] != rig.levels():
+            seen.append(rig.levels())
+    assert seen == [(1, 0, 0), (1, 1, 0), (1, 1, 1), (1, 0, 1)]
+    assert rig.machine.state == c.CLOSED
+    assert rig.machine.closings == 1
+
+
+def test_plus_closes_only_within_three_percent_and_twenty_volts():
+    rig = Rig()
+    rig.machine.close()
+    rig.rise_mv = 0
+    rig.meter.link_mv = 768000 - 20001
+    rig.run(2000)
+    assert rig.machine.state == c.PRECHARGE
+    rig.meter.link_mv = 768000 - 20000
+    rig.run(50)
+    assert rig.machine.state == c.CLOSE_PLUS
+
+
+def test_three_percent_is_the_limit_on_a_low_string():
+    rig = Rig()
+    rig.meter.string_mv = 48000
+    rig.machine.close()
+    rig.rise_mv = 0
+    rig.meter.link_mv = 48000 - 1441
+    rig.run(2000)
+    assert rig.machine.state == c.PRECHARGE
+    rig.meter.link_mv = 48000 - 1440
+    rig.run(50)
+    assert rig.machine.state == c.CLOSE_PLUS
+
+
+def test_current_must_have_gone_before_plus_closes():
+    rig = Rig()
+    rig.machine.close()
+    rig.meter.current_ma = 1000
+    rig.run(3000)
+    assert rig.machine.state == c.PRECHARGE
+    rig.meter.current_ma = 999
+    rig.run(50)
+    assert rig.machine.state == c.CLOSE_PLUS
+
+
+def test_an_old_link_voltage_never_ends_precharge():
+    """The sample under way when the relay closed does not count."""
+    rig = Rig()
+    rig.meter.link_mv = rig.meter.string_mv
+    rig.machine.close()
+    rig.run(10)
+    frozen = rig.meter.link_samples
+    for _ in range(100):
+        rig.run(10)
+        rig.meter.link_samples = frozen
+    assert rig.machine.state in (c.CLOSE_MINUS, c.PRECHARGE)
+
+
+def test_precharge_gives_up_after_its_time_and_tries_three_times():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    closings = 0
+    was = 0
+    for _ in range(6000):
+        rig.run(10)
+        now = rig.pins["precharge"].level
+        closings += 1 if now and not was else 0
+        was = now
+    assert closings == 3
+    assert rig.signals.value[s.PRECHARGE_FAILED] == 1
+    assert rig.levels() == (0, 0, 0)
+
+
+def test_precharge_time_out_is_exact_and_pauses_before_the_next_try():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    while rig.machine.state != c.PRECHARGE:
+        rig.run(10)
+    began = rig.now_ms
+    while rig.machine.state == c.PRECHARGE:
+        rig.run(10)
+    assert rig.now_ms - began == 5010
+    failed = rig.now_ms
+    while not rig.pins["minus"].level:
+        rig.run(10)
+    assert 10000 <= rig.now_ms - failed <= 10020
+
+
+def test_open_from_every_state_drops_the_outputs_in_the_same_call():
+    for stop_at in (c.CLOSE_MINUS, c.PRECHARGE, c.CLOSE_PLUS, c.CLOSED):
+        rig = Rig()
+        rig.machine.close()
+        while rig.machine.state != stop_at:
+            rig.run(10)
+        rig.machine.open("test")
+        assert rig.levels() == (0, 0, 0)
+        rig.run(2000)
+        assert rig.machine.is_open
+
+
+def test_never_from_open_to_closed_without_precharge():
+    rig = Rig().closed()
+    rig.machine.open("test")
+    rig.run(2000)
+    rig.machine.close()
+    states = set()
+    while rig.machine.state != c.CLOSED:
+        states.add(rig.machine.state)
+        rig.run(10)
+    assert c.PRECHARGE in states
+
+
+def test_feedback_that_differs_is_put_every_tick():
+    rig = Rig().closed()
+    assert rig.signals.value[s.FEEDBACK_DIFFERS] == 0
+    rig.follow = False
+    rig.inputs.plus_closed = False
+    rig.run(10)
+    assert rig.signals.value[s.FEEDBACK_DIFFERS] == 1
+
+
+def test_welded_mirror_contact_locks():
+    rig = Rig().closed()
+    rig.follow = False
+    rig.machine.open("test")
+    rig.run(2000)
+    assert rig.machine.state == c.LOCKED
+    assert rig.signals.value[s.WELDED] == 1
+    rig.machine.close()
+    rig.run(1000)
+    assert rig.levels() == (0, 0, 0)
+
+
+def test_weld_is_seen_by_voltage_when_the_mirror_contact_lies():
+    for plus, minus, expected in (
+        (768000, 760000, c.LOCKED),  # plus welded: outer plus at the string
+        (748001, 0, c.LOCKED),
+        (460000, 0, c.LOCKED),  # minus welded: the whole link against the string's minus
+        (230000, -230000, c.OPEN),  # floating link, well
+        (10000, -10000, c.OPEN),
+    ):
+        rig = Rig().closed()
+        rig.meter.outer_plus_mv = plus
+        rig.meter.outer_minus_mv = minus
+        rig.machine.open("test")
+        rig.run(2000)
+        assert rig.machine.state == expected, (plus, minus)
+
+
+def test_a_broken_string_is_no_weld():
+    rig = Rig().closed()
+    rig.meter.string_mv = 0
+    rig.machine.open("module drawn")
+    rig.run(2000)
+    assert rig.machine.state == c.OPEN
+
+
+def test_service_unlocks():
+    rig = Rig().closed()
+    rig.follow = False
+    rig.machine.open("test")
+    rig.run(2000)
+    rig.follow = True
+    rig.machine.unlock()
+    rig.run(10)
+    assert rig.machine.is_open
+
+
+def test_stuck_minus_never_reaches_precharge():
+    rig = Rig()
+    rig.follow = False
+    rig.machine.close()
+    rig.run(4000)
+    assert rig.machine.state == c.CLOSE_MINUS
+    assert rig.pins["precharge"].level == 0

@@ -1,0 +1,126 @@
+from bess.control import pcs_control as p
+from bess.control.pcs_control import PcsControl
+from bess.drivers import pcs_can
+from bess.measure import signals as s
+from bess.measure.signals import Signals
+from bess.parameters import Parameters
+
+WIDE = 125000
+
+
+class Pcs:
+    def __init__(self):
+        self.request = 0
+        self.power_w = 0
+        self.state = pcs_can.RUNNING
+        self.status_ms = 0
+
+
+class Gate:
+    def __init__(self):
+        self.level = 0
+
+    def value(self, level):
+        self.level = level
+
+
+class Rig:
+    def __init__(self):
+        self.pcs = Pcs()
+        self.gate = Gate()
+        self.signals = Signals()
+        self.control = PcsControl(self.pcs, self.gate, Parameters(), self.signals)
+        self.now_ms = 0
+
+    def run(self, ms, charge_w=WIDE, discharge_w=WIDE):
+        for _ in range(ms // 10):
+            self.control.step(self.now_ms, charge_w, discharge_w)
+            self.now_ms += 10
+        return self.control.setpoint_w
+
+    def following(self, power_w):
+        self.control.mode = p.FOLLOW
+        self.control.request_w = power_w
+        self.run(15000)
+        assert self.control.setpoint_w == power_w
+        return self
+
+
+def test_soft_start_takes_ten_seconds_to_full_power():
+    rig = Rig()
+    rig.control.mode = p.FOLLOW
+    rig.control.request_w = 100000
+    rig.run(10)
+    assert rig.run(4000) == 50000
+    assert rig.run(4000) == 100000
+
+
+def test_tracking_is_fast_once_reached():
+    rig = Rig().following(10000)
+    rig.control.request_w = 100000
+    assert rig.run(150) > 90000
+
+
+def test_a_falling_limit_is_followed_in_the_same_tick():
+    rig = Rig().following(100000)
+    assert rig.run(10, discharge_w=5000) == 5000
+    rig = Rig().following(-100000)
+    assert rig.run(10, charge_w=0) == 0
+
+
+def test_set_points_never_leave_the_limits():
+    rig = Rig()
+    rig.control.mode = p.FOLLOW
+    rig.control.request_w = 10**6
+    rig.run(20000, discharge_w=70000)
+    assert rig.control.setpoint_w == 70000
+    rig.control.request_w = -(10**6)
+    rig.run(20000, charge_w=30000)
+    assert rig.control.setpoint_w == -30000
+
+
+def test_block_is_immediate_and_drops_the_gate():
+    rig = Rig().following(100000)
+    assert rig.gate.level == 1
+    rig.control.block()
+    assert rig.gate.level == 0
+    rig.run(10)
+    assert (rig.pcs.power_w, rig.pcs.request) == (0, pcs_can.STOP)
+
+
+def test_silence_ramps_softly_and_power_comes_back_softly():
+    rig = Rig().following(100000)
+    rig.control.mode = p.SILENT
+    assert rig.run(1000) == 87500
+    rig.control.mode = p.FOLLOW
+    # one second at 12.5 kW/s
+    assert rig.run(1000) == 100000
+    rig.control.mode = p.SILENT
+    rig.run(2000)
+    rig.control.mode = p.FOLLOW
+    assert rig.run(1000) == 87500
+
+
+def test_release_stops_within_a_second():
+    rig = Rig().following(100000)
+    rig.control.mode = p.RELEASE
+    assert rig.run(1000) == 0
+
+
+def test_age_and_fault_of_the_pcs_are_put():
+    rig = Rig()
+    rig.run(700)
+    assert rig.signals.value[s.PCS_AGE] == 690
+    assert rig.signals.value[s.PCS_FAULT] == 0
+    rig.pcs.state = pcs_can.FAULT
+    rig.run(10)
+    assert rig.signals.value[s.PCS_FAULT] == 1
+
+
+def test_a_gap_in_time_does_not_jump_the_ramp():
+    rig = Rig()
+    rig.control.mode = p.FOLLOW
+    rig.control.request_w = 100000
+    rig.run(20)
+    rig.now_ms += 100000
+    assert rig.run(10) <= 125 + 1250

@@ -1,0 +1,171 @@
+"""The driver against the register-level chain model, transaction by transaction."""
+
+import numpy as np
+import pytest
+
+from autarky.plant.ltc6813 import Chain as Model
+from bess.drivers import ltc681x
+from bess.drivers.ltc681x import Chain
+from bess.measure import leaves
+
+DEVICES = 3
+CELLS = 16
+
+
+class Bench:
+    """SPI and chip select wired to a chain model, with a clock."""
+
+    def __init__(self, devices: int = DEVICES) -> None:
+        self.model = Model([CELLS] * devices)
+        self.now_us = 0
+        self.volts = 3.2 + 0.001 * np.arange(devices * CELLS)
+        self.celsius = 20.0 + np.arange(devices * 5)
+        self.model.feed(self.volts, self.celsius)
+        self.chain = Chain(self, self, devices, leaves, self.wait_us)
+
+    def value(self, level: int) -> None:
+        if level:
+            self.model.wake(self.now_us)
+
+    def wait_us(self, delay_us: int) -> None:
+        self.now_us += delay_us
+
+    def write_readinto(self, tx: bytearray, rx: bytearray) -> None:
+        answer = self.model.transaction(bytes(tx), self.now_us)
+        rx[: len(answer)] = answer
+
+    def ready(self) -> "Bench":
+        self.chain.wake()
+        self.now_us += 10_000
+        return self
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench().ready()
+
+
+def cells(bench: Bench) -> list[int]:
+    out = [0] * (DEVICES * CELLS)
+    for group, command in enumerate(ltc681x.CELL_READS):
+        bench.chain.read(command)
+        for device in range(DEVICES):
+            for i in range(3):
+                cell = 3 * group + i
+                if cell < CELLS:
+                    out[device * CELLS + cell] = bench.chain.word(device, i)
+    return out
+
+
+def test_asleep_chain_answers_nothing_and_wakes() -> None:
+    bench = Bench()
+    assert bench.chain.read(ltc681x.RDCVA) == 0
+    bench.now_us += 10_000
+    assert bench.chain.read(ltc681x.RDCVA) == DEVICES
+
+
+def test_cells_read_to_the_tenth_of_a_millivolt(bench: Bench) -> None:
+    bench.chain.command(ltc681x.ADCV)
+    bench.now_us += 10_000
+    assert cells(bench) == [round(v * 1e4) for v in bench.volts]
+
+
+def test_before_the_conversion_ended_registers_are_still_cleared(bench: Bench) -> None:
+    bench.chain.command(ltc681x.ADCV)
+    bench.now_us += 2_000
+    assert set(cells(bench)) == {0xFFFF}
+    bench.now_us += 400
+    assert cells(bench)[0] == round(bench.volts[0] * 1e4)
+
+
+def test_a_dead_device_is_invalid_and_the_others_are_not(bench: Bench) -> None:
+    bench.model.dead.add(1)
+    for expected in (1, 2, 3):
+        assert bench.chain.read(ltc681x.RDCVA) == DEVICES - 1
+        assert list(bench.chain.valid) == [1, 0, 1]
+        assert bench.chain.crc_streak[1] == expected
+    bench.model.dead.clear()
+    bench.chain.read(ltc681x.RDCVA)
+    assert bench.chain.crc_streak[1] == 0
+
+
+def test_a_broken_chain_loses_what_lies_behind(bench: Bench) -> None:
+    bench.model.broken_at = 1
+    bench.chain.read(ltc681x.RDCVA)
+    assert list(bench.chain.valid) == [1, 0, 0]
+
+
+def test_single_bit_errors_are_caught(bench: Bench) -> None:
+    bench.model.bit_error_devices[2] = 1.0
+    for _ in range(50):
+        assert bench.chain.read(ltc681x.RDCVA) == DEVICES - 1
+    assert bench.chain.crc_errors == 50
+
+
+def test_discharge_switches_reach_their_cells_in_the_chain_s_order(bench: Bench) -> None:
+    masks = [0b1, 0b10_0000_0000_0000_0001, 0x3FFFF]
+    for device, mask in enumerate(masks):
+        bench.chain.set_discharge(device, mask)
+    bench.chain.prepare_config()
+    bench.chain.write_config_a()
+    bench.chain.write_config_b()
+    assert bench.model.discharge_masks == masks
+    for group in (ltc681x.RDCFGA, ltc681x.RDCFGB):
+        bench.chain.read(group)
+        assert bench.chain.config_matches(group)
+
+
+def test_config_that_was_lost_does_not_match(bench: Bench) -> None:
+    bench.chain.write_config_a()
+    bench.chain.write_config_b()
+    bench.now_us += 3_000_000  # the chain falls asleep and forgets
+    bench.model.tick(bench.now_us)
+    bench.chain.wake()
+    bench.now_us += 10_000
+    bench.chain.read(ltc681x.RDCFGA)
+    assert not bench.chain.config_matches(ltc681x.RDCFGA)
+
+
+def test_self_test_gives_the_data_sheet_s_pattern(bench: Bench) -> None:
+    bench.chain.command(ltc681x.CVST)
+    bench.now_us += 10_000
+    assert set(cells(bench)) == {0x9555}
+    bench.model.wrong_converter.add(0)
+    bench.chain.command(ltc681x.CVST)
+    bench.now_us += 10_000
+    assert cells(bench)[0] != 0x9555
+
+
+def test_sum_of_cells_is_within_its_resolution(bench: Bench) -> None:
+    bench.chain.command(ltc681x.ADSTAT)
+    bench.now_us += 10_000
+    bench.chain.read(ltc681x.RDSTATA)
+    total = round(bench.volts[:CELLS].sum() * 1e4)
+    assert abs(bench.chain.word(0, 0) * ltc681x.SUM_FACTOR - total) <= 15
+
+
+@pytest.mark.parametrize("pin", [0, 1, 8, 15, 16])
+def test_open_wire_shows_as_the_data_sheet_says(bench: Bench, pin: int) -> None:
+    bench.model.open_wires.add((1, pin))
+    readings = []
+    for command in (ltc681x.ADOW_PULL_UP, ltc681x.ADOW_PULL_DOWN):
+        bench.chain.command(command)
+        bench.now_us += 10_000
+        bench.chain.command(command)
+        bench.now_us += 10_000
+        readings.append(cells(bench)[CELLS : 2 * CELLS])
+    up, down = readings
+    if pin == 0:
+        assert up[0] == 0
+    elif pin == CELLS:
+        assert down[CELLS - 1] == 0
+    else:
+        assert up[pin] - down[pin] < -4000
+    assert leaves.open_wires(up, down, [CELLS], 4000) == 1
+
+
+def test_a_command_with_wrong_pec_is_ignored(bench: Bench) -> None:
+    bench.model.transaction(bytes((0x03, 0x60, 0, 0)), bench.now_us)
+    assert bench.model.commands_ignored >= 1
+    bench.now_us += 10_000
+    assert set(cells(bench)) == {0xFFFF}

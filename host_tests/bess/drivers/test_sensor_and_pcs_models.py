@@ -1,0 +1,90 @@
+"""Drivers of the cabinet bus against the models of the devices."""
+
+from autarky.plant.ivt_s import COMMAND_ID, RESULT_ID
+from autarky.plant.ivt_s import IvtS as SensorModel
+from autarky.plant.pcs import PcsFace
+from bess.drivers import pcs_can
+from bess.drivers.ivt_s import IvtS
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.sent: list[tuple[int, bytes]] = []
+
+    def send(self, can_id: int, data: bytes) -> bool:
+        self.sent.append((can_id, bytes(data)))
+        return True
+
+
+def test_set_up_makes_the_current_come_every_10_ms_and_voltages_every_50() -> None:
+    wire, model = Wire(), SensorModel()
+    sensor = IvtS(wire)
+    while not sensor.configure():
+        pass
+    for can_id, data in wire.sent:
+        assert can_id == COMMAND_ID
+        assert model.command(data) is not None
+    seen: dict[int, int] = {}
+    for now_ms in range(0, 1000, 10):
+        for can_id, data in model.results(now_ms, (100.0, 768.0, 767.0, 0.5)):
+            assert sensor.receive(can_id, data, len(data), now_ms)
+            seen[can_id - RESULT_ID] = seen.get(can_id - RESULT_ID, 0) + 1
+    assert seen == {0: 100, 1: 20, 2: 20, 3: 20}
+    assert list(sensor.value) == [100_000, 768_000, 767_000, 500]
+    assert sensor.errors == 0
+
+
+def test_set_up_is_refused_while_the_sensor_runs() -> None:
+    model = SensorModel()
+    assert model.command(b"\x20\x02\x00\x0a\x00\x00\x00\x00") is None
+    assert model.period_ms[0] == 20
+
+
+def test_a_stuck_sensor_gives_no_fresh_sample() -> None:
+    model, sensor = SensorModel(), IvtS(Wire())
+    model.stuck_counter = True
+    for now_ms in range(0, 200, 10):
+        for can_id, data in model.results(now_ms, (1.0, 2.0, 3.0, 4.0)):
+            sensor.receive(can_id, data, len(data), now_ms)
+    assert sensor.count[0] == 1
+
+
+def test_pcs_follows_commands_and_stops_on_silence() -> None:
+    wire, face = Wire(), PcsFace()
+    pcs = pcs_can.PcsCan(wire)
+    pcs.request, pcs.power_w = pcs_can.FOLLOW, -54_321
+    for now_ms in range(0, 200, 10):
+        pcs.transmit(now_ms)
+    assert len(wire.sent) == 10
+    for now_ms, (_, data) in enumerate(wire.sent):
+        face.command(data, now_ms * 20)
+    assert face.follow
+    assert face.setpoint_w == -54_320.0
+    face.status(180 + 220, 2, 0.0, 0.0, 0)
+    assert not face.follow
+    assert face.setpoint_w == 0.0
+
+
+def test_pcs_status_reaches_the_driver() -> None:
+    face, pcs = PcsFace(), pcs_can.PcsCan(Wire())
+    for now_ms in range(0, 200, 20):
+        data = face.status(now_ms, pcs_can.RUNNING, -12_340.0, 765.4, 0)
+        assert data is not None
+        assert pcs.receive(pcs_can.STATUS_ID, data, 8, now_ms)
+    assert pcs.state == pcs_can.RUNNING
+    assert pcs.power_actual_w == -12_340
+    assert pcs.dc_voltage_dv == 7654
+    assert pcs.status_ms == 180
+
+
+def test_a_disturbed_command_never_moves_the_pcs() -> None:
+    wire, face = Wire(), PcsFace()
+    pcs = pcs_can.PcsCan(wire)
+    pcs.request, pcs.power_w = pcs_can.FOLLOW, 50_000
+    for now_ms in range(0, 100, 20):
+        pcs.transmit(now_ms)
+    for _, data in wire.sent:
+        broken = bytearray(data)
+        broken[3] ^= 0x40
+        face.command(bytes(broken), 0)
+    assert not face.follow

@@ -1,0 +1,49 @@
+"""Random frames: the firmware's decoder and cantools with the generated DBC agree."""
+
+import cantools
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autarky.generate import GENERATED
+from bess import objects
+from bess.drivers.pcs_can import PCS_TABLE
+from bess.link.frames import FrameCodec
+from bess.table import rows
+
+SITE = cantools.database.load_file(GENERATED / "site.dbc")
+PCS = cantools.database.load_file(GENERATED / "pcs.dbc")
+CASES = [
+    (database, table, fields[1], suffix)
+    for database, table, suffix in ((SITE, objects.PDO_TABLE, "_7"), (PCS, PCS_TABLE, ""))
+    for fields in rows(table)
+    if fields[0] == "frame"
+]
+
+
+@pytest.mark.parametrize(("database", "table", "name", "suffix"), CASES)
+@settings(max_examples=300)
+@given(data=st.binary(min_size=8, max_size=8))
+def test_decoders_agree(database, table, name, suffix, data):
+    codec = FrameCodec(table)
+    codec.unpack(codec.frame(name), data)
+    decoded = database.get_message_by_name(name + suffix).decode(
+        data, decode_choices=False, scaling=False
+    )
+    for signal, value in decoded.items():
+        if signal not in ("e2e_crc", "e2e_counter"):
+            assert codec.image[codec.slot(name, signal)] == value, signal
+
+
+@pytest.mark.parametrize(("database", "table", "name", "suffix"), CASES)
+@settings(max_examples=100)
+@given(data=st.binary(min_size=8, max_size=8))
+def test_packing_undoes_unpacking(database, table, name, suffix, data):
+    codec = FrameCodec(table)
+    number = codec.frame(name)
+    codec.unpack(number, data)
+    before = list(codec.image)
+    out = bytearray(8)
+    codec.pack(number, out)
+    codec.unpack(number, out)
+    assert list(codec.image) == before

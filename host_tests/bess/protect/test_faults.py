@@ -1,0 +1,248 @@
+from bess.measure import leaves
+from bess.measure import signals as s
+from bess.measure.signals import Signals
+from bess.parameters import Parameters
+from bess.protect.fault_table import TABLE
+from bess.protect.faults import LIMIT, LOCKOUT, STOP, TRIP, Protection, error_register
+from bess.table import rows
+
+
+class Rig:
+    """Protection with a log of its events; `feed` gives one sample and evaluates."""
+
+    def __init__(self):
+        self.signals = Signals()
+        self.events = []
+        self.protection = Protection(Parameters(), self.signals, self.event, leaves)
+
+    def event(self, fault_id, level, raised, emcy_code):
+        self.events.append((fault_id, level, raised))
+
+    def feed(self, signal, value, partial=False):
+        if partial:
+            self.signals.put_partial(signal, value)
+        else:
+            self.signals.put(signal, value)
+        self.evaluate()
+
+    def evaluate(self):
+        self.protection.evaluate_fast()
+        self.protection.evaluate_cells()
+
+
+def cases():
+    """(row fields, mark, level, threshold, samples, sign) of every row of the table."""
+    parameters = Parameters()
+    for fields in rows(TABLE):
+        for mark in fields[6]:
+            key = fields[1] + "_" + ("3" if mark == "S" else mark)
+            threshold = 0 if fields[4] == "flag" else parameters.get(key + "_" + fields[4])
+            period = int(fields[8])
+            try:
+                delay = parameters.get(key + "_delay_ms")
+            except KeyError:
+                delay = period
+            level = STOP if mark == "S" else int(mark)
+            yield (
+                fields,
+                mark,
+                level,
+                threshold,
+                max(delay // period, 1),
+                (1 if fields[3] == "over" else -1),
+            )
+
+
+def healthy(fields, sign):
+    """A value far on the good side."""
+    return 0 if fields[4] in ("flag", "ms", "count", "permille") else (-sign) * 100000
+
+
+def test_every_row_trips_at_its_last_sample_and_not_one_sooner():
+    for fields, _, level, threshold, samples, sign in cases():
+        rig = Rig()
+        signal = s.NAMES.index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        fault = int(fields[0])
+        for _ in range(samples - 1):
+            rig.feed(signal, threshold + sign)
+        assert not rig.protection.is_active(fault, level), fields[1]
+        rig.feed(signal, threshold + sign)
+        assert rig.protection.is_active(fault, level), fields[1]
+        assert (fault, level, True) in rig.events
+
+
+def test_no_row_trips_at_its_threshold():
+    for fields, _, level, threshold, samples, _sign in cases():
+        rig = Rig()
+        signal = s.NAMES.index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        for _ in range(samples + 5):
+            rig.feed(signal, threshold)
+        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+
+
+def test_glitches_one_sample_short_never_accumulate():
+    for fields, _, level, threshold, samples, sign in cases():
+        if samples < 2:
+            continue
+        rig = Rig()
+        signal = s.NAMES.index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        for _ in range(5):
+            for _ in range(samples - 1):
+                rig.feed(signal, threshold + sign)
+            rig.feed(signal, threshold)
+        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+
+
+def test_old_samples_are_never_judged_again():
+    """Rule 1: counters count fresh samples, not evaluations."""
+    for fields, _, level, threshold, samples, sign in cases():
+        if samples < 2:
+            continue
+        rig = Rig()
+        signal = s.NAMES.index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        rig.feed(signal, threshold + sign)
+        for _ in range(samples + 5):
+            rig.evaluate()
+        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+
+
+def test_a_partial_sample_raises_but_never_clears():
+    """Rule 2: what was not read may be the bad cell."""
+    rig = Rig()
+    for _ in range(5):
+        rig.feed(s.CELL_MAX, 37000)
+        rig.feed(s.CELL_MAX, 33000, partial=True)
+    assert not rig.protection.is_active(19, TRIP)
+    for _ in range(5):
+        rig.feed(s.CELL_MAX, 37000, partial=True)
+    assert rig.protection.is_active(19, TRIP)
+
+
+def test_trips_latch_and_reset_needs_the_cause_gone():
+    for fields, _, level, threshold, samples, sign in cases():
+        if level not in (TRIP, LOCKOUT):
+            continue
+        rig = Rig()
+        signal = s.NAMES.index(fields[2])
+        fault = int(fields[0])
+        rig.signals.put(s.CHARGING, 1)
+        for _ in range(samples):
+            rig.feed(signal, threshold + sign)
+        rig.protection.reset(True)
+        assert rig.protection.is_active(fault, level), fields[1]
+        for _ in range(3):
+            rig.feed(signal, healthy(fields, sign))
+        assert rig.protection.is_active(fault, level), fields[1]
+        assert rig.protection.tripped
+        rig.protection.reset(level == LOCKOUT)
+        assert not rig.protection.is_active(fault, level), fields[1]
+
+
+def test_lockout_is_cleared_in_service_only():
+    rig = Rig()
+    rig.feed(s.WELDED, 1)
+    rig.feed(s.WELDED, 0)
+    assert not rig.protection.reset(False)
+    assert rig.protection.locked_out
+    assert rig.protection.reset(True)
+    assert not rig.protection.locked_out
+
+
+def test_reset_inside_the_hysteresis_is_refused():
+    rig = Rig()
+    for _ in range(10):
+        rig.feed(s.CELL_MAX, 36600)
+    rig.feed(s.CELL_MAX, 35500)  # below the trip, above 3.50 V
+    assert not rig.protection.reset(False)
+    rig.feed(s.CELL_MAX, 35000)
+    assert rig.protection.reset(False)
+
+
+def test_levels_one_and_two_recover_beyond_their_hysteresis():
+    rig = Rig()
+    for _ in range(30):
+        rig.feed(s.CELL_MAX, 36200)
+    assert rig.protection.is_active(19, LIMIT)
+    assert rig.protection.charge_blocked
+    assert not rig.protection.discharge_blocked
+    rig.feed(s.CELL_MAX, 34600)
+    assert rig.protection.is_active(19, LIMIT)
+    rig.feed(s.CELL_MAX, 34500)
+    assert not rig.protection.is_active(19, LIMIT)
+    assert not rig.protection.charge_blocked
+
+
+def test_recovery_time_counts_good_samples_in_a_row():
+    rig = Rig()
+    rig.feed(s.CURRENT_AGE, 60)
+    assert rig.protection.worst_level == 1
+    for _ in range(999):
+        rig.feed(s.CURRENT_AGE, 10)
+    assert rig.protection.worst_level == 1
+    rig.feed(s.CURRENT_AGE, 10)
+    assert rig.protection.worst_level == 0
+
+
+def test_the_most_severe_reaction_wins_and_reactions_add_up():
+    rig = Rig()
+    for _ in range(30):
+        rig.feed(s.CELL_MAX, 36200)
+        rig.feed(s.CELL_MIN, 27900)
+    assert rig.protection.charge_blocked
+    assert rig.protection.discharge_blocked
+    assert rig.protection.worst_level == LIMIT
+    rig.feed(s.ESTOP, 1)
+    assert rig.protection.worst_level == TRIP
+    assert rig.protection.worst_fault == 1
+    rig.feed(s.WELDED, 1)
+    assert rig.protection.worst_level == LOCKOUT
+    assert rig.protection.worst_fault == 12
+
+
+def test_charging_gate_belongs_to_the_trip_alone():
+    rig = Rig()
+    rig.signals.put(s.CHARGING, 0)
+    for _ in range(60):
+        rig.feed(s.TEMP_MIN, -10)
+    assert rig.protection.is_active(24, LIMIT)
+    assert not rig.protection.is_active(24, TRIP)
+    rig.signals.put(s.CHARGING, 1)
+    for _ in range(20):
+        rig.feed(s.TEMP_MIN, -10)
+    assert rig.protection.is_active(24, TRIP)
+
+
+def test_silence_of_commands_stops_without_a_latch():
+    rig = Rig()
+    rig.feed(s.COMMAND_AGE, 3010)
+    assert rig.protection.stop_requested
+    assert not rig.protection.tripped
+    rig.feed(s.COMMAND_AGE, 10)
+    assert not rig.protection.stop_requested
+
+
+def test_every_signal_of_the_table_exists_and_every_fault_id_is_unique():
+    ids = [fields[0] for fields in rows(TABLE)]
+    assert len(set(ids)) == len(ids)
+    for fields in rows(TABLE):
+        assert fields[2] in s.NAMES
+        assert len(fields) == 11
+    assert len(s.NAMES) == s.COUNT
+
+
+def test_fast_rows_come_first():
+    periods = [int(fields[8]) for fields in rows(TABLE)]
+    fast = [period == 10 for period in periods]
+    assert fast == sorted(fast, reverse=True)
+
+
+def test_error_register_names_the_class():
+    assert error_register(0x2310) == 0x03
+    assert error_register(0x3210) == 0x05
+    assert error_register(0x4210) == 0x09
+    assert error_register(0x8130) == 0x11
+    assert error_register(0xFF10) == 0x81

@@ -1,0 +1,145 @@
+from bess.measure.signals import CHARGE_OVERLOAD, DISCHARGE_OVERLOAD, Signals
+from bess.parameters import Parameters
+from bess.protect.limits import (
+    CHARGE_BY_TEMPERATURE,
+    DISCHARGE_BY_TEMPERATURE,
+    AllowedPower,
+    from_table,
+)
+
+
+class Cells:
+    def __init__(self, low_dc=250, high_dc=250, low_dmv=33000, high_dmv=33000):
+        self.temp_min_dc = low_dc
+        self.temp_max_dc = high_dc
+        self.cell_min_dmv = low_dmv
+        self.cell_max_dmv = high_dmv
+
+
+def limits_of(cells, soc_cpct=5000, closed=False, factor=1000):
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(cells, soc_cpct, 768000, closed, factor)
+    return limits.charge_ma, limits.discharge_ma
+
+
+def test_temperature_tables_are_the_page_s():
+    """Points typed from design page protection.md, in 0.1 degC and permille of C."""
+    charge = (
+        (-400, 0), (-10, 0), (0, 0), (19, 0), (20, 50), (49, 50), (50, 100), (100, 200),
+        (149, 298), (150, 500), (449, 500), (450, 500), (475, 250), (500, 0), (600, 0),
+    )  # fmt: skip
+    for dc, permille in charge:
+        assert from_table(CHARGE_BY_TEMPERATURE, dc) == permille, dc
+    discharge = (
+        (-400, 0), (-331, 0), (-330, 100), (-201, 100), (-200, 200), (19, 200),
+        (20, 300), (50, 500), (500, 500), (525, 250), (550, 0), (700, 0),
+    )  # fmt: skip
+    for dc, permille in discharge:
+        assert from_table(DISCHARGE_BY_TEMPERATURE, dc) == permille, dc
+
+
+def test_full_power_in_the_middle():
+    assert limits_of(Cells()) == (140000, 140000)
+
+
+def test_no_charge_at_or_below_zero():
+    for low in range(-400, 20):
+        assert limits_of(Cells(low_dc=low))[0] == 0
+
+
+def test_tapers_end_at_zero_and_begin_at_full():
+    assert limits_of(Cells(high_dmv=34500))[0] == 140000
+    assert limits_of(Cells(high_dmv=35000))[0] == 70000
+    assert limits_of(Cells(high_dmv=35500))[0] == 0
+    assert limits_of(Cells(low_dmv=31500))[1] == 140000
+    assert limits_of(Cells(low_dmv=30750))[1] == 70000
+    assert limits_of(Cells(low_dmv=30000))[1] == 0
+
+
+def test_soc_tapers_keep_a_twentieth_c():
+    """Only voltage ends a charge: an SOC that reads high cannot block the anchor."""
+    assert limits_of(Cells(), soc_cpct=10000)[0] == 14000
+    assert limits_of(Cells(), soc_cpct=0)[1] == 14000
+
+
+def test_monotone_in_temperature_voltage_and_soc():
+    """Sweeps towards harm never raise a limit."""
+    last = None
+    for dc in range(150, 700, 3):
+        now = limits_of(Cells(high_dc=dc))
+        assert last is None or (now[0] <= last[0] and now[1] <= last[1]), dc
+        last = now
+    last = None
+    for dc in range(250, -450, -3):
+        now = limits_of(Cells(low_dc=dc))
+        assert last is None or (now[0] <= last[0] and now[1] <= last[1]), dc
+        last = now
+    last = None
+    for dmv in range(32000, 37000, 7):
+        now = limits_of(Cells(high_dmv=dmv))[0]
+        assert last is None or now <= last, dmv
+        last = now
+    last = None
+    for dmv in range(33000, 20000, -7):
+        now = limits_of(Cells(low_dmv=dmv))[1]
+        assert last is None or now <= last, dmv
+        last = now
+    last = None
+    for soc in range(0, 10001, 11):
+        now = limits_of(Cells(), soc_cpct=soc)[0]
+        assert last is None or now <= last, soc
+        last = now
+
+
+def test_a_limit_falls_at_once_and_rises_by_slew():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
+    assert (limits.charge_ma, limits.discharge_ma) == (0, 0)
+    rises = []
+    last = 0
+    for _ in range(20):
+        limits.evaluate(Cells(), 5000, 768000, True, 1000)
+        rises.append(limits.charge_ma - last)
+        last = limits.charge_ma
+    # 0.5 A/s per 100 A of 280 A: 1.4 A/s, 140 mA in each 100 ms
+    assert set(rises) == {140}
+
+
+def test_a_block_takes_its_direction_at_once():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    limits.follow_blocks(True, False)
+    assert (limits.charge_w, limits.charge_ma) == (0, 0)
+    assert limits.discharge_w > 100000
+
+
+def test_a_dropping_limit_is_no_overload_by_itself():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    for _ in range(10):
+        limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    for step in range(9):
+        limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
+        limits.overload(140000)
+        assert signals.value[DISCHARGE_OVERLOAD] <= 1001, step
+    limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
+    limits.overload(140000)
+    assert signals.value[DISCHARGE_OVERLOAD] > 1250
+
+
+def test_overload_speaks_for_its_own_direction_only():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    limits.overload(-280000)
+    assert signals.value[CHARGE_OVERLOAD] >= 1990
+    assert signals.value[DISCHARGE_OVERLOAD] == 0
+
+
+def test_power_is_current_times_voltage_and_at_most_the_pcs():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    assert limits.discharge_w == 107520
+    limits.evaluate(Cells(), 5000, 999000, False, 1000)
+    assert limits.discharge_w == 125000

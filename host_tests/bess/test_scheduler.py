@@ -1,0 +1,105 @@
+from bess.scheduler import Scheduler
+
+
+class Clock:
+    def __init__(self):
+        self.now_us = 0
+        self.step_us = 0
+
+    def ticks_us(self):
+        self.now_us += self.step_us
+        return self.now_us
+
+    def ticks_us_diff(self, later, earlier):
+        return later - earlier
+
+
+class Dog:
+    def __init__(self):
+        self.feeds = 0
+
+    def feed(self):
+        self.feeds += 1
+
+
+class Task:
+    def __init__(self):
+        self.calls = 0
+        self.raises = None
+
+    def run(self, now_ms):
+        self.calls += 1
+        if self.raises is not None:
+            raise self.raises
+
+
+def build(tasks, period=1, phase=0):
+    clock, dog, deaths = Clock(), Dog(), []
+    scheduler = Scheduler(clock, dog, deaths.append)
+    for i, task in enumerate(tasks):
+        scheduler.add("task%d" % i, task.run, period, phase, 100, False)
+    return scheduler, clock, dog, deaths
+
+
+def test_period_and_phase_are_kept():
+    slow = Task()
+    scheduler, _, _, _ = build([slow], period=10, phase=6)
+    for tick in range(100):
+        scheduler.step(tick * 10)
+    assert slow.calls == 10
+
+
+def test_overrun_is_counted():
+    task = Task()
+    scheduler, clock, _, _ = build([task])
+    scheduler.step(0)
+    assert scheduler.overruns[0] == 0
+    clock.step_us = 101
+    scheduler.step(10)
+    assert scheduler.overruns[0] == 1
+    assert scheduler.longest_us[0] == 101
+
+
+def test_a_task_that_raises_is_dead_and_the_watchdog_starves():
+    good, bad = Task(), Task()
+    scheduler, _, dog, deaths = build([good, bad])
+    scheduler.step(0)
+    fed = dog.feeds
+    bad.raises = ValueError("planted")
+    for tick in range(1, 20):
+        scheduler.step(tick * 10)
+    assert deaths == ["task1"]
+    assert bad.calls == 2
+    assert good.calls == 20
+    assert scheduler.stopped
+    assert dog.feeds == fed
+
+
+def test_memory_error_is_an_allocation_fault():
+    bad = Task()
+    bad.raises = MemoryError()
+    scheduler, _, _, _ = build([bad])
+    scheduler.step(0)
+    assert scheduler.allocated
+
+
+def test_a_gap_in_time_is_a_stopped_task():
+    """The loop itself stood still: late by more than three periods is seen."""
+    task = Task()
+    scheduler, _, _, _ = build([task], period=10, phase=9)
+    for tick in range(30):
+        scheduler.step(tick * 10)
+    assert not scheduler.stopped
+    scheduler.step(300 + 400)
+    assert scheduler.stopped
+
+
+def test_time_wrap_stops_nothing():
+    task = Task()
+    scheduler, _, dog, _ = build([task])
+    now = 2**30 - 200
+    for _ in range(60):
+        scheduler.step(now & 0x3FFFFFFF)
+        now += 10
+    assert not scheduler.stopped
+    assert dog.feeds == 60

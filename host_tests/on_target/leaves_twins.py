@@ -1,0 +1,161 @@
+"""Runs inside MicroPython: random inputs to both twins of every leaf.
+
+usage: micropython leaves_twins.py FIRMWARE NATIVE SEED
+"""
+
+import random
+import sys
+from array import array
+
+sys.path[:] = [sys.argv[1], sys.argv[2], ".frozen"]
+
+import leaves_viper  # noqa: E402
+
+from bess.drivers.pec15 import pec15, pec_table  # noqa: E402
+from bess.measure import leaves  # noqa: E402
+
+random.seed(int(sys.argv[3]))
+TABLE = pec_table()
+
+
+def number(low, high):
+    return random.randint(low, high)
+
+
+def octets(count, low=0, high=255):
+    return bytearray([number(low, high) for _ in range(count)])
+
+
+def words(code, count, low, high):
+    return array(code, [number(low, high) for _ in range(count)])
+
+
+def group(devices):
+    """A read of `devices` answers, a third of them disturbed."""
+    rx = octets(4 + 8 * devices)
+    for device in range(devices):
+        at = 4 + 8 * device
+        if number(0, 2):
+            pec = pec15(TABLE, rx, at, 6)
+            rx[at + 6], rx[at + 7] = pec >> 8, pec & 0xFF
+    return rx
+
+
+def case_clear():
+    count = number(0, 50)
+    return [octets(50), count]
+
+
+def case_check_group():
+    devices = number(1, 16)
+    return [group(devices), TABLE, devices, octets(devices, 0, 1), octets(devices, 245, 250)]
+
+
+def case_store_group():
+    devices = number(1, 8)
+    layout = octets(devices, 1, 18)
+    total = 0
+    for count in layout:
+        total += count
+    return [group(devices), octets(devices, 0, 1), number(0, 5), layout,
+            words("H", total, 0, 65535), octets(total, 0, 1)]  # fmt: skip
+
+
+def case_store_words():
+    devices = number(1, 8)
+    return [group(devices), octets(devices, 0, 1), number(0, 1) * 3,
+            words("H", 6 * devices, 0, 65535), octets(devices, 0, 1)]  # fmt: skip
+
+
+def case_convert_ntc():
+    devices, per_device = number(1, 8), number(1, 5)
+    scale = array(
+        "i", [number(0, 1) * (0x10000000 // number(29850, 30150)) for _ in range(devices)]
+    )
+    return [
+        words("H", 6 * devices, 0, 32000),
+        scale,
+        per_device,
+        words("H", 257, 0, 4000),
+        words("H", devices * per_device, 0, 4000),
+        octets(devices * per_device, 0, 1),
+    ]
+
+
+def case_stamp_fresh():
+    count = number(1, 40)
+    return [words("i", count, 0, 2**30 - 1), octets(count, 0, 1), count, number(0, 2**30 - 1)]
+
+
+def case_oldest():
+    count = number(1, 40)
+    return [words("i", count, 0, 2**30 - 1), count, number(0, 2**30 - 1)]
+
+
+def case_differing():
+    count = number(1, 60)
+    return [octets(4 + count), octets(count), octets(count), count]
+
+
+def case_next_row():
+    rows, signals = number(1, 30), number(1, 20)
+    limits = array("i")
+    for _ in range(rows):
+        low = number(-(2**30), 2**29)
+        limits.append(low)
+        limits.append(low + number(0, 2**29))
+    return [0, rows, octets(rows, 0, signals - 1), words("i", signals, 0, 3),
+            words("i", rows, 0, 3), words("i", signals, -(2**30), 2**30 - 1), limits,
+            octets(rows, 0, 1) if number(0, 1) else bytearray(rows)]  # fmt: skip
+
+
+def case_count_other_words():
+    devices = number(1, 8)
+    rx = group(devices)
+    for i in range(4, len(rx), 2):
+        if number(0, 1):
+            rx[i], rx[i + 1] = 0x55, 0x95
+    return [rx, octets(devices, 0, 1), 0x9555]
+
+
+def case_open_wires():
+    layout = octets(number(1, 8), 1, 18)
+    total = 0
+    for count in layout:
+        total += count
+    return [words("H", total, 0, 9000), words("H", total, 0, 9000), layout, 4000]
+
+
+def case_sum_of_fresh():
+    fresh = octets(60, 0, 1) if number(0, 1) else bytearray(b"\x01" * 60)
+    return [words("H", 60, 0, 65535), fresh, number(0, 20), number(0, 40)]
+
+
+def case_scan():
+    count = number(1, 260)
+    return [words("H", count, 0, 65535), octets(count, 0, 1), count, array("i", bytes(24))]
+
+
+def copy(argument):
+    if isinstance(argument, bytearray):
+        return bytearray(argument)
+    if isinstance(argument, array):
+        return array(str(argument)[7], argument)
+    return argument
+
+
+checked = 0
+for key, case in sorted(globals().items()):
+    if not key.startswith("case_"):
+        continue
+    name = key[5:]
+    for _ in range(300):
+        arguments = case()
+        twin = [copy(argument) for argument in arguments]
+        native = getattr(leaves_viper, name)(*arguments)
+        plain = getattr(leaves, name)(*twin)
+        if native != plain or [a for a, b in zip(arguments, twin) if a != b]:
+            print("differ:", name, native, plain)
+            sys.exit(1)
+        checked += 1
+print("agreed", checked)
