@@ -54,9 +54,10 @@ def command_line(interpreter: str, host: str, port: int, cabinet: int) -> list[s
 class Firmware:
     """One running cabinet firmware; `send_tick`, then `receive_done`, in lockstep."""
 
-    def __init__(self, cabinet: int, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, cabinet: int, process: subprocess.Popen[bytes], log: Path) -> None:
         self.cabinet = cabinet
         self.process = process
+        self._log = log
         self._socket: socket.socket | None = None
         self._reader = None
         self.record: IO[bytes] | None = None  # where to copy every TICK, for replays
@@ -115,7 +116,9 @@ class Firmware:
                 f"the firmware of cabinet {self.cabinet} does not answer: its link was cut"
             )
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return FirmwareLost(f"the firmware of cabinet {self.cabinet} {how} during the run")
+        said = self._log.read_text(errors="replace").strip()
+        text = f"the firmware of cabinet {self.cabinet} {how} during the run"
+        return FirmwareLost(f"{text}; it said:\n{said}" if said else text)
 
     def close(self) -> None:
         """End the process: asked first, then killed. Never raises."""
@@ -195,4 +198,4 @@ def start(cabinet: int, interpreter: str, host: str, port: int, log: Path) -> Fi
             stdout=console,
             stderr=subprocess.STDOUT,
         )
-    return Firmware(cabinet, process)
+    return Firmware(cabinet, process, log)
