@@ -199,6 +199,8 @@ class Modes:
             self.self_test_failed = False
             self._pcs.start_failed = False
             self._contactors.forget_tries()
+            if self.state == SERVICE:
+                self._contactors.unlock()
 
     def _try_reset(self, service):
         """The key was turned: for a second, clear latches as their causes are seen gone."""
@@ -206,8 +208,6 @@ class Modes:
             return
         self._reset_ticks -= 1
         if self._protection.reset(service):
-            if service:
-                self._contactors.unlock()
             self._reset_ticks = 0
             self._rounds_before = self._cells.rounds
             self._enter(SELF_TEST, "operator reset")

@@ -108,7 +108,7 @@ def test_every_number_of_the_fast_path_fits_a_small_int(checked_firmware: None) 
             site.run_for(12.0)
             assert abs(site.plants.current_a[0]) > 100
         assert state.state == 4
-        site.plants.strings.extra_a[0] = 520.0
+        site.plants.strings.extra_a[0] = 700.0
         site.run_for(0.5)
         assert state.state == 6
         assert not site.cabinets[0].firmware.app.scheduler.stopped

@@ -95,10 +95,10 @@ class Contactors:
             self._enter(LOCKED, "lockout")
 
     def unlock(self):
-        """Service has found the contactors well."""
+        """Service has looked at the contactors: the weld check judges them once more."""
         if self.state == LOCKED:
             self.welded = False
-            self._enter(OPEN, "service")
+            self._enter(WELD_CHECK, "service")
 
     def forget_tries(self):
         """The operator reset a failed precharge."""

@@ -71,7 +71,7 @@ class Node:
         self._booted = False
         self.sync_pending = False
         self._heartbeat_at_ms = _NO_TIME
-        self._looked_ms = 0
+        self._looked_ms = _NO_TIME
         self._beat = bytearray(1)
         self._frame = bytearray(8)
         self._ids = array("H")
@@ -179,7 +179,8 @@ class Node:
             return
         sync = self.sync_pending
         self.sync_pending = False
-        if not sync and ticks_diff(now_ms, self._looked_ms) < _EVENT_MS:
+        looked_ms = self._looked_ms
+        if not sync and looked_ms != _NO_TIME and ticks_diff(now_ms, looked_ms) < _EVENT_MS:
             return
         self._looked_ms = now_ms
         frame = 0

@@ -226,21 +226,24 @@ def test_a_broken_string_is_no_weld():
     assert rig.machine.state == c.OPEN
 
 
-def test_service_unlocks():
+def test_service_unlocks_after_a_passed_weld_check():
     rig = Rig().closed()
     rig.follow = False
     rig.machine.open("test")
     rig.run(2000)
     rig.follow = True
     rig.machine.unlock()
-    rig.run(10)
+    assert not rig.machine.is_open
+    rig.run(1000)
     assert rig.machine.is_open
 
 
-def test_stuck_minus_never_reaches_precharge():
-    rig = Rig()
+def test_service_cannot_unlock_a_contactor_that_is_still_welded():
+    rig = Rig().closed()
     rig.follow = False
-    rig.machine.close()
-    rig.run(4000)
-    assert rig.machine.state == c.CLOSE_MINUS
-    assert rig.pins["precharge"].level == 0
+    rig.machine.open("test")
+    rig.run(2000)
+    rig.machine.unlock()
+    rig.run(2000)
+    assert rig.machine.state == c.LOCKED
+    assert rig.machine.welded
