@@ -133,3 +133,18 @@ def test_top_level_is_what_was_agreed() -> None:
         "LICENSE", "requirements.lock",
     }  # fmt: skip
     assert visible == agreed
+
+
+def test_every_folder_says_what_belongs_there() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    parents = {Path(name).parent for name in listed.stdout.split()}
+    mirrored = Path("host_tests/bess")  # one page for the whole mirror
+    bare = [
+        str(folder)
+        for folder in sorted(parents)
+        if mirrored not in folder.parents and folder != Path("tools/autarky")
+        if not (ROOT / folder / "README.md").exists() and folder != Path("firmware/bess")
+    ]
+    assert bare == []
