@@ -245,7 +245,8 @@ def generate() -> None:
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. Ctrl-C works even where a script started us with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except BrokenPipeError:
