@@ -26,14 +26,19 @@ def main(arguments):
     from bess.app import Cabinet
     from bess.parameters import Parameters
 
-    parameters = Parameters()
     here = board.Board(arguments)
-    try:
+
+    def build():
+        parameters = Parameters()
         here.configure(parameters)
+        return Cabinet(here, parameters)
+
+    try:
+        here.configure(Parameters())
     except (KeyError, ValueError) as error:
         print("autarky firmware: refused parameter:", error.args[0])
         return 2
-    return here.run(Cabinet(here, parameters))
+    return here.run(build)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,11 @@ import struct
 import sys
 import time
 from array import array
+from hashlib import sha256
 
 import wire
 from bess.port.interpreter import heap_lock, heap_unlock
+from bess.port.storage import FileRegion, MemoryRegion
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100
@@ -67,6 +69,7 @@ class Link:
         self.inputs = 0
         self.outputs = 0
         self.now_ms = 0
+        self.flags = 0
         self.controllers = []
 
     def receive(self):
@@ -91,7 +94,8 @@ class Link:
                 raise EOFError
             if not stream.read_into(self.groups[number[0]], self._group_bytes):
                 raise EOFError
-        if tick[3] >> 16 & wire.TICK_QUIT:
+        self.flags = tick[3] >> 16
+        if self.flags & wire.TICK_QUIT:
             return False
         for controller in self.controllers:
             controller.begin()
@@ -155,7 +159,6 @@ class VirtualCan:
         self._short = [view[:length] for length in range(9)]
         rx = memoryview(link.rx)
         self._whole = [rx[at + 8 : at + 16] for at in range(0, len(rx), wire.FRAME_SIZE)]
-        self._state = self.STATE_ACTIVE
         link.controllers.append(self)
 
     def set_filters(self, filters):
@@ -204,10 +207,16 @@ class VirtualCan:
         return 0 if self._link.queue_frame(self._bus, can_id, data) else None
 
     def state(self):
-        return self._state
+        off = self._link.flags & wire.TICK_BUS_OFF << self._bus
+        return self.STATE_BUS_OFF if off else self.STATE_ACTIVE
 
     def restart(self):
-        self._state = self.STATE_ACTIVE
+        self._link.queue_frame(wire.BUS_CONTROL | self._bus, wire.CONTROL_RESTART, b"")
+
+    def init(self, bitrate):
+        self._link.queue_frame(
+            wire.BUS_CONTROL | self._bus, wire.CONTROL_BIT_RATE, struct.pack("<I", bitrate)
+        )
 
 
 class VirtualSpi:
@@ -306,9 +315,17 @@ class Watchdog:
 
 
 class Devices:
-    """All devices of the cabinet on one link; what a board's board.py offers to the app."""
+    """All devices of the cabinet on one link; what a board's board.py offers to the app.
 
-    def __init__(self, link, realtime):
+    settings: the text of the ANSWER. `@state FOLDER` keeps storage in files, else it lies in
+    RAM and survives a reset of the node only.
+    """
+
+    name = "unix"
+    storage_safe_under_load = True  # like FRAM: a write never stalls the controller
+
+    def __init__(self, link, realtime, settings=""):
+        self._link = link
         self.site_can = VirtualCan(link, wire.BUS_SITE)
         self.cabinet_can = VirtualCan(link, wire.BUS_CABINET)
         self.afe_spi = VirtualSpi(link)
@@ -323,6 +340,44 @@ class Devices:
         self.outputs = {}
         for bit, name in enumerate(wire.OUTPUTS):
             self.outputs[name] = OutputPin(link, bit)
+        self.serial_number = 0
+        self.device_key = bytes(32)
+        self._state = ""
+        self._parameters = []
+        for line in settings.split("\n"):
+            self._take(line)
+        self.storage = {}
+        for name, size in wire.STORAGE:
+            if self._state:
+                self.storage[name] = FileRegion(self._state + "/" + name + ".bin", size)
+            else:
+                self.storage[name] = MemoryRegion(size)
+        self._nonces = 0
+
+    def _take(self, line):
+        name, _, value = line.partition("=")
+        if name == "@serial":
+            self.serial_number = int(value)
+        elif name == "@key":
+            self.device_key = bytes([int(value[i : i + 2], 16) for i in range(0, len(value), 2)])
+        elif name == "@state":
+            self._state = value
+        elif name:
+            self._parameters.append((name, int(value)))
+
+    def configure(self, parameters):
+        """Take the parameters that the host gave; KeyError or ValueError when one is wrong."""
+        for name, value in self._parameters:
+            parameters.set(name, value)
+
+    def random(self, count):
+        """Repeatable, so that two runs of a seed agree; a real board asks its noise source."""
+        self._nonces += 1
+        return sha256(b"%d/%d" % (self.serial_number, self._nonces)).digest()[:count]
+
+    def reset(self):
+        """What a reset of the chip does to the pins."""
+        self._link.outputs = 0
 
 
 def tick(link, step):
@@ -361,25 +416,26 @@ class Board(Devices):
         size = answer[8] | answer[9] << 8 | answer[10] << 16
         text = bytearray(size)
         self._stream.read_into(text, size)
-        self._text = bytes(text).decode()
-        self._link = Link(self._stream, answer[6] | answer[7] << 8)
-        super().__init__(self._link, answer[5] != 0)
+        link = Link(self._stream, answer[6] | answer[7] << 8)
+        super().__init__(link, answer[5] != 0, bytes(text).decode())
 
-    def configure(self, parameters):
-        """Take the parameters that the host gave; KeyError or ValueError when one is wrong."""
-        for line in self._text.split("\n"):
-            if line:
-                name, _, value = line.partition("=")
-                parameters.set(name, int(value))
+    def run(self, build):
+        """Lockstep with the host until it ends the run (0) or is lost (3).
 
-    def run(self, cabinet):
-        """Lockstep with the host until it ends the run (0) or is lost (3)."""
+        build(): makes a cabinet; called again whenever the one before asks for a restart.
+        """
         link = self._link
+        cabinet = build()
         ticks = 0
         try:
             while tick(link, cabinet.step):
                 ticks += 1
-                if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
+                if cabinet.restart:
+                    self.reset()
+                    cabinet = None
+                    gc.collect()
+                    cabinet = build()
+                elif ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
                     gc.collect()
             return 0

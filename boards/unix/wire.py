@@ -12,22 +12,28 @@ KIND_CLIENT = 1
 
 # HELLO: magic, version u8, kind u8, number u16 (cabinet, or bus: 0 = site), 8 reserved
 HELLO_SIZE = 16
-# ANSWER: magic, status u8, realtime u8, AFE devices u16, u32 length of the text that follows
+# ANSWER: magic, status u8, realtime u8, AFE devices u16, u32 length of the text that follows:
+# parameters as name=value lines, and what a board has of itself as @serial, @key, @state lines
 ANSWER_SIZE = 12
 STATUS_OK = 0
 
 # TICK: now_ms, inputs, frames (of the site bus | of the cabinet bus << 16), groups | flags << 16
 TICK_SIZE = 16
 TICK_QUIT = 1
+TICK_BUS_OFF = 2  # site bus; << 1 for the cabinet bus
 # DONE: outputs, frames, SPI bytes, 0 (u32 each)
 DONE_SIZE = 16
 
 # a frame: Linux can_frame (id u32, length u8, 3 reserved, data) with the bus in byte 5;
-# a node's acceptance filter travels as a frame with BUS_FILTER set (id, mask in the data)
+# a node's acceptance filter travels as a frame with BUS_FILTER set (id, mask in the data), what
+# it does to its controller with BUS_CONTROL set (id one of CONTROL_, u32 in the data)
 FRAME_SIZE = 16
 BUS_SITE = 0
 BUS_CABINET = 1
 BUS_FILTER = 0x80
+BUS_CONTROL = 0x40
+CONTROL_RESTART = 1
+CONTROL_BIT_RATE = 2
 FRAMES_MAX = 64
 SPI_MAX = 2048
 
@@ -40,6 +46,9 @@ INPUTS = (
 )  # fmt: skip
 SLOT_BIT = 16  # slot0 is bit 16
 SLOTS_MAX = 16
+
+# storage regions of the virtual board, bytes
+STORAGE = (("parameters", 8192), ("log", 240000), ("program", 1048576))
 OUTPUTS = (
     "minus", "plus", "precharge", "gate_enable", "pump", "heater", "chiller", "healthy",
 )  # fmt: skip

@@ -4,7 +4,11 @@ The only place that constructs. One way for the data: driver registers -> measur
 estimate -> protect -> control -> outputs; the link carries status out and commands in.
 """
 
+from array import array
+from struct import pack
+
 from bess import modes, objects
+from bess.control import contactors
 from bess.control.contactors import Contactors
 from bess.control.hot_swap import Slots
 from bess.control.pcs_control import PcsControl
@@ -12,9 +16,17 @@ from bess.control.thermal import Thermal
 from bess.drivers import ivt_s, ltc681x, pcs_can
 from bess.drivers.ltc681x import Chain
 from bess.estimate.charge_counter import ChargeCounter, soc_from_rest_cpct
+from bess.link import abort, communication
 from bess.link.can_port import CanPort
+from bess.link.dictionary import Dictionary
 from bess.link.frames import FrameCodec
-from bess.link.node import Node, acceptance_filters
+from bess.link.keeper import Keeper
+from bess.link.lss import LssSlave
+from bess.link.node import Node
+from bess.link.pdo import Pdos
+from bess.link.program import ProgramStore
+from bess.link.sdo import SdoServer
+from bess.link.session import Session
 from bess.measure import leaves as plain_leaves
 from bess.measure import signals as s
 from bess.measure.cells import SCAN_TICKS, CellMonitor
@@ -23,7 +35,9 @@ from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
-from bess.protect.faults import Protection, error_register
+from bess.protect import event_log
+from bess.protect.event_log import EventLog
+from bess.protect.faults import Protection
 from bess.protect.limits import AllowedPower
 from bess.scheduler import Scheduler
 
@@ -33,6 +47,11 @@ _CELLS_BUDGET_US = const(5000)
 _SLOW_BUDGET_US = const(5000)
 _EVALUATION_PHASE = const(6)  # the tick after the last cell group was read
 _SLOW_PHASE = const(7)
+_SERVICE_BUDGET_US = const(5000)
+_RECOVER_TICKS = const(10)
+_LOG_RECORDS_A_TICK = const(2)
+_PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
+_REVISION = const(0x00010000)  # major, minor
 
 
 def native_leaves():
@@ -59,35 +78,51 @@ def chain_layout(modules, cells_per_module):
 class Cabinet:
     """The whole firmware of one cabinet on one board.
 
-    `step(now_ms)` is called every 10 ms with time that wraps at 2**30 ms; `idle()` in
-    between, where garbage may be collected.
+    `step(now_ms)` is called every 10 ms with time that wraps at 2**30 ms. `restart` asks the
+    board for a new start, as after a reset of the chip; no power flows then.
     """
+
+    device_name = "Autarky cabinet"
+    hardware_version = "-"
+    software_version = "0.1.0"
 
     def __init__(self, board, parameters, leaves=None):
         leaves = leaves or native_leaves()
+        self.hardware_version = board.name
+        self.keeper = Keeper(parameters, board.storage["parameters"])
+        self.keeper.load()
         self.parameters = parameters
         self.signals = signals = Signals()
+        self.log = EventLog(board.storage["log"])
+        self.uptime_ticks = 0
+        self.restart = False
         modules = parameters.get("modules_per_string")
         layout = chain_layout(modules, parameters.get("cells_per_module"))
-        node_id = parameters.get("node_id")
 
         codec = FrameCodec(objects.PDO_TABLE)
-        site_port = CanPort(board.site_can, acceptance_filters(node_id, objects.PDO_TABLE))
-        self.node = Node(
-            site_port,
-            codec,
-            objects.PDO_TABLE,
-            node_id,
-            parameters.get("node_configured") == 1,
-            parameters.get("heartbeat_ms"),
-            parameters.get("energy_pdo_ms"),
-            parameters.get("command_counter_step_max"),
-            parameters.get("command_resync_frames"),
+        self.site_port = CanPort(board.site_can, ())
+        pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters)
+        identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
+        self.node = Node(self.site_port, pdo, parameters, identity)
+        self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
+        self.program = ProgramStore(board.storage["program"])
+        tables = (communication.TABLE, objects.OBJECT_TABLE)
+        self.dictionary = Dictionary(
+            self, parameters, tables, pdo, self._may_write, self._parameter_changed
         )
+        self.node.sdo = SdoServer(self._send_sdo, self.dictionary, parameters.get("sdo_timeout_ms"))
+        self.node.lss = LssSlave(
+            self.node, self.keeper, self.site_port.send, self._at_rest,
+            parameters.get("can_kbit_s"),
+        )  # fmt: skip
+        pdo.stream = codec.frame("cell_stream")
+        pdo.fill = self._fill_stream
+        self._stream_slot = codec.slot("cell_stream", "first_index")
+        self._stream_cell = 0
+        self._fast_stream = codec.slot("command", "fast_stream")
         self._image = codec.image
         self._command = codec.frame("command")
         self._bind(codec)
-        self._site_port = site_port
 
         self._cabinet_port = CanPort(board.cabinet_can, ivt_s.FILTERS + pcs_can.FILTERS)
         self._ivt = ivt_s.IvtS(self._cabinet_port)
@@ -119,6 +154,7 @@ class Cabinet:
         self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
+        self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
@@ -129,6 +165,60 @@ class Cabinet:
             "cells", self._evaluate_cells, SCAN_TICKS, _EVALUATION_PHASE, _CELLS_BUDGET_US, True
         )
         self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
+        self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
+        self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
+
+    @property
+    def command_checker(self):
+        """Judge of the coordinator's commands, with its counters."""
+        return self.node.pdo.checkers[self._command]
+
+    def snapshot(self):
+        """All cells and sensors at once, little-endian: version u8, 0 u8, cells u16, sensors u16,
+        uptime u32 in 10 ms; voltages u16 0.1 mV, temperatures i16 0.1 degC, then one byte for
+        each cell and each sensor: 1 = read well in the newest scan.
+        """
+        cells = self.cells
+        count, sensors = cells.cell_count, cells.sensor_count
+        out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self.uptime_ticks))
+        out.extend(array("H", cells.voltage_dmv))
+        out.extend(array("h", cells.temperatures_dc))
+        out.extend(cells.fresh[:count])
+        out.extend(cells.temperature_fresh[:sensors])
+        return bytes(out)
+
+    def _at_rest(self):
+        """No power flows and none can: contactors commanded and seen open."""
+        state = self.contactors.state
+        return state == contactors.OPEN or state == contactors.LOCKED
+
+    def _may_write(self):
+        if not self.session.unlocked:
+            return abort.ACCESS
+        return abort.NONE if self._at_rest() else abort.STATE
+
+    def _parameter_changed(self, index, sub):
+        if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
+            self.node.load()
+
+    def _send_sdo(self, data):
+        return self.site_port.send(self.node.sdo_response_id, data)
+
+    def _fill_stream(self, frame):
+        """The next cells of the stream into the process image."""
+        image = self._image
+        at = self._stream_slot
+        cell = self._stream_cell
+        cells = self.cells
+        image[at] = cell
+        left = objects.STREAM_CELLS
+        while left:
+            left -= 1
+            at += 1
+            fits = cell < cells.cell_count
+            image[at] = cells.voltage_dmv[cell] // 10 if fits else 0xFFFF
+            cell += 1
+        self._stream_cell = cell if cell < cells.cell_count else 0
 
     def step(self, now_ms):
         """One tick: everything that is due, in the order of the table."""
@@ -177,7 +267,8 @@ class Cabinet:
         if self.node.sync_pending:
             self._publish_status()
         self._pcs.transmit(now_ms)
-        self._transmit_site(now_ms)
+        self.node.transmit(now_ms)
+        self.uptime_ticks = (self.uptime_ticks + 1) & 0x3FFFFFFF
         self._toggle ^= 1
         self._healthy.value(self._toggle)
 
@@ -190,19 +281,21 @@ class Cabinet:
                 self._pcs.receive(port.rx_id, port.rx_data, port.rx_length, now_ms)
 
     def _take_command(self, now_ms):
-        heard_ms = self.node.received_ms(self._command)
+        heard_ms = self.node.pdo.heard_ms[self._command]
         image = self._image
         # before the first command there is nothing to fall silent: the contactors are open
         age_ms = ticks_diff(now_ms, heard_ms) if heard_ms >= 0 else 0
         self.signals.put(s.COMMAND_AGE, age_ms)
         silent = age_ms >= self._ramp_silence_ms
         if silent and not self._was_silent:
-            self.node.checkers[self._command].restart()
+            self.command_checker.restart()
         self._was_silent = silent
         machine = self.modes
         machine.silent = silent
         machine.stop_requested = self.node.stop_requested
-        machine.request = image[self._mode_request] if heard_ms >= 0 else 0
+        heard = heard_ms >= 0
+        machine.request = image[self._mode_request] if heard else 0
+        self.node.pdo.hurry = heard and not silent and image[self._fast_stream] != 0
         machine.request_w = image[self._power_request] * 100
 
     def _put_health(self):
@@ -211,12 +304,21 @@ class Cabinet:
         health = (1 if scheduler.stopped else 0) | (2 if scheduler.allocated else 0)
         if self.modes.self_test_failed:
             health |= 4
+        if self.node.guard_lost:
+            health |= 8
+        if self.node.duplicate_id:
+            health |= 16
+        if self.site_port.bus_off:
+            health |= 32
         if health != self._health:
             self._health = health
             signals = self.signals
             signals.put(s.TASK_STOPPED, health & 1)
             signals.put(s.HEAP_USED, health & 2)
             signals.put(s.SELF_TEST_FAILED, health & 4)
+            signals.put(s.GUARD_LOST, health & 8)
+            signals.put(s.DUPLICATE_ID, health & 16)
+            signals.put(s.BUS_OFF, health & 32)
 
     def _publish_status(self):
         image = self._image
@@ -242,11 +344,23 @@ class Cabinet:
         image[self._dc_current] = meter.current_ma // 100
         image[self._power] = meter.power_w // 100
 
-    def _transmit_site(self, now_ms):
+    def _service(self, now_ms):
+        """SDO, LSS, resets, bus-off and the log: what may wait and may allocate."""
         node = self.node
-        if node.reset_requested and self.contactors.is_open:
-            node.restart_communication()
-        node.transmit(now_ms)
+        node.service(now_ms)
+        if self.uptime_ticks % _RECOVER_TICKS == 0:
+            self.session.step(now_ms)
+            self.site_port.recover(now_ms)
+            self._cabinet_port.recover(now_ms)
+        if self._at_rest():
+            if node.duplicate_id and node.node_id:
+                node.give_up_id()
+            if node.reset_communication:
+                node.reset()
+            if node.reset_node:
+                self.restart = True
+        if self._log_safe or self._at_rest():
+            self.log.flush(_LOG_RECORDS_A_TICK)
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
@@ -279,8 +393,6 @@ class Cabinet:
             overruns += count
         signals.put(s.TASK_OVERRUN, overruns - self._overruns)  # in the last second
         self._overruns = overruns
-        self._site_port.recover()
-        self._cabinet_port.recover()
         image = self._image
         image[self._soc] = self.counter.soc_cpct
         image[self._soh] = 200
@@ -301,11 +413,11 @@ class Cabinet:
         image[at + 3] = cells.temp_max_index
         image[at + 4] = self.slots.missing
 
-    def _on_fault(self, fault_id, level, raised, emcy_code):
-        if raised:
-            self.node.emergency(emcy_code, error_register(emcy_code), fault_id, level)
-        else:
-            self.node.emergency(0, 0, fault_id, level)
+    def _on_fault(self, fault_id, level, raised, emcy_code, value, limit):
+        kind = event_log.RAISED if raised else event_log.CLEARED
+        self.log.put(self.uptime_ticks, kind, fault_id, level, value, limit)
+        register = self.protection.error_register
+        self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 
     def _on_task_death(self, name):
         """A task died: outputs safe at once, whatever still runs."""

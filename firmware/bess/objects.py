@@ -1,4 +1,5 @@
-"""The cyclic objects of the site bus (design page can.md): the source of site.dbc.
+"""The cyclic objects of the site bus (design page can.md), the source of site.dbc, and what
+can be read of a cabinet besides its parameters, the source of cabinet.eds with them.
 
 `frame NAME ID WHEN PROTECTION`: identifier base (plus node id), WHEN is rx, sync or
 event, PROTECTION e2e or plain. A protected frame has its CRC in byte 0 and its counter
@@ -7,7 +8,8 @@ in the low nibble of byte 1. `field NAME START BITS SIGN SCALE UNIT`.
 
 PDO_TABLE = b"""\
 frame command       0x200 rx    e2e
-field mode_request   12  4 u 1     -
+field mode_request   12  3 u 1     -
+field fast_stream    15  1 u 1     -
 field active_power   16 16 i 100   W
 field reactive_power 32 16 i 100   var
 field droop_offset   48 16 i 1     mHz
@@ -39,6 +41,63 @@ field temp_max        8  8 i 1     degC
 field temp_min_index 16 16 u 1     -
 field temp_max_index 32 16 u 1     -
 field slots_fault    48 16 u 1     -
+frame cell_stream   0x500 event plain
+field first_index     0 16 u 1     -
+field voltage_0      16 16 u 1     mV
+field voltage_1      32 16 u 1     mV
+field voltage_2      48 16 u 1     mV
+"""
+STREAM_CELLS = 3
+
+# columns as in link/communication.py; the root is the cabinet
+OBJECT_TABLE = b"""\
+
+0x2100 state                     u8  ro  -       modes.state
+0x2101 cells.voltage.min         u16 ro  0.1mV   cells.cell_min_dmv
+0x2102 cells.voltage.max         u16 ro  0.1mV   cells.cell_max_dmv
+0x2103 cells.voltage.mean        u16 ro  0.1mV   cells.cell_mean_dmv
+0x2104 cells.voltage.min_index   u16 ro  -       cells.cell_min_index
+0x2105 cells.voltage.max_index   u16 ro  -       cells.cell_max_index
+0x2106 cells.temperature.min     i16 ro  0.1degC cells.temp_min_dc
+0x2107 cells.temperature.max     i16 ro  0.1degC cells.temp_max_dc
+0x2108 cells.temperature.mean    i16 ro  0.1degC cells.temp_mean_dc
+0x2109 cells.temperature.min_index u16 ro -      cells.temp_min_index
+0x210A cells.temperature.max_index u16 ro -      cells.temp_max_index
+0x210B cells.count               u16 ro  -       cells.cell_count
+0x210C cells.sensors             u16 ro  -       cells.sensor_count
+0x210D cells.scans               u32 ro  -       cells.scans
+0x210E cells.afe_crc_errors      u32 ro  -       chain.crc_errors
+0x2110 string.voltage            i32 ro  mV      meter.string_mv
+0x2111 string.current            i32 ro  mA      meter.current_ma
+0x2112 string.power              i32 ro  W       meter.power_w
+0x2113 link.voltage              i32 ro  mV      meter.link_mv
+0x2114 soc                       u16 ro  0.01%   counter.soc_cpct
+0x2115 contactors.state          u8  ro  -       contactors.state
+0x2116 contactors.closings       u32 ro  -       contactors.closings
+0x2117 limits.charge_current     i32 ro  mA      limits.charge_ma
+0x2118 limits.discharge_current  i32 ro  mA      limits.discharge_ma
+0x2119 limits.charge_power       i32 ro  W       limits.charge_w
+0x211A limits.discharge_power    i32 ro  W       limits.discharge_w
+0x211B pcs.setpoint              i32 ro  W       pcs.setpoint_w
+0x211C thermal.mode              u8  ro  -       thermal.mode
+0x211D slots.missing             u32 ro  -       slots.missing
+0x211E uptime                    u32 ro  10ms    uptime_ticks
+0x2120 link.unknown_frames       u32 ro  -       node.unknown_frames
+0x2121 link.service_lost         u32 ro  -       node.service_lost
+0x2122 link.bus_offs             u32 ro  -       site_port.bus_offs
+0x2123 link.received_lost        u32 ro  -       site_port.rx_lost
+0x2124 link.command_crc_errors   u32 ro  -       command_checker.crc_errors
+0x2125 link.command_counter_errors u32 ro -      command_checker.counter_errors
+0x2126 link.command_length_errors u32 ro -       command_checker.length_errors
+0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv
+0x2204 snapshot                  dom ro  -       snapshot
+0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc
+0x2300.* fault.level             u8  ro  -       protection.levels
+0x2301 fault.worst               u8  ro  -       protection.worst_fault
+0x2302 fault.worst_level         u8  ro  -       protection.worst_level
+0x2400 event_log                 dom ro  -       log
+0x2401 event_log.records         u32 ro  -       log.records
+0x2402 event_log.lost            u32 ro  -       log.lost
 """
 
 # high nibble of byte 1 of a command

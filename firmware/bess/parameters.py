@@ -1,14 +1,18 @@
 """THE parameter table: every number of the cabinet that may differ between sites.
 
-Columns: object-dictionary index, name (its unit is its suffix), default, minimum,
-maximum, source of the default. Storage is int32. Defaults: one string of 5 modules
-of 48 LFP cells, 280 Ah, 215 kWh; protection numbers from design page protection.md
-(vendor and open-source practice, engineering defaults and no certification).
+Columns: object-dictionary index (with .sub-index where the object has some), name (its
+unit is its suffix), default, minimum, maximum, source of the default. Storage is int32.
+Objects of CiA 301 stand at their own index. Defaults: one string of 5 modules of 48 LFP
+cells, 280 Ah, 215 kWh; protection numbers from design page protection.md (vendor and
+open-source practice, engineering defaults and no certification).
 """
 
 from array import array
+from struct import pack_into, unpack_from
 
 from bess.table import rows
+
+_RECORD = 7  # index u16, sub-index u8, value i32
 
 TABLE = b"""\
 # topology
@@ -22,11 +26,50 @@ TABLE = b"""\
 0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
 # link
 0x2010 node_id                          2      1    127  1 is the coordinator's
-0x2011 heartbeat_ms                   500    100   5000  CiA 301 0x1017
-0x2012 energy_pdo_ms                 1000    100  10000  can.md
+0x2011 can_kbit_s                     500    250   1000  can.md: 250, 500 or 1000
+0x2012 vendor_id                        0      0 0x7FFFFFFF  0: none assigned by CiA
 0x2013 command_resync_frames            5      2     15  can.md
 0x2014 command_counter_step_max         3      1      7  can.md
 0x2015 node_configured                  1      0      1  0: no node id yet, silent until given one
+0x2016 sdo_timeout_ms                5000    100  60000  a client that stays away this long is given up
+0x2017 session_ms                  300000   1000 3600000  can.md: five minutes unlocked
+0x2018 fast_stream_ms                  10     10   1000  can.md: all cells within 1 s
+0x1016.1 heartbeat_consumer       0x105DC      0 0x7FFFFF  coordinator (node 1), three of its heartbeats: 1500 ms
+0x1017 heartbeat_ms                   500    100   5000  can.md
+0x1019 sync_counter_overflow          240      0    240  can.md: SYNC with counter
+0x1029.1 communication_error_behaviour  1      0      2  can.md: 1 = PDOs go on
+0x1400.1 rpdo1_enabled                  1      0      1  command
+0x1400.2 rpdo1_type                   255    254    255  used as it comes
+0x1800.1 tpdo1_enabled                  1      0      1  status
+0x1800.2 tpdo1_type                     1      0    255  every SYNC
+0x1800.3 tpdo1_inhibit_100us            0      0  65535  -
+0x1800.5 tpdo1_event_ms                 0      0  65535  -
+0x1800.6 tpdo1_sync_start               0      0    240  -
+0x1801.1 tpdo2_enabled                  1      0      1  power
+0x1801.2 tpdo2_type                     1      0    255  every SYNC
+0x1801.3 tpdo2_inhibit_100us            0      0  65535  -
+0x1801.5 tpdo2_event_ms                 0      0  65535  -
+0x1801.6 tpdo2_sync_start               0      0    240  -
+0x1802.1 tpdo3_enabled                  1      0      1  energy
+0x1802.2 tpdo3_type                   255      0    255  event timer
+0x1802.3 tpdo3_inhibit_100us            0      0  65535  -
+0x1802.5 tpdo3_event_ms              1000      0  65535  can.md
+0x1802.6 tpdo3_sync_start               0      0    240  -
+0x1803.1 tpdo4_enabled                  1      0      1  cells
+0x1803.2 tpdo4_type                   255      0    255  event timer
+0x1803.3 tpdo4_inhibit_100us            0      0  65535  -
+0x1803.5 tpdo4_event_ms              1000      0  65535  can.md
+0x1803.6 tpdo4_sync_start               0      0    240  -
+0x1804.1 tpdo5_enabled                  1      0      1  temperatures
+0x1804.2 tpdo5_type                   255      0    255  event timer
+0x1804.3 tpdo5_inhibit_100us            0      0  65535  -
+0x1804.5 tpdo5_event_ms              1000      0  65535  can.md
+0x1804.6 tpdo5_sync_start               0      0    240  -
+0x1805.1 tpdo6_enabled                  1      0      1  cell stream
+0x1805.2 tpdo6_type                   255      0    255  event timer
+0x1805.3 tpdo6_inhibit_100us            0      0  65535  -
+0x1805.5 tpdo6_event_ms               100      0  65535  can.md: all 260 cells in 8.7 s
+0x1805.6 tpdo6_sync_start               0      0    240  -
 # cell voltage, 0.1 mV
 0x2020 cell_ov_1_dmv                35800  30000  43000  protection.md
 0x2021 cell_ov_2_dmv                36100  30000  43000  protection.md
@@ -184,26 +227,38 @@ TABLE = b"""\
 """
 
 
+def address(field):
+    """(index, sub-index) of the first column of a row."""
+    index, _, sub = field.partition(".")
+    return int(index, 0), int(sub or "0")
+
+
 class Parameters:
-    """Values of the table, range-checked; index and name lookups happen at boot only.
+    """Values of the table, range-checked; index and name lookups happen off the fast path only.
 
     `values` is array('i') in table order. `get` raises KeyError for an unknown name,
     `set` raises KeyError or ValueError with a sentence that names the range.
     """
 
+    table = TABLE
+
     def __init__(self):
         defaults = array("i")
         for fields in rows(TABLE):
-            defaults.append(int(fields[2]))
+            defaults.append(int(fields[2], 0))
         self.values = defaults
+
+    def _line(self, at):
+        """(row, fields) of the line around a position of the table."""
+        start = TABLE.rfind(b"\n", 0, at) + 1
+        row = TABLE.count(b"\n0x", 0, start + 2) - 1
+        return row, TABLE[start : TABLE.find(b"\n", at)].decode().split(None, 5)
 
     def _row(self, name):
         at = TABLE.find(b" " + name.encode() + b" ")
         if at < 0:
             raise KeyError("no parameter is named " + name)
-        row = TABLE.count(b"\n0x", 0, at) - 1
-        start = TABLE.rfind(b"\n", 0, at) + 1
-        return row, TABLE[start : TABLE.find(b"\n", at)].split(None, 5)
+        return self._line(at)
 
     def get(self, name):
         """Value of the parameter, in the unit of its suffix."""
@@ -212,7 +267,46 @@ class Parameters:
     def set(self, name, value):
         """Set a parameter; out of range is refused and the old value stays."""
         row, fields = self._row(name)
-        low, high = int(fields[3]), int(fields[4])
+        low, high = int(fields[3], 0), int(fields[4], 0)
         if not low <= value <= high:
             raise ValueError("{} is {}, allowed are {}..{}".format(name, value, low, high))
         self.values[row] = value
+
+    def find(self, index, sub):
+        """(row, minimum, maximum) of an object-dictionary entry, or None."""
+        key = "\n0x%04X.%d " % (index, sub) if sub else "\n0x%04X " % index
+        at = TABLE.find(key.encode())
+        if at < 0:
+            return None
+        row, fields = self._line(at + 1)
+        return row, int(fields[3], 0), int(fields[4], 0)
+
+    def row(self, name):
+        """Row of a parameter in `values`. Raises KeyError for an unknown name."""
+        return self._row(name)[0]
+
+    def dump(self, base):
+        """Bytes of every value that differs from array `base`, for a store."""
+        changed = bytearray()
+        row = 0
+        for fields in rows(TABLE):
+            value = self.values[row]
+            if value != base[row]:
+                index, sub = address(fields[0])
+                at = len(changed)
+                changed.extend(bytes(_RECORD))
+                pack_into("<HBi", changed, at, index, sub, value)
+            row += 1
+        return bytes(changed)
+
+    def restore(self, stored):
+        """Take what `dump` gave; returns how many records fit no parameter or its range."""
+        refused = 0
+        for at in range(0, len(stored) - _RECORD + 1, _RECORD):
+            index, sub, value = unpack_from("<HBi", stored, at)
+            found = self.find(index, sub)
+            if found is None or not found[1] <= value <= found[2]:
+                refused += 1
+            else:
+                self.values[found[0]] = value
+        return refused + (1 if len(stored) % _RECORD else 0)

@@ -13,7 +13,7 @@ def refused(call, kind):
 
 def test_every_default_lies_in_its_range():
     for fields in rows(TABLE):
-        assert int(fields[3]) <= int(fields[2]) <= int(fields[4]), fields[1]
+        assert int(fields[3], 0) <= int(fields[2], 0) <= int(fields[4], 0), fields[1]
 
 
 def test_names_and_indices_are_unique():
@@ -26,7 +26,7 @@ def test_names_and_indices_are_unique():
 def test_get_finds_every_row():
     parameters = Parameters()
     for fields in rows(TABLE):
-        assert parameters.get(fields[1]) == int(fields[2]), fields[1]
+        assert parameters.get(fields[1]) == int(fields[2], 0), fields[1]
 
 
 def test_set_keeps_to_the_range_and_the_old_value():

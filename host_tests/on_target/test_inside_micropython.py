@@ -11,7 +11,7 @@ from autarky.sil import image
 
 TESTS = ROOT / "host_tests" / "bess"
 RUNNER = Path(__file__).with_name("runner.py")
-PORTABLE = {"bess", "array", "struct", "leaves_viper"}
+PORTABLE = {"bess", "array", "binascii", "os", "struct", "sys", "leaves_viper"}
 
 
 def is_portable(path: Path) -> bool:

@@ -13,6 +13,7 @@ from cantools.database.can import Message, Node, Signal
 from cantools.database.conversion import BaseConversion
 from cantools.typechecking import Choices
 
+from autarky.eds import cabinet_eds
 from autarky.paths import FIRMWARE, ROOT
 from bess import modes, objects
 from bess.drivers.pcs_can import PCS_TABLE
@@ -153,6 +154,7 @@ def outputs() -> dict[Path, str]:
     return {
         GENERATED / "site.dbc": site_dbc(),
         GENERATED / "pcs.dbc": pcs_dbc(),
+        GENERATED / "cabinet.eds": cabinet_eds(),
         _FAULTS_MD: faults_md(),
     }
 

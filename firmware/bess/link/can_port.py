@@ -7,7 +7,12 @@ once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
 from array import array
 
 from bess.port.interpreter import const, copy8
+from bess.port.ticks import ticks_diff
 
+# can.md: restart with growing pauses 0.1, 0.2 .. 3.2 s; a minute without trouble starts over
+_FIRST_PAUSE_MS = const(100)
+_LONGEST_PAUSE_MS = const(3200)
+_FORGIVE_MS = const(60000)
 _RING = const(64)
 _MASK = const(63)
 
@@ -37,6 +42,11 @@ class CanPort:
         self.rx_data = self._views[0]
         self.rx_lost = 0
         self.tx_lost = 0
+        self.bus_off = False
+        self.bus_offs = 0
+        self._off_ms = 0
+        self._well_ms = 0
+        self._pause_ms = _FIRST_PAUSE_MS
         controller.set_filters(filters)
         controller.irq(self.drain, controller.IRQ_RX)
 
@@ -78,9 +88,32 @@ class CanPort:
             return False
         return True
 
-    def recover(self):
-        """Restart a controller that went bus-off. Returns True when it did."""
+    def set_filters(self, filters):
+        """Other acceptance filters: (identifier, mask, flags) each."""
+        self._can.set_filters(filters)
+
+    def set_bit_rate(self, kbit_s):
+        """Another bit rate; the caller keeps silent around it."""
+        self._can.init(kbit_s * 1000)
+
+    def recover(self, now_ms):
+        """Restart a controller that went bus-off, with growing pauses; call every 100 ms or so.
+
+        `bus_off` tells the present state, `bus_offs` counts how often it was entered.
+        """
         if self._can.state() != self._can.STATE_BUS_OFF:
-            return False
-        self._can.restart()
-        return True
+            if self.bus_off:
+                self.bus_off = False
+                self._well_ms = now_ms
+            elif self._pause_ms > _FIRST_PAUSE_MS:
+                if ticks_diff(now_ms, self._well_ms) >= _FORGIVE_MS:
+                    self._pause_ms = _FIRST_PAUSE_MS
+            return
+        if not self.bus_off:
+            self.bus_off = True
+            self.bus_offs = (self.bus_offs + 1) & 0x3FFFFFFF
+            self._off_ms = now_ms
+        if ticks_diff(now_ms, self._off_ms) >= self._pause_ms:
+            self._pause_ms = min(self._pause_ms * 2, _LONGEST_PAUSE_MS)
+            self._off_ms = now_ms
+            self._can.restart()

@@ -1,16 +1,14 @@
-"""The cabinet's CANopen node: NMT, boot-up, heartbeat, SYNC, PDOs, EMCY (CiA 301).
+"""The cabinet's CANopen node (CiA 301): NMT, boot-up, heartbeat both ways, SYNC, dispatch.
 
-Knows nothing of batteries: frames and fields come as a table (frames.py), `app` writes
-and reads the image. Every received identifier has one row in the dispatch below; a
-frame that fits none changes only a counter.
+Knows nothing of batteries. The fast task calls `poll` and `transmit`; both allocate
+nothing. SDO and LSS requests are only put aside there, for `service`, which runs in a
+task of its own: a storm of them never delays the fast path.
 """
 
-from array import array
-
-from bess.link.e2e import OK, Checker, Sender, data_ids
-from bess.port.interpreter import const
+from bess.link import lss as lss_ids
+from bess.link.emcy import Emergencies
+from bess.port.interpreter import const, copy8
 from bess.port.ticks import ticks_diff
-from bess.table import rows
 
 BOOT_UP = const(0)
 STOPPED = const(4)
@@ -20,11 +18,13 @@ PRE_OPERATIONAL = const(127)
 _NMT = const(0x000)
 _SYNC = const(0x080)
 _EMCY = const(0x080)
+_SDO_REQUEST = const(0x600)
+_SDO_RESPONSE = const(0x580)
 _HEARTBEAT = const(0x700)
-_EMCY_QUEUE = const(16)
 _RX_PER_TICK = const(24)  # bounds the work of a tick under a babbling node
+_SERVICE_PER_TICK = const(20)  # a whole block of a download and some more
+_RING = const(32)
 _NO_TIME = const(-1)
-_EVENT_MS = const(50)  # how often event timers are looked at
 
 # NMT commands, CiA 301 table 30
 _START = const(1)
@@ -33,72 +33,114 @@ _ENTER_PRE_OPERATIONAL = const(128)
 _RESET_NODE = const(129)
 _RESET_COMMUNICATION = const(130)
 
-_ON_SYNC = const(-1)
-_RECEIVED = const(-2)
+# 0x1029, communication error
+_TO_PRE_OPERATIONAL = const(0)
+_TO_STOPPED = const(2)
 
-
-def acceptance_filters(node_id, table):
-    """Filters of machine.CAN.set_filters for NMT, SYNC and the received PDOs of a node."""
-    filters = [(_NMT, 0x7FF, 0), (_SYNC, 0x7FF, 0), (_HEARTBEAT + node_id, 0x7FF, 0)]
-    for fields in rows(table):
-        if fields[0] == "frame" and fields[3] == "rx":
-            filters.append((int(fields[2], 0) + node_id, 0x7FF, 0))
-    return filters
+# three heartbeats with our own identifier within this time: two nodes have one id
+_DUPLICATE_COUNT = const(3)
+_DUPLICATE_MS = const(5000)
 
 
 class Node:
     """One CANopen device on a CanPort.
 
-    `poll(now_ms)` reads and answers, `transmit(now_ms)` sends what is due. A frame that
-    passed its checks stands in the codec's image; `received_ms(frame)` tells when, and
-    `checkers[frame]` counts what was refused. `stop_requested` is set by NMT stop and
-    resets, for the application to end its work in order.
+    pdo: link.pdo.Pdos. identity: (vendor, product, revision, serial). `sdo` and `lss` are
+    set once, before the first tick. `stop_requested` is set by NMT stop and resets for the
+    application to end its work in order; `reset_communication` and `reset_node` ask for what
+    may be done then. `guard_lost`: the node whose heartbeat we consume has fallen silent.
+    `duplicate_id`: another node spoke with our id; we then are silent, without an id.
     """
 
-    def __init__(self, port, codec, table, node_id, configured, heartbeat_ms, event_ms,
-                 step_max, resync):  # fmt: skip
+    def __init__(self, port, pdo, parameters, identity):
         self._port = port
-        self._codec = codec
-        self.node_id = node_id
-        self._configured = configured
-        self._heartbeat_ms = heartbeat_ms
+        self.pdo = pdo
+        self._parameters = parameters
+        self.vendor_id, self.product_code, self.revision_number, self.serial_number = identity
+        self.emcy = Emergencies(port)
+        self.sdo = None
+        self.lss = None
+        self.node_id = 0
         self.state = BOOT_UP
         self.stop_requested = False
-        self.reset_requested = False
-        self.sync_count = 0
-        self.unknown_frames = 0
+        self.reset_communication = False
+        self.reset_node = False
+        self.guard_lost = False
         self.duplicate_id = False
-        self._booted = False
+        self.sync_count = 0
         self.sync_pending = False
+        self._sync_counter = 0
+        self.unknown_frames = 0
+        self.service_lost = 0
+        self._booted = False
+        self._heartbeat_ms = 0
         self._heartbeat_at_ms = _NO_TIME
-        self._looked_ms = _NO_TIME
+        self._guarded_id = 0
+        self._guarded_ms = 0
+        self._guard_heard_ms = _NO_TIME
+        self._error_behaviour = 1
+        self._own_heard = 0
+        self._own_heard_ms = 0
         self._beat = bytearray(1)
-        self._frame = bytearray(8)
-        self._ids = array("H")
-        self._transmission = array("h")
-        self._sent_ms = array("i")
-        self.senders = []
-        self.checkers = []
-        number = 0
-        for fields in rows(table):
-            if fields[0] != "frame":
-                continue
-            received = fields[3] == "rx"
-            protected = fields[4] == "e2e"
-            ids = data_ids(number, node_id)
-            self._ids.append(int(fields[2], 0) + node_id)
-            if received:
-                self._transmission.append(_RECEIVED)
-            else:
-                self._transmission.append(_ON_SYNC if fields[3] == "sync" else event_ms)
-            self._sent_ms.append(_NO_TIME)
-            self.senders.append(Sender(ids) if protected and not received else None)
-            self.checkers.append(Checker(ids, step_max, resync) if protected and received else None)
-            number += 1
-        self._emcy = bytearray(8 * _EMCY_QUEUE)
-        self._emcy_head = 0
-        self._emcy_tail = 0
-        self.emcy_lost = 0
+        self._ring = bytearray(_RING * 8)
+        self._ring_kind = bytearray(_RING)  # 1: LSS, 0: SDO
+        self._ring_head = 0
+        self._ring_tail = 0
+        ring = memoryview(self._ring)
+        self._ring_views = [ring[at : at + 8] for at in range(0, _RING * 8, 8)]
+        self._next_kbit_s = 0
+        self._switch_delay_ms = 0
+        self._switch_at_ms = 0
+        self._switched = False
+        self.adopt(parameters.get("node_id") if parameters.get("node_configured") else 0)
+
+    def adopt(self, node_id):
+        """Be the node of this id from now on (0: none, silent but for LSS); boots up anew."""
+        self.node_id = node_id
+        self.pdo.configure(node_id)
+        self.load()
+        self._booted = False
+        self.state = BOOT_UP
+        self._guard_heard_ms = _NO_TIME
+        self._own_heard = 0
+        self.guard_lost = False
+        self.stop_requested = False
+        self.reset_communication = False
+        if node_id:
+            self.duplicate_id = False
+        if self.sdo is not None:
+            self.sdo.reset()
+
+    def load(self):
+        """Take the communication parameters, as after one of them was written."""
+        get = self._parameters.get
+        self._heartbeat_ms = get("heartbeat_ms")
+        consumer = get("heartbeat_consumer")
+        self._guarded_id = consumer >> 16 & 0x7F
+        self._guarded_ms = consumer & 0xFFFF
+        self._error_behaviour = get("communication_error_behaviour")
+        self.pdo.load()
+        filters = [(lss_ids.REQUEST_ID, 0x7FF, 0)]
+        if self.node_id:
+            filters += [(_NMT, 0x7FF, 0), (_SYNC, 0x7FF, 0)]
+            filters.append((_SDO_REQUEST + self.node_id, 0x7FF, 0))
+            filters.append((_HEARTBEAT + self.node_id, 0x7FF, 0))
+            if self._guarded_id and self._guarded_id != self.node_id:
+                filters.append((_HEARTBEAT + self._guarded_id, 0x7FF, 0))
+            filters += self.pdo.filters(self.node_id)
+        self._port.set_filters(filters)
+
+    @property
+    def emergency_cob_id(self):
+        return _EMCY + self.node_id
+
+    @property
+    def sdo_request_id(self):
+        return _SDO_REQUEST + self.node_id
+
+    @property
+    def sdo_response_id(self):
+        return _SDO_RESPONSE + self.node_id
 
     def poll(self, now_ms):
         """Work through what was received; at most 24 frames a call."""
@@ -106,41 +148,74 @@ class Node:
         budget = _RX_PER_TICK
         while budget and port.receive():
             budget -= 1
-            if not self._configured:
-                self.unknown_frames += 1
-                continue
-            self._dispatch(port.rx_id, port.rx_data, port.rx_length, now_ms)
-
-    def received_ms(self, frame):
-        """When the last good one of a received frame came, or -1."""
-        return self._sent_ms[frame]
+            if port.rx_id == lss_ids.REQUEST_ID:
+                if port.rx_length == 8:
+                    self._put_aside(1, port.rx_data)
+            elif self.node_id:
+                self._dispatch(port.rx_id, port.rx_data, port.rx_length, now_ms)
+        if self._guarded_ms and self._guard_heard_ms != _NO_TIME and not self.guard_lost:
+            if ticks_diff(now_ms, self._guard_heard_ms) >= self._guarded_ms:
+                self._lose_guard()
 
     def _dispatch(self, can_id, data, length, now_ms):
         if can_id == _NMT:
             if length == 2 and (data[1] == 0 or data[1] == self.node_id):
                 self._command(data[0])
+        elif can_id == _SYNC:
+            if length <= 1:
+                self.sync_count = (self.sync_count + 1) & 0x3FFFFFFF
+                self.sync_pending = True
+                self._sync_counter = data[0] if length else 0
+        elif can_id == _SDO_REQUEST + self.node_id:
+            if length == 8 and self._booted and not self.stop_requested:
+                self._put_aside(0, data)
+        elif can_id == _HEARTBEAT + self.node_id:
+            self._own_identifier(data, length, now_ms)
+        elif can_id == _HEARTBEAT + self._guarded_id:
+            if length == 1:
+                self._guard_heard_ms = now_ms
+                self.guard_lost = False
+        elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
+            pass
+        else:
+            self.unknown_frames = (self.unknown_frames + 1) & 0x3FFFFFFF
+
+    def _put_aside(self, kind, data):
+        head = self._ring_head
+        following = (head + 1) % _RING
+        if following == self._ring_tail:
+            self.service_lost = (self.service_lost + 1) & 0x3FFFFFFF
             return
-        if can_id == _SYNC:
-            self.sync_count += 1
-            self.sync_pending = True
+        copy8(self._ring, head << 3, data)
+        self._ring_kind[head] = kind
+        self._ring_head = following
+
+    def _own_identifier(self, data, length, now_ms):
+        """Somebody speaks with our id; a stray frame is not yet a second node."""
+        if length != 1 or (data[0] & 0x7F) not in (BOOT_UP, STOPPED, OPERATIONAL, PRE_OPERATIONAL):
             return
-        if can_id == _HEARTBEAT + self.node_id:
+        if self._own_heard and ticks_diff(now_ms, self._own_heard_ms) >= _DUPLICATE_MS:
+            self._own_heard = 0
+        if not self._own_heard:
+            self._own_heard_ms = now_ms
+        self._own_heard += 1
+        if self._own_heard >= _DUPLICATE_COUNT:
             self.duplicate_id = True
-            return
-        frame = 0
-        for known in self._ids:
-            if known == can_id and self._transmission[frame] == _RECEIVED:
-                if self.state == OPERATIONAL:
-                    checker = self.checkers[frame]
-                    if checker is None or checker.check(data, length) == OK:
-                        self._codec.unpack(frame, data)
-                        self._sent_ms[frame] = now_ms
-                return
-            frame += 1
-        self.unknown_frames += 1
+
+    def _lose_guard(self):
+        self.guard_lost = True
+        if self._error_behaviour == _TO_PRE_OPERATIONAL and self.state == OPERATIONAL:
+            self.state = PRE_OPERATIONAL
+        elif self._error_behaviour == _TO_STOPPED:
+            self.state = STOPPED
+            self.stop_requested = True
 
     def _command(self, command):
+        if not self._booted:
+            return
         if command == _START:
+            if self.state != OPERATIONAL:
+                self.pdo.start()
             self.state = OPERATIONAL
             self.stop_requested = False
         elif command == _STOP:
@@ -148,21 +223,18 @@ class Node:
             self.stop_requested = True
         elif command == _ENTER_PRE_OPERATIONAL:
             self.state = PRE_OPERATIONAL
-        elif command == _RESET_NODE or command == _RESET_COMMUNICATION:
+            self.stop_requested = False
+        elif command == _RESET_NODE:
             self.stop_requested = True
-            self.reset_requested = True
-
-    def restart_communication(self):
-        """Boot up again, as reset node and reset communication ask; never under load."""
-        self.reset_requested = False
-        self.stop_requested = False
-        self._booted = False
-        self.state = BOOT_UP
+            self.reset_node = True
+        elif command == _RESET_COMMUNICATION:
+            self.stop_requested = True
+            self.reset_communication = True
 
     def transmit(self, now_ms):
         """Boot-up, heartbeat, queued EMCY and the PDOs that are due."""
-        if not self._configured:
-            return  # CiA 305: without a node id a device says nothing
+        if not self.node_id or self._next_kbit_s:
+            return  # CiA 305: without a node id, and around a change of bit rate, not a word
         if not self._booted:
             if not self._send_state(BOOT_UP, now_ms):
                 return
@@ -170,68 +242,64 @@ class Node:
             self.state = PRE_OPERATIONAL
         elif ticks_diff(now_ms, self._heartbeat_at_ms) >= self._heartbeat_ms:
             self._send_state(self.state, now_ms)
-        if self.state == STOPPED:
-            self.sync_pending = False
-            return
-        self._send_emcy()
-        if self.state != OPERATIONAL:
-            self.sync_pending = False
-            return
         sync = self.sync_pending
         self.sync_pending = False
-        looked_ms = self._looked_ms
-        if not sync and looked_ms != _NO_TIME and ticks_diff(now_ms, looked_ms) < _EVENT_MS:
+        if self.state == STOPPED:
             return
-        self._looked_ms = now_ms
-        frame = 0
-        for transmission in self._transmission:
-            if transmission == _ON_SYNC:
-                if sync:
-                    self._send_pdo(frame, now_ms)
-            elif transmission != _RECEIVED:
-                sent_ms = self._sent_ms[frame]
-                if sent_ms == _NO_TIME or ticks_diff(now_ms, sent_ms) >= transmission:
-                    self._send_pdo(frame, now_ms)
-            frame += 1
+        self.emcy.transmit(self.node_id)
+        if self.state == OPERATIONAL:
+            if sync:
+                self.pdo.sync(self._sync_counter, now_ms)
+            self.pdo.transmit(now_ms)
 
     def _send_state(self, state, now_ms):
         self._beat[0] = state
         self._heartbeat_at_ms = now_ms
         return self._port.send(_HEARTBEAT + self.node_id, self._beat)
 
-    def _send_pdo(self, frame, now_ms):
-        out = self._frame
-        self._codec.pack(frame, out)
-        sender = self.senders[frame]
-        if sender is not None:
-            sender.protect(out)
-        self._port.send(self._ids[frame], out)
-        self._sent_ms[frame] = now_ms
+    def service(self, now_ms):
+        """SDO and LSS: bounded work for a task that may allocate."""
+        if self._next_kbit_s:
+            self._step_bit_rate(now_ms)
+        if self.duplicate_id and self.node_id and not self.stop_requested:
+            self.stop_requested = True
+        budget = _SERVICE_PER_TICK
+        sdo = self.sdo
+        while budget and self._ring_tail != self._ring_head and not sdo.busy:
+            budget -= 1
+            tail = self._ring_tail
+            if self._ring_kind[tail]:
+                self.lss.request(self._ring_views[tail])
+            elif self.node_id:
+                sdo.request(self._ring_views[tail], now_ms)
+            self._ring_tail = (tail + 1) % _RING
+        if not sdo.idle:
+            sdo.step(now_ms)
 
-    def emergency(self, code, register, item, level):
-        """Queue an EMCY: error code, error register (0x1001), fault id and level."""
-        following = (self._emcy_head + 1) % _EMCY_QUEUE
-        if following == self._emcy_tail:
-            self.emcy_lost += 1
+    def switch_bit_rate(self, kbit_s, delay_ms):
+        """Another bit rate after a delay, silent for as long again (CiA 305)."""
+        self._next_kbit_s = kbit_s
+        self._switch_delay_ms = delay_ms
+        self._switch_at_ms = _NO_TIME
+        self._switched = False
+
+    def _step_bit_rate(self, now_ms):
+        if self._switch_at_ms == _NO_TIME:
+            self._switch_at_ms = now_ms
+        if ticks_diff(now_ms, self._switch_at_ms) < self._switch_delay_ms:
             return
-        at = self._emcy_head * 8
-        queue = self._emcy
-        queue[at] = code & 0xFF
-        queue[at + 1] = code >> 8
-        queue[at + 2] = register
-        queue[at + 3] = item
-        queue[at + 4] = level
-        queue[at + 5] = queue[at + 6] = queue[at + 7] = 0
-        self._emcy_head = following
+        if not self._switched:
+            self._port.set_bit_rate(self._next_kbit_s)
+            self._switched = True
+            self._switch_at_ms = now_ms
+        else:
+            self._next_kbit_s = 0
 
-    def _send_emcy(self):
-        out = self._frame
-        while self._emcy_tail != self._emcy_head:
-            at = self._emcy_tail * 8
-            i = 0
-            while i < 8:
-                out[i] = self._emcy[at + i]
-                i += 1
-            if not self._port.send(_EMCY + self.node_id, out):
-                return
-            self._emcy_tail = (self._emcy_tail + 1) % _EMCY_QUEUE
+    def reset(self):
+        """Reset of communication, once no power flows: the id that LSS gave takes effect."""
+        self.adopt(self.lss.pending_id)
+
+    def give_up_id(self):
+        """Two nodes with one id: be silent, and wait for LSS."""
+        self.lss.forget_id()
+        self.adopt(0)

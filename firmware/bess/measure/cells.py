@@ -137,6 +137,16 @@ class CellMonitor:
         """Newest reading of a sensor in 0.1 degC."""
         return self._temp[sensor] - _TEMP_OFFSET_DC
 
+    @property
+    def temperatures_dc(self):
+        """All readings in 0.1 degC, for those that may allocate."""
+        return [value - _TEMP_OFFSET_DC for value in self._temp]
+
+    @property
+    def temperature_fresh(self):
+        """1 for each sensor that the newest scan read well."""
+        return self._temp_fresh
+
     def _convert_temperatures(self, now_ms):
         self._leaves.clear(self._temp_fresh, self.sensor_count)
         self._chain.command(ltc681x.ADAX)

@@ -39,7 +39,10 @@ OPEN_WIRE = const(26)  # number of open sense wires
 AFE_SUM = const(27)  # permille
 AFE_SELF_TEST = const(28)  # devices that failed
 CHARGING = const(29)  # gate: more than 0.02C into the battery
-COUNT = const(30)
+GUARD_LOST = const(30)  # the coordinator's heartbeat stays away
+DUPLICATE_ID = const(31)
+BUS_OFF = const(32)
+COUNT = const(33)
 
 NAMES = (
     "charge_overload", "discharge_overload", "short", "current_age", "voltage_age", "pcs_age",
@@ -47,6 +50,7 @@ NAMES = (
     "precharge_failed", "pcs_fault", "task_overrun", "task_stopped", "heap_used",
     "self_test_failed", "cell_max", "cell_min", "string_per_cell", "temp_max", "temp_min",
     "afe_age", "temp_age", "afe_crc", "open_wire", "afe_sum", "afe_self_test", "charging",
+    "guard_lost", "duplicate_id", "bus_off",
 )  # fmt: skip
 
 

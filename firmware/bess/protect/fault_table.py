@@ -20,7 +20,7 @@ TABLE = b"""\
  6 discharge_oc     discharge_overload over permille -        123 discharge 10  0x2320 oc_recover_ms
  7 current_silent   current_age       over  ms       -        123 both      10  0xFF10 silent_recover_ms
  9 pcs_silent       pcs_age           over  ms       -        123 both      10  0xFF12 silent_recover_ms
-10 command_silent   command_age       over  ms       -        1S  both      10  0x8130 -
+10 command_silent   command_age       over  ms       -        1S  both      10  0x8250 -
 11 contactor_feedback feedback_differs over flag     -        4   both      10  0xFF20 -
 12 contactor_welded welded            over  flag     -        4   both      10  0xFF21 -
 13 precharge        precharge_failed  over  flag     -        3   both      10  0xFF22 -
@@ -28,6 +28,9 @@ TABLE = b"""\
 15 task_stopped     task_stopped      over  flag     -        3   both      10  0x6102 -
 16 heap_used        heap_used         over  flag     -        3   both      10  0x6103 -
 17 self_test        self_test_failed  over  flag     -        3   both      10  0x6104 -
+33 heartbeat_lost   guard_lost        over  flag     -        1   both      10  0x8130 -
+34 duplicate_id     duplicate_id      over  flag     -        1   both      10  0x8150 -
+35 bus_off          bus_off           over  flag     -        1   both      10  0x8140 -
 18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
  8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
 19 cell_ov          cell_max          over  dmv      -        123 charge    100 0x3210 -

@@ -47,8 +47,8 @@ class Protection:
 
     Results, renewed in every evaluation: `tripped` (level 3 or 4 stands or is latched),
     `locked_out`, `stop_requested`, `charge_blocked`, `discharge_blocked`, `worst_level`
-    (0..4), `worst_fault` (id, 0 for none). `on_change(id, level, raised, emcy_code)` is
-    called for every row that is raised or cleared.
+    (0..4), `worst_fault` (id, 0 for none). `on_change(id, level, raised, emcy_code,
+    value, limit)` is called for every row that is raised or cleared.
     """
 
     def __init__(self, parameters, signals, on_change, leaves):
@@ -177,7 +177,14 @@ class Protection:
 
     def _raise(self, row):
         self._active[row] = 1
-        self._on_change(self._fault[row], self._level[row], True, self._emcy[row])
+        self._tell(row, True)
+
+    def _tell(self, row, raised):
+        sign = self._sign[row]
+        self._on_change(
+            self._fault[row], self._level[row], raised, self._emcy[row],
+            self._signals.value[self._signal[row]], sign * self._threshold[row],
+        )  # fmt: skip
 
     def _recovering(self, row):
         level = self._level[row]
@@ -195,7 +202,7 @@ class Protection:
         self._busy[row] = 0
         self._good[row] = 0
         self._count[row] = 0
-        self._on_change(self._fault[row], self._level[row], False, self._emcy[row])
+        self._tell(row, False)
 
     def _react(self):
         tripped = locked_out = stop = False
@@ -227,6 +234,28 @@ class Protection:
         self.discharge_blocked = blocked & _DISCHARGE != 0
         self.worst_level = worst
         self.worst_fault = fault
+
+    @property
+    def error_register(self):
+        """CiA 301 object 0x1001 over all that stands."""
+        register = 0
+        row = len(self._fault)
+        while row:
+            row -= 1
+            if self._active[row]:
+                register |= error_register(self._emcy[row])
+        return register
+
+    @property
+    def levels(self):
+        """Highest standing level of each fault, by id - 1; an orderly stop counts as 2."""
+        found = bytearray(max(self._fault))
+        for row in range(len(self._fault)):
+            if self._active[row]:
+                level = LIMIT if self._level[row] == STOP else self._level[row]
+                at = self._fault[row] - 1
+                found[at] = max(found[at], level)
+        return found
 
     def is_active(self, fault_id, level):
         """True while the level of a fault stands or is latched."""

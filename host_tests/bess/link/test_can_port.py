@@ -88,9 +88,34 @@ def test_a_full_controller_and_a_dead_bus_are_counted():
     assert port.tx_lost == 2
 
 
-def test_bus_off_is_restarted():
+def test_bus_off_is_restarted_with_growing_pauses():
     port, controller = build()
-    assert not port.recover()
+    restarts = []
+    controller.restart = lambda: restarts.append(now)
     controller.now = 4
-    assert port.recover()
-    assert controller.now == 1
+    for now in range(0, 20000, 100):
+        port.recover(now)
+    assert port.bus_off
+    assert port.bus_offs == 1
+    pauses = [b - a for a, b in zip([0] + restarts, restarts)]
+    assert pauses == [100, 200, 400, 800, 1600, 3200, 3200, 3200, 3200, 3200]
+    controller.now = 1
+    port.recover(20000)
+    assert not port.bus_off
+
+
+def test_pauses_start_over_after_a_minute_without_trouble():
+    port, controller = build()
+    controller.now = 4
+    for now in range(0, 2000, 100):
+        controller.now = 4
+        port.recover(now)
+    for now in range(2000, 63000, 100):
+        controller.now = 1
+        port.recover(now)
+    restarts = []
+    controller.restart = lambda: restarts.append(now)
+    controller.now = 4
+    for now in range(63000, 63500, 100):
+        port.recover(now)
+    assert restarts[0] == 63100

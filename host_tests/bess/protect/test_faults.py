@@ -15,7 +15,7 @@ class Rig:
         self.events = []
         self.protection = Protection(Parameters(), self.signals, self.event, leaves)
 
-    def event(self, fault_id, level, raised, emcy_code):
+    def event(self, fault_id, level, raised, emcy_code, value, limit):
         self.events.append((fault_id, level, raised))
 
     def feed(self, signal, value, partial=False):

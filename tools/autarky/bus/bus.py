@@ -68,6 +68,8 @@ class Bus:
         self._filters: list[list[tuple[int, int]] | None] = []
         self._recipients: dict[int, list[int]] = {}
         self.off: set[int] = set()  # ports that are bus-off: neither send nor receive
+        self.shorted: set[int] = set()  # ports that fall bus-off again when they restart
+        self._other_rate: set[int] = set()
 
     def attach(self, filters: Iterable[tuple[int, int]] | None = None) -> int:
         """Add a port; without filters it receives everything. Returns its number."""
@@ -80,6 +82,31 @@ class Bus:
         self._filters[port] = list(filters)
         self._recipients.clear()
 
+    def fail(self, port: int) -> None:
+        """A short at a port: bus-off until `repair` and the node's own restart."""
+        self.off.add(port)
+        self.shorted.add(port)
+
+    def repair(self, port: int) -> None:
+        """The short is gone; the node must still restart its controller."""
+        self.shorted.discard(port)
+
+    def restart(self, port: int) -> None:
+        """A node restarts its controller after bus-off."""
+        if port not in self.shorted:
+            self.off.discard(port)
+
+    def set_bit_rate(self, port: int, bitrate: int) -> None:
+        """A node at another bit rate than the bus neither understands nor is understood."""
+        if bitrate == self.bitrate:
+            self._other_rate.discard(port)
+        else:
+            self._other_rate.add(port)
+
+    def is_cut_off(self, port: int) -> bool:
+        """Neither sends nor receives: bus-off, or another bit rate."""
+        return port in self.off or port in self._other_rate
+
     def recipients(self, can_id: int) -> list[int]:
         """Ports whose filters accept an identifier."""
         known = self._recipients.get(can_id)
@@ -90,7 +117,7 @@ class Bus:
 
     def send(self, port: int, can_id: int, data: bytes, ready_us: int) -> None:
         """Queue a frame that is ready at a time, at or after the end of the last `advance`."""
-        if port in self.off:
+        if port in self.off or port in self._other_rate:
             self.statistics.dropped += 1
             return
         self._sequence += 1
@@ -117,6 +144,9 @@ class Bus:
             if end_ns > until_ns:
                 break  # in flight: it ends in the next call, nothing can overtake it
             _, port, _, at_ns, can_id, data = heappop(ready)
+            # nodes that send the same bits at the same time do not notice each other: one frame
+            while ready and ready[0][4] == can_id and ready[0][1] != port and ready[0][5] == data:
+                heappop(ready)
             now_ns = end_ns
             self._count(can_id, bits, (end_ns - at_ns) // 1000)
             sent = Sent(end_ns // 1000, can_id, data, port)

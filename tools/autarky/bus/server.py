@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _HELLO = struct.Struct("<4sBBH8x")
 _ANSWER = struct.Struct("<4sBBHI")
 _FRAME = struct.Struct("<IBB2x8s")
+_TICK_MS = 10
 _BACKLOG_BYTES = 1 << 20
 _SEND = re.compile(r"send\s+([0-9A-Fa-f]+)\s+([0-8])((?:\s+[0-9A-Fa-f]{1,2})*)$")
 
@@ -171,6 +172,7 @@ class BusServer:
             self._listeners.append(second)
             self._selector.register(second, selectors.EVENT_READ, _SocketcandClient)
         site.before_tick.append(self._poll)
+        site.after_carry.append(self._flush)
         site.on_frames.append(self._frames)
 
     def close(self) -> None:
@@ -198,9 +200,13 @@ class BusServer:
             client = key.data
             try:
                 client.read()
-                self._serve(client, site.now_ms * 1000)
+                # ready when the tick that has passed began: the bus had been idle since
+                self._serve(client, max(site.now_ms - _TICK_MS, 0) * 1000)
             except OSError:
                 self._drop(client)
+        site.attached = len(self._clients)
+
+    def _flush(self, site: VirtualSite) -> None:
         for client in list(self._clients):
             try:
                 client.flush()

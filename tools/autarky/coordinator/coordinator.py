@@ -27,6 +27,7 @@ PERIOD_MS = 100
 HEARTBEAT_MS = 500
 LOST_MS = 1500  # three heartbeats
 _SYNC_ID = 0x080
+_NO_CELL = 0xFFFF
 _LOG = logging.getLogger(__name__)
 
 
@@ -64,6 +65,7 @@ class CabinetView:
     cell_max_v: float = 0.0
     temp_min_c: float = 0.0
     temp_max_c: float = 0.0
+    cell_v: dict[int, float] = field(default_factory=dict)
     request: int = objects.REQUEST_STANDBY
     setpoint_w: float = 0.0
 
@@ -111,7 +113,8 @@ class Coordinator:
     """Step it every 10 ms with what the bus brought; it returns what to send.
 
     `views` by node id; `target_w` is the total battery power (+ = discharge) that the
-    owner wants; `wanted_state` the request for all cabinets; `muted` node ids get no command.
+    owner wants; `wanted_state` the request for all cabinets; `muted` node ids get no command,
+    `fast_streams` (four at most) send all cells within a second.
     """
 
     def __init__(self, node_ids: Iterable[int]) -> None:
@@ -122,6 +125,7 @@ class Coordinator:
         self.deficit_w = 0.0
         self.wanted_state = objects.REQUEST_RUN
         self.muted: set[int] = set()
+        self.fast_streams: set[int] = set()
         self.silent = False
         self.refused_frames = 0
         self._now_ms = 0
@@ -137,10 +141,13 @@ class Coordinator:
         for node_id in self.views:
             self._add(node_id)
         slot = self._codec.slot
-        self._command_slots = slot("command", "mode_request"), slot("command", "active_power")
+        self._command_slots = (
+            slot("command", "mode_request"), slot("command", "fast_stream"),
+            slot("command", "active_power"),
+        )  # fmt: skip
         self._slots = {
             name: self._first_slot(name)
-            for name in ("status", "power", "energy", "cells", "temperatures")
+            for name in ("status", "power", "energy", "cells", "temperatures", "cell_stream")
         }
         self._last_beat_ms = -HEARTBEAT_MS
 
@@ -222,6 +229,10 @@ class Coordinator:
             view.energy_down_kwh = image[at + 3] * 0.1
         elif name == "cells":
             view.cell_min_v, view.cell_max_v = image[at] / 1000, image[at + 1] / 1000
+        elif name == "cell_stream":
+            for i in range(objects.STREAM_CELLS):
+                if image[at + 1 + i] != _NO_CELL:
+                    view.cell_v[image[at] + i] = image[at + 1 + i] / 1000
         elif name == "temperatures":
             view.temp_min_c, view.temp_max_c = float(image[at]), float(image[at + 1])
 
@@ -243,7 +254,7 @@ class Coordinator:
     def _command_all(self) -> None:
         views = list(self.views.values())
         powers, self.deficit_w = share(self.target_w, [v.snapshot(self._now_ms) for v in views])
-        request_slot, power_slot = self._command_slots
+        request_slot, stream_slot, power_slot = self._command_slots
         image = self._codec.image
         for view, power_w in zip(views, powers, strict=True):
             view.setpoint_w = power_w
@@ -251,6 +262,7 @@ class Coordinator:
             if view.node_id in self.muted:
                 continue
             image[request_slot] = view.request
+            image[stream_slot] = 1 if view.node_id in self.fast_streams else 0
             image[power_slot] = int(power_w / 100)
             image[power_slot + 1] = image[power_slot + 2] = 0
             self._codec.pack(self._command, self._frame)

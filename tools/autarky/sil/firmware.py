@@ -63,10 +63,10 @@ class Firmware:
         self.record: IO[bytes] | None = None  # where to copy every TICK, for replays
 
     def accept(
-        self, connection: socket.socket, devices: int, realtime: bool, parameters: dict[str, int]
+        self, connection: socket.socket, devices: int, realtime: bool, settings: str
     ) -> None:
         """Answer the HELLO of this firmware's connection."""
-        text = "".join(f"{name}={value}\n" for name, value in parameters.items()).encode()
+        text = settings.encode()
         connection.settimeout(_TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(
@@ -82,9 +82,10 @@ class Firmware:
         site: list[bytes],
         cabinet: list[bytes],
         groups: list[tuple[int, bytes]],
+        flags: int = 0,
     ) -> None:
         """One TICK; site and cabinet are packed frames of the buses, groups (number, image)."""
-        message = pack_tick(now_ms, inputs, site, cabinet, groups)
+        message = pack_tick(now_ms, inputs, site, cabinet, groups, flags)
         if self.record is not None:
             self.record.write(message)
         assert self._socket is not None
@@ -139,9 +140,11 @@ def pack_tick(
     site: list[bytes],
     cabinet: list[bytes],
     groups: list[tuple[int, bytes]],
+    flags: int = 0,
 ) -> bytes:
     """The bytes of one TICK (boards/unix/wire.py)."""
-    parts = [_TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), 0), *site, *cabinet]
+    head = _TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), flags)
+    parts = [head, *site, *cabinet]
     for number, content in groups:
         parts.append(bytes((number, 0)))
         parts.append(content)

@@ -40,14 +40,16 @@ class _MemoryStream:
 class InlineFirmware:
     """The same face as sil.firmware.Firmware; `app` is the running bess.app.Cabinet."""
 
-    def __init__(self, overrides: dict[str, int], devices: int) -> None:
+    def __init__(self, settings: str, devices: int) -> None:
         self._stream = _MemoryStream()
         self._link = board.Link(self._stream, devices)
-        self.devices = board.Devices(self._link, False)
+        self.devices = board.Devices(self._link, False, settings)
+        self.app = self._build()
+
+    def _build(self) -> Cabinet:
         parameters = Parameters()
-        for name, value in overrides.items():
-            parameters.set(name, value)
-        self.app = Cabinet(self.devices, parameters)
+        self.devices.configure(parameters)
+        return Cabinet(self.devices, parameters)
 
     def send_tick(
         self,
@@ -56,12 +58,16 @@ class InlineFirmware:
         site: list[bytes],
         cabinet: list[bytes],
         groups: list[tuple[int, bytes]],
+        flags: int = 0,
     ) -> None:
         """Run one tick at once."""
-        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups)
+        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups, flags)
         self._link.receive()
         self.app.step(self._link.now_ms)
         self._link.send()
+        if self.app.restart:
+            self.devices.reset()
+            self.app = self._build()
 
     def receive_done(self) -> Done:
         """What the tick gave."""

@@ -8,6 +8,7 @@ depends on the machine's clock, so two runs of a seed give the same bits.
 from __future__ import annotations
 
 import hashlib
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -55,6 +56,9 @@ class SiteConfig:
     bitrate: int = 500_000
     start_ms: int = 0
     unconfigured: bool = False
+    state: Path | None = None  # where each cabinet's storage lies; None: for this run only
+    device_key: bytes = bytes(32)
+    first_serial: int = 1000
 
     def check(self) -> Parameters:
         """The parameters with their overrides. Raises SiteError with the reason."""
@@ -118,15 +122,17 @@ class VirtualSite:
 
     `plants`, `bus` (site bus), `coordinator`, `cabinets` are open to scenarios;
     `before_tick` callables run before each TICK with the site, `after_done` ones after each
-    DONE with (site, cabinet, outputs), `on_frames` ones with (0 for the site bus or the node id
-    of a cabinet bus, frames). Raises SiteError when it
-    cannot start and FirmwareLost when a cabinet dies; leaving the block ends every process.
+    DONE with (site, cabinet, outputs), `after_carry` ones when a tick's frames have passed,
+    `on_frames` ones with (0 for the site bus or the node id of a cabinet bus, frames).
+    Raises SiteError when it cannot start and FirmwareLost when a cabinet dies; leaving the block
+    ends every process.
     """
 
     def __init__(self, config: SiteConfig, log: CanLog | None = None, out: Path | None = None):
         self.config = config
         self.parameters = config.check()
         self.log = log or CanLog(None)
+        self._state = config.state
         self._out = out or Path(mkdtemp(prefix="autarky-"))
         self.now_ms = 0
         self.bus = Bus(config.bitrate, config.seed)
@@ -141,7 +147,9 @@ class VirtualSite:
         self._coordinator_rx: list[tuple[int, bytes]] = []
         self.before_tick: list[Callable[[VirtualSite], None]] = []
         self.after_done: list[Callable[[VirtualSite, int, int], None]] = []
+        self.after_carry: list[Callable[[VirtualSite], None]] = []
         self.on_frames: list[Callable[[int, list[Sent]], None]] = []
+        self.attached = 0  # clients of a server, whose frames come between ticks
         self._listener: socket.socket | None = None
         self._wall_start = 0.0
 
@@ -167,14 +175,23 @@ class VirtualSite:
             self._start_inline()
             return
         self._out.mkdir(parents=True, exist_ok=True)
-        listener = socket.create_server((config.host, 0), backlog=64)
-        self._listener = listener
+        if self._state is None:
+            self._state = self._out / "state"
+            shutil.rmtree(self._state, ignore_errors=True)
+        self._listener = socket.create_server((config.host, 0), backlog=64)
+        self._start_processes(self.cabinets)
+        self._wall_start = time.monotonic()
+
+    def _start_processes(self, cabinets: list[_Cabinet]) -> None:
+        config = self.config
+        listener = self._listener
+        assert listener is not None
         host, port = listener.getsockname()[:2]
-        for cabinet in self.cabinets:
+        for cabinet in cabinets:
             log = self._out / f"cabinet{cabinet.node_id}.console.txt"
             cabinet.firmware = firmware.start(cabinet.index, config.interpreter, host, port, log)
         listener.settimeout(0.2)
-        waiting = set(range(len(self.cabinets)))
+        waiting = {cabinet.index for cabinet in cabinets}
         deadline = time.monotonic() + _CONNECT_S
         while waiting:
             try:
@@ -188,27 +205,45 @@ class VirtualSite:
                 continue
             waiting.discard(number)
             self._accept(self.cabinets[number], connection)
-        self._wall_start = time.monotonic()
 
     def _start_inline(self) -> None:
         for cabinet in self.cabinets:
-            cabinet.firmware = InlineFirmware(self._parameters_of(cabinet), len(self.plants.layout))
+            cabinet.firmware = InlineFirmware(self._settings_of(cabinet), len(self.plants.layout))
         self._wall_start = time.monotonic()
 
-    def _parameters_of(self, cabinet: _Cabinet) -> dict[str, int]:
-        parameters = dict(self.config.parameters, node_id=cabinet.node_id)
-        if self.config.unconfigured:
+    def _settings_of(self, cabinet: _Cabinet) -> str:
+        """The text of the ANSWER: parameters, and what a board has of itself."""
+        config = self.config
+        parameters = dict(config.parameters, node_id=cabinet.node_id)
+        if config.unconfigured:
             parameters["node_configured"] = 0
-        return parameters
+        lines = [f"{name}={value}" for name, value in parameters.items()]
+        lines.append(f"@serial={config.first_serial + cabinet.index}")
+        lines.append(f"@key={config.device_key.hex()}")
+        if self._state is not None:
+            folder = (self._state / f"cabinet{cabinet.index}").resolve()
+            folder.mkdir(parents=True, exist_ok=True)
+            lines.append(f"@state={folder}")
+        return "\n".join(lines)
 
     def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
         assert isinstance(cabinet.firmware, Firmware)
         cabinet.firmware.accept(
-            connection,
-            len(self.plants.layout),
-            self.config.realtime,
-            self._parameters_of(cabinet),
+            connection, len(self.plants.layout), self.config.realtime, self._settings_of(cabinet)
         )
+
+    def power_cycle(self, index: int) -> None:
+        """Take a cabinet's control supply away and give it back: storage is all that stays."""
+        cabinet = self.cabinets[index]
+        assert cabinet.firmware is not None
+        cabinet.firmware.close()
+        self.plants.apply(index, 0)
+        self.plants.chains[index].fault_changed()
+        cabinet.site_rx, cabinet.rx, cabinet.groups = [], [], []
+        if self.config.interpreter == "inline":
+            cabinet.firmware = InlineFirmware(self._settings_of(cabinet), len(self.plants.layout))
+        else:
+            self._start_processes([cabinet])
 
     def _check_started(self, waiting: set[int], deadline: float) -> None:
         for number in sorted(waiting):
@@ -240,6 +275,8 @@ class VirtualSite:
         """One tick of 10 ms."""
         for call in self.before_tick:
             call(self)
+        if self.attached:  # what clients sent since the last tick passes while the bus was idle
+            self._carry(self.now_ms * 1000)
         plants = self.plants
         now_ms = self.now_ms
         now_us = now_ms * 1000
@@ -249,8 +286,9 @@ class VirtualSite:
             self._refresh_images(cabinet, now_us)
             assert cabinet.firmware is not None
             cabinet.firmware.send_tick(
-                tick_ms, plants.inputs(i), cabinet.site_rx, cabinet.rx, cabinet.groups
-            )
+                tick_ms, plants.inputs(i), cabinet.site_rx, cabinet.rx, cabinet.groups,
+                self._flags(cabinet),
+            )  # fmt: skip
             cabinet.site_rx = []
             cabinet.rx = []
             cabinet.groups = []
@@ -264,10 +302,20 @@ class VirtualSite:
             self._take_done(cabinet, now_us)
         self.now_ms = now_ms + TICK_MS
         self._carry(now_us + _TICK_US)
+        for call in self.after_carry:
+            call(self)
         if self.config.realtime:
             ahead = self.now_ms / 1000 - (time.monotonic() - self._wall_start)
             if ahead > 0:
                 time.sleep(ahead)
+
+    def _flags(self, cabinet: _Cabinet) -> int:
+        flags = 0
+        if cabinet.site_port in self.bus.off:
+            flags |= wire.TICK_BUS_OFF << wire.BUS_SITE
+        if cabinet.bus_ports[0] in cabinet.bus.off:
+            flags |= wire.TICK_BUS_OFF << wire.BUS_CABINET
+        return flags
 
     def _refresh_images(self, cabinet: _Cabinet, now_us: int) -> None:
         chain = self.plants.chains[cabinet.index]
@@ -304,8 +352,10 @@ class VirtualSite:
                 self.bus.send(cabinet.site_port, can_id, data, now_us)
             elif bus == wire.BUS_CABINET:
                 cabinet.bus.send(cabinet.bus_ports[0], can_id, data, now_us)
-            else:
+            elif bus & wire.BUS_FILTER:
                 self._take_filter(cabinet, bus & ~wire.BUS_FILTER, can_id, data)
+            else:
+                self._control(cabinet, bus & ~wire.BUS_CONTROL, can_id, data)
         if done.spi:
             chain = self.plants.chains[cabinet.index]
             self.plants.feed_chain(cabinet.index)
@@ -326,6 +376,16 @@ class VirtualSite:
         else:
             cabinet.bus.set_filters(cabinet.bus_ports[0], filters)
 
+    def _control(self, cabinet: _Cabinet, number: int, what: int, data: bytes) -> None:
+        """What a cabinet does to one of its CAN controllers."""
+        site = number == wire.BUS_SITE
+        bus = self.bus if site else cabinet.bus
+        port = cabinet.site_port if site else cabinet.bus_ports[0]
+        if what == wire.CONTROL_RESTART:
+            bus.restart(port)
+        elif what == wire.CONTROL_BIT_RATE:
+            bus.set_bit_rate(port, int.from_bytes(data, "little"))
+
     def _carry(self, until_us: int) -> None:
         sent = self.bus.advance(until_us)
         if sent:
@@ -339,7 +399,7 @@ class VirtualSite:
 
     def _deliver_site(self, frame: Sent) -> None:
         for port in self.bus.recipients(frame.can_id):
-            if port == frame.sender or port in self.bus.off:
+            if port == frame.sender or self.bus.is_cut_off(port):
                 continue
             if port == self._coordinator_port:
                 self._coordinator_rx.append((frame.can_id, frame.data))

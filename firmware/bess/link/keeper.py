@@ -1,0 +1,82 @@
+"""Keeps parameters over a loss of power: 0x1010, 0x1011, and the identity that LSS gives.
+
+Stored is what differs from the values the board was provisioned with, in two framed slots.
+"""
+
+from array import array
+
+from bess.link import abort
+from bess.port.interpreter import const
+from bess.port.storage import SlotStore
+
+_SAVE = const(0x65766173)  # "save", CiA 301 clause 7.5.2.13
+_LOAD = const(0x64616F6C)  # "load"
+
+
+class Keeper:
+    """`load()` at boot; then `store` and `restore` as 0x1010:1 and 0x1011:1 are written.
+
+    `damaged` is True when a stored record was torn or fits no parameter: the values then are
+    those of the last whole store. A restore takes effect at the next start.
+    """
+
+    def __init__(self, parameters, region):
+        self._parameters = parameters
+        self._base = array("i", parameters.values)
+        self._slots = SlotStore(region)
+        self.damaged = False
+
+    def load(self):
+        """Take what was stored, over what the board was provisioned with."""
+        stored = self._slots.load()
+        self.damaged = self._slots.damaged
+        if stored is not None and self._parameters.restore(stored):
+            self.damaged = True
+
+    def _save(self):
+        try:
+            return self._slots.save(self._parameters.dump(self._base))
+        except (OSError, ValueError):
+            return False
+
+    def store(self, signature):
+        """0x1010:1: all parameters, for the signature "save"."""
+        if signature != _SAVE:
+            return abort.NOT_STORED
+        return abort.NONE if self._save() else abort.HARDWARE
+
+    def restore(self, signature):
+        """0x1011:1: provisioned values from the next start on, node id and bit rate excepted."""
+        if signature != _LOAD:
+            return abort.NOT_STORED
+        present = array("i", self._parameters.values)
+        values = self._parameters.values
+        for row in range(len(values)):
+            values[row] = self._base[row]
+        for name in ("node_id", "node_configured", "can_kbit_s"):
+            row = self._parameters.row(name)
+            values[row] = present[row]
+        good = self._save()
+        for row in range(len(values)):
+            values[row] = present[row]
+        return abort.NONE if good else abort.HARDWARE
+
+    def keep_identity(self, node_id, kbit_s):
+        """Store only the node id (0: none) and the bit rate; True when it is safe."""
+        parameters = self._parameters
+        present = array("i", parameters.values)
+        parameters.restore(self._slots.load() or b"")
+        self._set_identity(node_id, kbit_s)
+        good = self._save()
+        for row in range(len(present)):
+            parameters.values[row] = present[row]
+        if good:
+            self._set_identity(node_id, kbit_s)
+        return good
+
+    def _set_identity(self, node_id, kbit_s):
+        parameters = self._parameters
+        if node_id:
+            parameters.set("node_id", node_id)
+        parameters.set("node_configured", 1 if node_id else 0)
+        parameters.set("can_kbit_s", kbit_s)

@@ -1,0 +1,86 @@
+from binascii import hexlify
+
+from bess.link import abort
+from bess.link.session import Session, hmac_sha256, same
+
+KEY = b"k" * 32
+
+
+class Noise:
+    def __init__(self):
+        self.count = 0
+
+    def draw(self, size):
+        self.count += 1
+        return bytes([self.count] * size)
+
+
+def build():
+    return Session(KEY, Noise().draw, 300000)
+
+
+def open_it(session):
+    return session.answer(hmac_sha256(KEY, session.nonce()))
+
+
+def test_hmac_is_rfc_4231_s_second_case():
+    digest = hmac_sha256(b"Jefe", b"what do ya want for nothing?")
+    expected = b"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert hexlify(digest) == expected
+
+
+def test_comparison_sees_every_difference():
+    assert same(b"abc", b"abc")
+    assert not same(b"abc", b"abd")
+    assert not same(b"abc", b"ab")
+    assert not same(b"", b"a")
+
+
+def test_the_right_answer_unlocks_for_five_minutes():
+    session = build()
+    session.step(1000)
+    assert open_it(session) == abort.NONE
+    assert session.unlocked
+    assert session.left_s() == 300
+    session.step(300990)
+    assert session.unlocked
+    session.step(301000)
+    assert not session.unlocked
+    assert session.left_s() == 0
+
+
+def test_a_nonce_serves_once_and_only_the_newest():
+    session = build()
+    old = hmac_sha256(KEY, session.nonce())
+    session.nonce()
+    assert session.answer(old) == abort.ACCESS
+    session.step(5000)
+    assert session.answer(b"") == abort.STATE  # no nonce is waiting
+
+
+def test_wrong_answers_cost_doubling_delays():
+    session = build()
+    now = 0
+    for delay in (1, 2, 4, 8):
+        session.nonce()
+        assert session.answer(bytes(32)) == abort.ACCESS
+        assert session.wait_s() == delay
+        session.step(now + delay * 1000 - 10)
+        assert open_it(session) == abort.STATE
+        now += delay * 1000
+        session.step(now)
+        assert session.wait_s() == 0
+    assert open_it(session) == abort.NONE
+    session.lock(0)
+    session.nonce()
+    session.answer(bytes(32))
+    assert session.wait_s() == 1  # a right answer forgave the others
+
+
+def test_only_zero_locks():
+    session = build()
+    open_it(session)
+    assert session.lock(1) == abort.VALUE
+    assert session.unlocked
+    assert session.lock(0) == abort.NONE
+    assert not session.unlocked
