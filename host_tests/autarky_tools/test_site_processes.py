@@ -206,7 +206,7 @@ def test_site_serves_python_can_and_socketcand_until_ctrl_c() -> None:
         host.send_signal(signal.SIGINT)
         _, errors = host.communicate(timeout=20)
     assert host.returncode == 130
-    assert b"every cabinet has been ended" in errors
+    assert b"everything that was started has ended" in errors
 
 
 def test_unconfigured_cabinets_are_silent() -> None:

@@ -205,7 +205,7 @@ def test_pdos_are_read_and_decoded(site, node) -> None:
     node.nmt.state = "OPERATIONAL"
     cells = node.tpdo[4]
     assert cells.wait_for_reception(timeout=10)
-    assert 3000 < cells["cells_image.cell_min"].raw < 3500
+    assert 3000 < cells["cells_image.cells.cell_min"].raw < 3500
     stop = threading.Event()
 
     def sync() -> None:
@@ -340,7 +340,7 @@ def test_selective_switch_and_identify(start_site) -> None:
 
 
 def test_emergencies_are_received_on_raise_and_clear(start_site) -> None:
-    site = start_site("--cabinets", "1", "--no-coordinator", "--set", "current_silent_1_ms=20")
+    site = start_site("--cabinets", "1", "--no-coordinator")
     node = site.node(2)
     site.network.heartbeat = None
     beat = site.network.send_periodic(0x701, b"\x05", 0.01)
@@ -377,3 +377,14 @@ def test_the_eds_is_the_dictionary_that_answers() -> None:
                 assert (index, 0) not in known
                 break
             assert ((index, sub) in known) == (not isinstance(found, int)), (hex(index), sub)
+
+
+def test_every_name_is_given_once() -> None:
+    from autarky.node.client import names, variables
+
+    repeated = ("number_of_entries",)
+    kept = [
+        v.name for v in variables()
+        if v.name not in repeated and not v.name.startswith("mapping_")
+    ]  # fmt: skip
+    assert len(kept) == len(set(kept)) == len(names())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from autarky.errors import clear_errors
+from autarky.node.cli import app as node_app
 
 if TYPE_CHECKING:
     from autarky.sil.site import VirtualSite
@@ -22,24 +24,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-@contextlib.contextmanager
-def _clear_errors() -> Iterator[None]:
-    """Errors a person can act on become one sentence and exit code 1; Ctrl-C is 130."""
-    from autarky.bus.server import BusServerError
-    from autarky.sil.firmware import FirmwareLost
-    from autarky.sil.image import ImageError
-    from autarky.sil.site import SiteError
-
-    try:
-        yield
-    except (SiteError, FirmwareLost, ImageError, BusServerError, OSError, ValueError) as error:
-        typer.echo(f"autarky: {error}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("autarky: stopped; every cabinet has been ended", err=True)
-        raise typer.Exit(130) from None
+app.add_typer(node_app, name="node")
 
 
 def _overrides(settings: list[str] | None) -> dict[str, int]:
@@ -87,7 +72,7 @@ def run(
 
       autarky run lost-host --set command_silent_3_ms=5000
     """
-    with _clear_errors():
+    with clear_errors():
         from rich.console import Console
 
         from autarky.sil.run import run_scenario
@@ -158,6 +143,11 @@ def site(
     seed: Annotated[int, typer.Option(help="Seed of the cells' spread.")] = 1,
     interpreter: Annotated[str, typer.Option(help="As in `autarky run`.")] = "micropython",
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; repeat.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Keep each cabinet's storage here over runs.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="Device key of the cabinets, 64 hex digits.")] = "00"
+    * 32,
     coordinator: Annotated[
         bool, typer.Option(help="Run our coordinator; --no-coordinator leaves that to a client.")
     ] = True,
@@ -172,7 +162,7 @@ def site(
 
       autarky site --realtime --socketcand 29536 --no-coordinator
     """
-    with _clear_errors(), contextlib.ExitStack() as stack:
+    with clear_errors(), contextlib.ExitStack() as stack:
         from rich.console import Console
 
         from autarky.sil.recorder import Recorder
@@ -182,7 +172,8 @@ def site(
         _address(bus)
         config = SiteConfig(
             cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
-            parameters=_overrides(set_), unconfigured=unconfigured,
+            parameters=_overrides(set_), unconfigured=unconfigured, state=state,
+            device_key=bytes.fromhex(key),
         )  # fmt: skip
         signal.signal(signal.SIGTERM, _terminate)
         running = VirtualSite(config)
@@ -218,7 +209,7 @@ def bench(
 
       autarky bench --json bench.json
     """
-    with _clear_errors():
+    with clear_errors():
         from rich.console import Console
 
         from autarky.bench import run_bench

@@ -144,13 +144,14 @@ def _unnamed(index: int, sub: int, names: dict, pdo: Pdos) -> tuple[str, float, 
     if IMAGE <= index < IMAGE + pdo.count:
         if sub == 0:
             return "number_of_entries", 1.0, ""
-        return pdo.pieces(index - IMAGE)[sub - 1][3], 1.0, ""
+        frame = index - IMAGE
+        return f"{_frame_names()[frame]}.{pdo.pieces(frame)[sub - 1][3]}", 1.0, ""
     if sub == 0:
         return "number_of_entries", 1.0, ""
     if index < 0x2000 and (index, "*") not in names:
         return f"mapping_{sub}", 1.0, ""
     if index == _FAULT_LEVELS:
-        return _fault_names().get(sub, f"unused_{sub}"), 1.0, ""
+        return "fault." + _fault_names().get(sub, f"unused_{sub}"), 1.0, ""
     base = next(i for i in range(index, index - 4, -1) if (i, "*") in names)
     name, factor, unit, _ = names[base, "*"]
     number = (index - base) * _HIGHEST_SUB + sub - 1

@@ -19,10 +19,10 @@ TABLE = b"""\
 0x1010.1 store_all               u32 rw  - =1|keeper.store
 0x1011.1 restore_all             u32 rw  - =1|keeper.restore
 0x1014 emergency_cob_id          u32 ro  - node.emergency_cob_id
-0x1018.1 vendor_id               u32 ro  - node.vendor_id
-0x1018.2 product_code            u32 ro  - node.product_code
-0x1018.3 revision_number         u32 ro  - node.revision_number
-0x1018.4 serial_number           u32 ro  - node.serial_number
+0x1018.1 identity.vendor            u32 ro  - node.vendor_id
+0x1018.2 identity.product         u32 ro  - node.product_code
+0x1018.3 identity.revision      u32 ro  - node.revision_number
+0x1018.4 identity.serial        u32 ro  - node.serial_number
 0x1200.1 sdo_request_cob_id      u32 ro  - node.sdo_request_id
 0x1200.2 sdo_response_cob_id     u32 ro  - node.sdo_response_id
 0x1F50.1 program_data            dom rw  - program|program

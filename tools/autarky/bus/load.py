@@ -17,22 +17,18 @@ def cyclic_load(cabinets: int, fast_streams: int, bits: float) -> float:
     bits: of one frame of eight bytes; 135 is the worst case with stuffing.
     """
     parameters = Parameters()
-    per_second = 0.0
+    slow_hz = 1000 / parameters.get("tpdo6_event_ms")  # the cell stream
+    fast_hz = 1000 / parameters.get("fast_stream_ms")
+    frames_hz = 0.0
     sent = 0
     for fields in rows(objects.PDO_TABLE):
         if fields[0] != "frame":
             continue
-        if fields[3] == "rx":
-            per_second += _SYNC_HZ
-            continue
-        sent += 1
-        if fields[3] == "sync":
-            per_second += _SYNC_HZ
+        if fields[3] == "event":
+            frames_hz += 1000 / parameters.get(f"tpdo{sent + 1}_event_ms")
         else:
-            per_second += 1000 / parameters.get(f"tpdo{sent}_event_ms")
-        if fields[1] == "cell_stream":
-            slow = 1000 / parameters.get(f"tpdo{sent}_event_ms")
-            fast = 1000 / parameters.get("fast_stream_ms")
-    extra = fast_streams * (fast - slow)
-    beats = cabinets * 1000 / parameters.get("heartbeat_ms") + 2 + _SYNC_HZ
-    return ((cabinets * per_second + extra) * bits + beats * _ONE_BYTE_BITS) / _BIT_RATE
+            frames_hz += _SYNC_HZ
+        sent += fields[3] != "rx"
+    beats_hz = cabinets * 1000 / parameters.get("heartbeat_ms") + 2 + _SYNC_HZ
+    frames_hz = cabinets * frames_hz + fast_streams * (fast_hz - slow_hz)
+    return (frames_hz * bits + beats_hz * _ONE_BYTE_BITS) / _BIT_RATE

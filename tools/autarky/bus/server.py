@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from autarky.bus.bus import Bus, Sent
 from autarky.bus.timing import EXTENDED, REMOTE
+from autarky.errors import AutarkyError
 from autarky.paths import wire
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _BACKLOG_BYTES = 1 << 20
 _SEND = re.compile(r"send\s+([0-9A-Fa-f]+)\s+([0-8])((?:\s+[0-9A-Fa-f]{1,2})*)$")
 
 
-class BusServerError(RuntimeError):
+class BusServerError(AutarkyError):
     """The server cannot listen; the message says why and what to do."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from autarky.errors import AutarkyError
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 from autarky.sil import image
 
@@ -22,7 +23,7 @@ _FRAME = struct.Struct("<IBB2x8s")
 _TIMEOUT_S = 30.0
 
 
-class FirmwareLost(RuntimeError):
+class FirmwareLost(AutarkyError):
     """A firmware process ended or its link broke; the message says which and how."""
 
 

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from autarky.errors import AutarkyError
 from autarky.paths import BUILD, FIRMWARE, UNIX_BOARD
 
 
-class ImageError(RuntimeError):
+class ImageError(AutarkyError):
     """The image could not be built; the message says why."""
 
 

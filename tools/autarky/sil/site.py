@@ -19,6 +19,7 @@ from typing import IO
 
 from autarky.bus.bus import Bus, Sent
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
+from autarky.errors import AutarkyError
 from autarky.paths import wire
 from autarky.plant import ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
@@ -36,7 +37,7 @@ _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
 
 
-class SiteError(RuntimeError):
+class SiteError(AutarkyError):
     """The site cannot start or go on; the message is a sentence for a person."""
 
 

@@ -1,0 +1,146 @@
+"""`autarky node` against a free-running site: names, clear refusals, JSON, files."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autarky.paths import ROOT
+
+pytestmark = pytest.mark.slow
+AUTARKY = Path(sys.executable).with_name("autarky")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator",
+               "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return process
+        except OSError:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def bus() -> Iterator[str]:
+    port = free_port()
+    process = start(port, "--cabinets", "2")
+    yield f"127.0.0.1:{port}"
+    stop(process)
+
+
+def node(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(AUTARKY), "node", *arguments], cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_list_shows_who_is_there(bus: str) -> None:
+    rows = json.loads(node("list", "--bus", bus, "--json").stdout)
+    assert [row["node"] for row in rows] == [2, 3]
+    assert rows[0]["device_name"] == "Autarky cabinet"
+
+
+def test_read_speaks_names_and_units(bus: str) -> None:
+    done = node("read", "2", "cells.voltage.max", "state", "soc", "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    assert "mV" in done.stdout
+    assert "%" in done.stdout
+    assert "standby" in done.stdout
+    raw = json.loads(node("read", "2", "cell.voltage.7", "--bus", bus, "--json").stdout)
+    assert 30000 < raw["cell.voltage.7"] < 35000
+    assert node("read", "2", "0x2101", "--bus", bus).returncode == 0
+
+
+def test_write_reads_back(bus: str) -> None:
+    done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    assert "3600 mV, stored" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("write", "2", "cell_ov_3_dmv", "99999"), "allowed are 30000..43000"),
+        (("write", "2", "cell_ov_3_dmv", "many"), "as an integer"),
+        (("write", "2", "soc", "5"), "soc can only be read"),
+        (("read", "2", "cell_ov"), "similar: cell_ov_1_dmv"),
+        (("read", "77", "soc"), "cabinet 77 does not answer"),
+        (("log", "2", "--out", "events.txt"), "write it as .csv or .parquet"),
+    ],
+)
+def test_refusals_are_sentences(bus: str, arguments: tuple[str, ...], sentence: str) -> None:
+    done = node(*arguments, "--bus", bus)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_key_is_refused_with_a_hint(bus: str) -> None:
+    done = node("write", "2", "cell_ov_3_dmv", "36000", "--key", "11" * 32, "--bus", bus)
+    assert done.returncode == 1
+    assert "--key" in done.stderr
+
+
+def test_log_and_snapshot_go_to_files(bus: str, tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    done = node("log", "2", "--out", str(tmp_path / "log.parquet"), "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(tmp_path / "log.parquet").num_rows >= 1
+    assert node("snapshot", "2", "--out", str(tmp_path / "c.csv"), "--bus", bus).returncode == 0
+    assert len((tmp_path / "c.csv").read_text().splitlines()) == 241
+    found = json.loads(node("snapshot", "2", "--json", "--bus", bus).stdout)
+    assert len(found["cells_v"]) == 240
+
+
+def test_watch_repeats(bus: str) -> None:
+    done = node("watch", "2", "soc", "--count", "3", "--period", "0.05", "--json", "--bus", bus)
+    assert len(done.stdout.split()) >= 3
+
+
+def test_scan_assigns_ids_that_outlive_the_site(tmp_path: Path) -> None:
+    port = free_port()
+    options = ("--cabinets", "2", "--unconfigured", "--state", str(tmp_path))
+    process = start(port, *options)
+    try:
+        rows = json.loads(
+            node("scan", "--assign", "20", "--bus", f"127.0.0.1:{port}", "--json").stdout
+        )
+        assert [row["node"] for row in rows] == [20, 21]
+        assert {row["serial"] for row in rows} == {1000, 1001}
+    finally:
+        stop(process)
+    process = start(port, *options)
+    try:
+        rows = json.loads(node("list", "--bus", f"127.0.0.1:{port}", "--json").stdout)
+        assert [row["node"] for row in rows] == [20, 21]
+    finally:
+        stop(process)
+
+
+def test_names_can_be_searched() -> None:
+    rows = json.loads(node("names", "cell_ov", "--json").stdout)
+    assert {"cell_ov_1_dmv", "fault.cell_ov"} <= {row["name"] for row in rows}

@@ -1,0 +1,312 @@
+"""The `autarky node` commands."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autarky.errors import clear_errors
+
+if TYPE_CHECKING:
+    from autarky.node.client import Client
+
+app = typer.Typer(
+    help="Read, write, scan and watch cabinets by names, over any python-can bus.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Bus = Annotated[str, typer.Option("--bus", help="Channel: HOST:PORT of a site, or can0.")]
+Interface = Annotated[str, typer.Option(help="python-can interface: autarky, socketcan ...")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
+_BUS = "127.0.0.1:4500"
+
+
+def _client(interface: str, bus: str) -> Client:
+    import logging
+
+    from autarky.node.client import Client
+
+    logging.getLogger("canopen").setLevel(logging.CRITICAL)  # our sentences say it
+    return Client(interface, bus)
+
+
+def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in rows[0] if rows else ("nothing",):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*[str(value) for value in row.values()])
+    Console().print(table)
+
+
+@app.command("list")
+def list_(bus: Bus = _BUS, interface: Interface = "autarky", as_json: AsJson = False) -> None:
+    """Who is on the bus: node id, NMT state, what it is.
+
+    Example:
+
+      autarky node list --bus 127.0.0.1:4500
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node.client import NodeError
+
+        rows = []
+        for node_id, state in client.listen().items():
+            row: dict[str, Any] = {"node": node_id, "state": state}
+            for name in ("device_name", "software_version", "identity.serial"):
+                try:
+                    row[name] = client.read(node_id, name).raw
+                except NodeError:
+                    row[name] = ""
+            rows.append(row)
+        if not rows:
+            raise NodeError("no heartbeat was heard: is the site running, are ids assigned (scan)?")
+        _print(rows, as_json)
+
+
+@app.command()
+def names(
+    part: Annotated[str, typer.Argument(help="Only names with this in them.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every name that can be read or written, with its unit and range.
+
+    Example:
+
+      autarky node names cell_ov
+    """
+    from autarky.node import client
+
+    rows = [
+        {"name": name, "index": f"0x{v.index:04X}.{v.subindex}", "access": v.access_type,
+         "unit": f"{v.factor:g} {v.unit}" if v.unit else "",
+         "range": "" if v.min is None else f"{v.min}..{v.max}"}
+        for name, v in client.names().items() if part.lower() in name.lower()
+    ]  # fmt: skip
+    _print(rows, as_json)
+
+
+@app.command()
+def read(
+    node: NodeId,
+    what: Annotated[list[str], typer.Argument(help="Names, or 0xINDEX.SUB.")],
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """Read values by name.
+
+    Examples:
+
+      autarky node read 2 cells.voltage.max soc
+
+      autarky node read 2 fault.cell_ov --json
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        rows = [client.read(node, name) for name in what]
+        if as_json:
+            typer.echo(json.dumps({r.name: r.raw for r in rows}, indent=2))
+        else:
+            _print([{"name": r.name, "value": r.shown, "raw": r.raw} for r in rows], False)
+
+
+@app.command()
+def write(
+    node: NodeId,
+    name: Annotated[str, typer.Argument(help="Name of a parameter.")],
+    value: Annotated[str, typer.Argument(help="Raw integer in the unit of its name.")],
+    key: Annotated[str, typer.Option(help="Device key, 64 hex digits.")] = "00" * 32,
+    store: Annotated[bool, typer.Option(help="Keep it over a loss of power.")] = False,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """Write a parameter; needs the device key and open contactors.
+
+    Example:
+
+      autarky node write 2 cell_ov_3_dmv 36000 --store
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node.client import NodeError
+
+        try:
+            secret, number = bytes.fromhex(key), int(value, 0)
+        except ValueError:
+            raise NodeError("write VALUE as an integer and --key as hex digits") from None
+        client.unlock(node, secret)
+        reading = client.write(node, name, number)
+        if store:
+            client.store(node)
+        if as_json:
+            typer.echo(json.dumps({reading.name: reading.raw}))
+        else:
+            kept = ", stored" if store else ", until the next reset (--store keeps it)"
+            typer.echo(f"{name} is {reading.shown}{kept}")
+
+
+@app.command()
+def scan(
+    assign: Annotated[
+        int | None, typer.Option(help="Give what is found ids from this one on.", min=1, max=127)
+    ] = None,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """Find cabinets without a node id (LSS fastscan), and give them one.
+
+    Example:
+
+      autarky node scan --assign 10
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        rows: list[dict[str, Any]] = []
+        taken = set(client.listen()) if assign else set()
+        node_id = assign or 0
+        while (identity := client.fastscan()) is not None:
+            row: dict[str, Any] = dict(
+                zip(("vendor", "product", "revision", "serial"), identity, strict=True)
+            )
+            rows.append(row)
+            if not assign:
+                client.network.lss.send_switch_state_global(0)
+                break  # without an id the next scan would find the same one
+            while node_id in taken:
+                node_id += 1
+            client.assign(node_id)
+            taken.add(node_id)
+            row["node"] = node_id
+        if rows or as_json:
+            _print(rows, as_json)
+        else:
+            typer.echo("every cabinet on the bus has a node id")
+
+
+@app.command()
+def log(
+    node: NodeId,
+    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    last: Annotated[int, typer.Option(help="Show only the newest records.")] = 40,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """The cabinet's event log.
+
+    Examples:
+
+      autarky node log 2 --last 10
+
+      autarky node log 2 --out events.parquet
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node import client as module
+
+        rows = module.decode_log(client.domain(node, module.EVENT_LOG))
+        if out is not None:
+            module.write_rows(rows, out)
+            typer.echo(f"{len(rows)} records in {out}")
+        else:
+            _print(rows if as_json else rows[-last:], as_json)
+
+
+@app.command()
+def snapshot(
+    node: NodeId,
+    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """All cells and sensors of a cabinet at one instant.
+
+    Example:
+
+      autarky node snapshot 2 --json
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node import client as module
+
+        found = module.decode_snapshot(client.domain(node, module.SNAPSHOT))
+        if out is not None:
+            module.write_rows([{"cell": i, "v": v} for i, v in enumerate(found["cells_v"])], out)
+            typer.echo(f"{len(found['cells_v'])} cells in {out}")
+        elif as_json:
+            typer.echo(json.dumps(found))
+        else:
+            rows = [
+                _extremes("cell voltage V", found["cells_v"]),
+                _extremes("temperature degC", found["sensors_c"]),
+            ]
+            _print(rows, False)
+
+
+def _extremes(what: str, values: list[float | None]) -> dict[str, Any]:
+    known = [(value, i) for i, value in enumerate(values) if value is not None]
+    if not known:
+        return {"what": what, "lowest": "-", "highest": "-", "read": f"0 of {len(values)}"}
+    (low, low_at), (high, high_at) = min(known), max(known)
+    return {
+        "what": what, "lowest": f"{low:.4g} (number {low_at})",
+        "highest": f"{high:.4g} (number {high_at})", "read": f"{len(known)} of {len(values)}",
+    }  # fmt: skip
+
+
+@app.command()
+def watch(
+    node: NodeId,
+    what: Annotated[list[str] | None, typer.Argument(help="Names; a useful set without.")] = None,
+    period: Annotated[float, typer.Option(help="Seconds between readings.", min=0.05)] = 0.5,
+    count: Annotated[int, typer.Option(help="Stop after this many; 0 = until Ctrl-C.")] = 0,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """Read values again and again until Ctrl-C.
+
+    Example:
+
+      autarky node watch 2 string.voltage string.current
+    """
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    chosen = what or [
+        "state", "string.voltage", "string.current", "soc", "cells.voltage.min",
+        "cells.voltage.max", "cells.temperature.max", "limits.discharge_power", "fault.worst",
+    ]  # fmt: skip
+    console = Console()
+    with (
+        clear_errors(),
+        _client(interface, bus) as client,
+        Live(console=console, auto_refresh=False) as live,
+    ):
+        done = 0
+        while not count or done < count:
+            readings = [client.read(node, name) for name in chosen]
+            done += 1
+            if as_json:
+                typer.echo(json.dumps({r.name: r.raw for r in readings}))
+            else:
+                table = Table(title=f"cabinet {node}", title_justify="left")
+                table.add_column("name")
+                table.add_column("value")
+                for reading in readings:
+                    table.add_row(reading.name, reading.shown)
+                live.update(table, refresh=True)
+            if not count or done < count:
+                time.sleep(period)

@@ -1,0 +1,283 @@
+"""Cabinets by names instead of indices: what the `autarky node` commands are made of."""
+
+from __future__ import annotations
+
+import csv
+import struct
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import can
+import canopen
+from canopen import objectdictionary
+from canopen.objectdictionary import ODVariable
+from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
+
+from autarky.errors import AutarkyError
+from autarky.generate import GENERATED
+from autarky.node.unlock import unlock
+from bess import modes
+from bess.control import contactors, thermal
+from bess.protect import event_log
+from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.table import rows
+
+EDS = GENERATED / "cabinet.eds"
+SNAPSHOT, EVENT_LOG = 0x2204, 0x2400
+_LISTEN_S = 1.3
+LEVELS = ("", "warn", "limit", "trip", "lockout", "stop")
+_CHOICES = {
+    "state": modes.NAMES, "contactors.state": contactors.STATE_NAMES,
+    "thermal.mode": thermal.MODE_NAMES, "fault.worst_level": LEVELS,
+}  # fmt: skip
+# what a person can do about an abort code
+_HINTS = {
+    0x06010000: "the session is locked or the key is wrong; give the device key with --key",
+    0x08000022: "not in this state: contactors must be open, and a wrong key costs a delay",
+    0x06010002: "it can only be read",
+    0x06010001: "it can only be written",
+    0x06090031: "the value is too high",
+    0x06090032: "the value is too low",
+    0x06020000: "this cabinet has no such object",
+}
+
+
+class NodeError(AutarkyError):
+    """A cabinet refused or did not answer; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A value that was read: raw as on the bus, `shown` with its unit."""
+
+    name: str
+    raw: Any
+    shown: str
+
+
+@cache
+def dictionary() -> objectdictionary.ObjectDictionary:
+    """The object dictionary of cabinet.eds; node ids do not matter for names."""
+    return canopen.import_od(str(EDS))
+
+
+def variables() -> Iterator[ODVariable]:
+    """Every entry of the EDS."""
+    for entry in dictionary().values():
+        if isinstance(entry, ODVariable):
+            yield entry
+        else:
+            yield from entry.values()
+
+
+@cache
+def names() -> dict[str, ODVariable]:
+    """Entries by name; counts and PDO mappings, which repeat, are left out."""
+    return {
+        v.name: v
+        for v in variables()
+        if v.name != "number_of_entries" and not v.name.startswith("mapping_")
+    }
+
+
+def find(name: str) -> ODVariable:
+    """Entry of a name, or of 0xINDEX[.SUB]. Raises NodeError with the nearest names."""
+    found = names().get(name)
+    if found is not None:
+        return found
+    if name.lower().startswith("0x"):
+        index, _, sub = name.partition(".")
+        for variable in variables():
+            if (variable.index, variable.subindex) == (int(index, 16), int(sub or 0)):
+                return variable
+    near = [known for known in names() if name.lower() in known.lower()][:8]
+    text = f"; similar: {', '.join(near)}" if near else "; `autarky node names` lists all"
+    raise NodeError(f"nothing is named {name!r}{text}")
+
+
+class Client:
+    """A canopen network on a python-can bus; use as a context manager.
+
+    Raises NodeError where a cabinet refuses or stays silent, can.CanError where the bus is
+    not there.
+    """
+
+    def __init__(self, interface: str, channel: str) -> None:
+        self.network = canopen.Network()
+        self.network.connect(interface=interface, channel=channel)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.network.disconnect()
+
+    def node(self, node_id: int) -> canopen.RemoteNode:
+        if node_id not in self.network:
+            node = self.network.add_node(node_id, dictionary())
+            node.sdo.RESPONSE_TIMEOUT = 1.0
+        return self.network[node_id]  # pyright: ignore[reportReturnType]
+
+    def _guard(self, node_id: int, what: str, error: Exception) -> NodeError:
+        if isinstance(error, SdoAbortedError):
+            text = SdoAbortedError.CODES.get(error.code, "unknown abort code")
+            hint = _HINTS.get(error.code, "")
+            return NodeError(
+                f"cabinet {node_id} refused {what}: {text} (0x{error.code:08X})"
+                + (f"; {hint}" if hint else "")
+            )
+        return NodeError(f"cabinet {node_id} does not answer; `autarky node list` shows who does")
+
+    def read(self, node_id: int, name: str) -> Reading:
+        """One value by name."""
+        variable = find(name)
+        try:
+            data = self.node(node_id).sdo.upload(variable.index, variable.subindex)
+        except (SdoAbortedError, SdoCommunicationError) as error:
+            raise self._guard(node_id, f"to read {name}", error) from error
+        raw: Any = variable.decode_raw(data)
+        if isinstance(raw, bytes | bytearray):
+            return Reading(name, raw.hex(), raw.hex())
+        choices = _CHOICES.get(name)
+        if choices is not None and raw < len(choices):
+            return Reading(name, raw, choices[raw])
+        if isinstance(raw, str) or not variable.unit:
+            return Reading(name, raw, str(raw))
+        return Reading(name, raw, f"{raw * variable.factor:.10g} {variable.unit}")
+
+    def write(self, node_id: int, name: str, value: int) -> Reading:
+        """Write a raw integer by name; returns what reads back."""
+        variable = find(name)
+        if not variable.writable:
+            raise NodeError(f"{name} can only be read")
+        low, high = variable.min, variable.max
+        if low is not None and high is not None and not low <= value <= high:
+            raise NodeError(f"{name} is {value}, allowed are {low}..{high}")
+        try:
+            data = variable.encode_raw(value)
+        except (struct.error, OverflowError):
+            raise NodeError(f"{value} does not fit the type of {name}") from None
+        try:
+            self.node(node_id).sdo.download(variable.index, variable.subindex, data)
+        except (SdoAbortedError, SdoCommunicationError) as error:
+            raise self._guard(node_id, f"to write {name}", error) from error
+        return self.read(node_id, name)
+
+    def unlock(self, node_id: int, key: bytes) -> None:
+        """Open the session for writing."""
+        try:
+            unlock(self.node(node_id), key)
+        except (SdoAbortedError, SdoCommunicationError) as error:
+            raise self._guard(node_id, "the key", error) from error
+
+    def store(self, node_id: int) -> None:
+        """Keep all parameters over a loss of power."""
+        try:
+            self.node(node_id).store()
+        except (SdoAbortedError, SdoCommunicationError) as error:
+            raise self._guard(node_id, "to store", error) from error
+
+    def domain(self, node_id: int, index: int) -> bytes:
+        """A DOMAIN by block upload."""
+        try:
+            with self.node(node_id).sdo.open(index, 0, "rb", block_transfer=True) as source:
+                content: Any = source.read()
+                return bytes(content)
+        except (SdoAbortedError, SdoCommunicationError) as error:
+            if isinstance(error, SdoAbortedError) and error.code == 0x08000024:
+                return b""
+            raise self._guard(node_id, f"object 0x{index:04X}", error) from error
+
+    def listen(self, seconds: float = _LISTEN_S) -> dict[int, str]:
+        """Node ids whose heartbeat was heard, with their NMT state."""
+        states = {0: "boot-up", 4: "stopped", 5: "operational", 127: "pre-operational"}
+        heard: dict[int, str] = {}
+
+        def beat(can_id: int, data: bytearray, stamp: float) -> None:
+            if len(data) == 1:
+                heard[can_id - 0x700] = states.get(data[0] & 0x7F, f"state {data[0]}")
+
+        for node_id in range(1, 128):
+            self.network.subscribe(0x700 + node_id, beat)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.network.check()
+            time.sleep(0.05)
+        for node_id in range(1, 128):
+            self.network.unsubscribe(0x700 + node_id, beat)
+        return dict(sorted(heard.items()))
+
+    def fastscan(self) -> list[int] | None:
+        """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
+        self.network.lss.RESPONSE_TIMEOUT = 0.15
+        found, identity = self.network.lss.fast_scan()
+        return identity if found else None
+
+    def assign(self, node_id: int) -> None:
+        """Give the cabinet that fastscan selected an id, stored over a loss of power."""
+        lss = self.network.lss
+        lss.configure_node_id(node_id)
+        lss.store_configuration()
+        lss.send_switch_state_global(lss.WAITING_STATE)
+
+
+def decode_log(data: bytes) -> list[dict[str, Any]]:
+    """Records of the event log, oldest first; those with a wrong check are left out."""
+    faults = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
+    out = []
+    for at in range(0, len(data) - event_log.RECORD + 1, event_log.RECORD):
+        record = data[at : at + event_log.RECORD]
+        sequence, ticks, boot, kind, item, level, _actor, value, limit, check = struct.unpack(
+            "<IIHBBBBiiH", record
+        )
+        if check != event_log._check(record):
+            continue
+        names_of = event_log.KIND_NAMES
+        out.append(
+            {
+                "sequence": sequence, "boot": boot, "time_s": ticks / 100,
+                "event": names_of[kind] if kind < len(names_of) else f"kind {kind}",
+                "fault": faults.get(item, "") if item else "",
+                "level": LEVELS[level] if level < len(LEVELS) else str(level),
+                "value": value, "limit": limit,
+            }
+        )  # fmt: skip
+    return out
+
+
+def decode_snapshot(data: bytes) -> dict[str, Any]:
+    """All cells in V, all sensors in degC, None where the newest scan did not read them."""
+    version, _, cells, sensors, ticks = struct.unpack_from("<BBHHI", data)
+    if version != 1:
+        raise NodeError(f"snapshot of version {version}: this tool knows version 1")
+    volts = struct.unpack_from(f"<{cells}H", data, 10)
+    degrees = struct.unpack_from(f"<{sensors}h", data, 10 + 2 * cells)
+    fresh = data[10 + 2 * (cells + sensors) :]
+    return {
+        "uptime_s": ticks / 100,
+        "cells_v": [v / 10000 if fresh[i] else None for i, v in enumerate(volts)],
+        "sensors_c": [t / 10 if fresh[cells + i] else None for i, t in enumerate(degrees)],
+    }
+
+
+def write_rows(table: list[dict[str, Any]], path: Path) -> None:
+    """CSV or Parquet, by the file's ending. Raises NodeError for another one."""
+    if path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(table[0]) if table else ["sequence"])
+            writer.writeheader()
+            writer.writerows(table)
+    elif path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.Table.from_pylist(table), path)
+    else:
+        raise NodeError(f"{path}: write it as .csv or .parquet")
+
+
+__all__ = ["Client", "NodeError", "Reading", "can", "decode_log", "decode_snapshot"]
