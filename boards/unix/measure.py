@@ -6,6 +6,9 @@ MODE heap: bytes in use after boot (without the image, which a board keeps in fl
 allocated by each task's tick. MODE ticks: run COUNT ticks, for an instruction counter.
 MODE fast, scan, cells, slow: the same, with that task run once more in every tick, so that
 the difference to `ticks` is the task's own cost.
+MODE storm: the same as fast, with the receive ring full of requests and commands.
+MODE drain: as storm, but what the interrupt put into the ring is dropped.
+MODE requests: as storm, and the service task works on what the storm brought.
 MODE scan_leaf: microseconds of the cell scan in machine code and in bytecode.
 """
 
@@ -46,8 +49,31 @@ class Record:
 
 def boot(path):
     link = board.Link(Record(path), 15)
-    parameters = Parameters()
-    return link, Cabinet(board.Devices(link, False), parameters)
+    devices = board.Devices(link, False, "@state=" + path.rsplit("/", 1)[0])
+    return link, Cabinet(devices, Parameters())
+
+
+class Storm:
+    """A controller with more frames than the ring holds: commands, requests, SYNC."""
+
+    def __init__(self, node_id):
+        self._frames = []
+        for i in range(64):
+            can_id = (0x200 + node_id, 0x600 + node_id, 0x7E5, 0x080)[i % 4]
+            self._frames.append((can_id, memoryview(bytearray((i,) * 8))))
+        self._at = 0
+
+    def begin(self):
+        self._at = 0
+
+    def recv(self, slot):
+        if self._at == len(self._frames):
+            return None
+        frame = self._frames[self._at]
+        self._at += 1
+        slot[0], slot[1] = frame[0], frame[1]
+        slot[2] = slot[3] = 0
+        return slot
 
 
 class Twice:
@@ -55,6 +81,14 @@ class Twice:
 
     def __init__(self, cabinet, name):
         self._step = cabinet.step
+        self._storm = None
+        self._serve = name == "requests"
+        self._drop = name == "drain"
+        if name in ("storm", "requests", "drain"):
+            name = "fast"
+            self._storm = Storm(cabinet.node.node_id)
+            self._port = cabinet.site_port
+            self._node = cabinet.node
         self._function = task(cabinet, name)
         self._locked = cabinet.scheduler._locked[cabinet.scheduler.names.index(name)]
 
@@ -62,9 +96,16 @@ class Twice:
         self._step(now_ms)
         if self._locked:
             micropython.heap_lock()
+        if self._storm:
+            self._storm.begin()
+            self._port.drain(self._storm)
+            if self._drop:
+                self._port._tail = self._port._head
         self._function(now_ms)
         if self._locked:
             micropython.heap_unlock()
+        if self._storm and not self._serve:
+            self._node._ring_tail = self._node._ring_head  # what was put aside is not judged here
 
 
 def replay(link, step, count):
@@ -118,7 +159,7 @@ def main(mode):
 
         import leaves_viper
 
-        from bess.measure import leaves
+        from bess.port import leaves
 
         cells = cabinet.cells
         out = array("i", bytes(24))

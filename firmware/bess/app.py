@@ -27,12 +27,12 @@ from bess.link.pdo import Pdos
 from bess.link.program import ProgramStore
 from bess.link.sdo import SdoServer
 from bess.link.session import Session
-from bess.measure import leaves as plain_leaves
 from bess.measure import signals as s
 from bess.measure.cells import SCAN_TICKS, CellMonitor
 from bess.measure.inputs import Inputs
 from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
+from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
 from bess.protect import event_log
@@ -101,7 +101,7 @@ class Cabinet:
 
         codec = FrameCodec(objects.PDO_TABLE)
         self.site_port = CanPort(board.site_can, ())
-        pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters)
+        pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters, leaves)
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
         self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
@@ -126,7 +126,7 @@ class Cabinet:
 
         self._cabinet_port = CanPort(board.cabinet_can, ivt_s.FILTERS + pcs_can.FILTERS)
         self._ivt = ivt_s.IvtS(self._cabinet_port)
-        self._pcs = pcs_can.PcsCan(self._cabinet_port)
+        self._pcs = pcs_can.PcsCan(self._cabinet_port, leaves)
 
         self.chain = Chain(board.afe_spi, board.afe_cs, len(layout), leaves, board.clock.wait_us)
         self.cells = CellMonitor(

@@ -8,6 +8,12 @@ comment, and readers turn the rows they need into arrays once, at boot.
 
 def rows(text):
     """Yield each row of `text` (bytes) as a list of str fields split at white space."""
+    for _, fields in rows_at(text):
+        yield fields
+
+
+def rows_at(text):
+    """Yield (offset, fields) of each row."""
     start = 0
     size = len(text)
     while start < size:
@@ -15,10 +21,10 @@ def rows(text):
         if end < 0:
             end = size
         line = text[start:end]
-        start = end + 1
         mark = line.find(b"#")
         if mark >= 0:
             line = line[:mark]
         fields = line.decode().split()
         if fields:
-            yield fields
+            yield start, fields
+        start = end + 1

@@ -1,4 +1,4 @@
-"""Leaves of the fast path as machine code; bess/measure/leaves.py is the plain twin.
+"""Leaves of the fast path as machine code; bess/port/leaves.py is the plain twin.
 
 Why machine code: measured by `autarky bench` (scan_over_bytecode, instructions).
 """
@@ -13,6 +13,18 @@ def clear(buffer_in, count: int):
     while i < count:
         buffer[i] = 0
         i += 1
+
+
+@micropython.viper
+def crc8h2f(table_in, data_in, data_id: int) -> int:
+    table = ptr8(table_in)
+    data = ptr8(data_in)
+    crc = 0xFF
+    i = 1
+    while i < 8:
+        crc = table[crc ^ data[i]]
+        i += 1
+    return table[crc ^ data_id] ^ 0xFF
 
 
 @micropython.viper

@@ -12,7 +12,7 @@ sys.path[:] = [sys.argv[1], sys.argv[2], ".frozen"]
 import leaves_viper  # noqa: E402
 
 from bess.drivers.pec15 import pec15, pec_table  # noqa: E402
-from bess.measure import leaves  # noqa: E402
+from bess.port import leaves  # noqa: E402
 
 random.seed(int(sys.argv[3]))
 TABLE = pec_table()
@@ -44,6 +44,10 @@ def group(devices):
 def case_clear():
     count = number(0, 50)
     return [octets(50), count]
+
+
+def case_crc8h2f():
+    return [octets(256), octets(8), number(0, 255)]
 
 
 def case_check_group():

@@ -18,7 +18,7 @@ def names(path: Path) -> set[str]:
 
 
 def test_every_leaf_has_its_twin_and_is_compared() -> None:
-    plain = names(FIRMWARE / "bess" / "measure" / "leaves.py")
+    plain = names(FIRMWARE / "bess" / "port" / "leaves.py")
     assert names(FIRMWARE / "native" / "leaves_viper.py") == plain
     compared = PROGRAM.read_text()
     for name in plain:

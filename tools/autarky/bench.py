@@ -20,6 +20,7 @@ from autarky.bus.bus import Bus
 from autarky.paths import UNIX_BOARD
 from autarky.sil import image
 from autarky.sil.firmware import Firmware
+from autarky.sil.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite
 
 _CABINETS = (1, 2, 4, 32)
@@ -64,8 +65,9 @@ def run_bench(console: Console, seconds: float) -> dict[str, Any]:
         result.update(_memory(record))
         result["instructions"] = _instructions(record, folder)
         result.update(_scan(record, folder))
-        console.print("bus ...", highlight=False)
+        console.print("bus, 32 cabinets with a download of 200 KiB ...", highlight=False)
         result["bus"] = _bus()
+        result["segment"] = measure_segment()
     _print(console, result)
     return result
 
@@ -131,7 +133,7 @@ def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
     span = high - low
     whole = (count("ticks", high) - count("ticks", low)) / span
     result = {"tick": whole}
-    for name in ("fast", "scan", "cells", "slow"):
+    for name in ("fast", "storm", "scan", "cells", "slow", "service", "requests"):
         result[name] = (count(name, high) - count(name, low)) / span - whole
     return result
 
@@ -212,6 +214,15 @@ def _print(console: Console, result: dict[str, Any]) -> None:
     table.add_row("cell scan, over C -O2", "no gcc" if over_c is None else f"{over_c:.1f}", "<= 4")
     bus = result["bus"]
     table.add_row("virtual bus, frames/s", f"{bus['frames_per_s']:,.0f}", "")
+    segment = result["segment"]
+    table.add_row("32 cabinets, bus load measured / computed %",
+                  f"{100 * segment['load_measured']:.1f} / {100 * segment['load_computed']:.1f}",
+                  "<= 50, within 2")  # fmt: skip
+    table.add_row("command round trip ms, p50 / p99 / worst",
+                  f"{segment['round_trip_ms_p50']:.1f} / {segment['round_trip_ms_p99']:.1f} / "
+                  f"{segment['round_trip_ms_worst']:.1f}", "")  # fmt: skip
+    table.add_row("200 KiB block download meanwhile, s",
+                  f"{segment['download_s']:.1f}", "")  # fmt: skip
     table.add_row("TCP round trip us, p50 / p99",
                   f"{bus['rtt_us_p50']:.0f} / {bus['rtt_us_p99']:.0f}", "")  # fmt: skip
     console.print(table)

@@ -6,6 +6,7 @@ is separate hardware: without it the PCS blocks its gates whatever the bus says.
 
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
+from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
 
@@ -58,7 +59,7 @@ class PcsCan:
     20 ms by `transmit`.
     """
 
-    def __init__(self, port):
+    def __init__(self, port, leaves=plain_leaves):
         self._port = port
         self._codec = FrameCodec(PCS_TABLE)
         self._image = self._codec.image
@@ -70,8 +71,8 @@ class PcsCan:
         self._actual_slot = self._codec.slot("pcs_status", "active_power")
         self._voltage_slot = self._codec.slot("pcs_status", "dc_voltage")
         self._fault_slot = self._codec.slot("pcs_status", "fault")
-        self._sender = Sender(command_ids())
-        self._checker = Checker(status_ids(), 3, 2)
+        self._sender = Sender(command_ids(), leaves)
+        self._checker = Checker(status_ids(), 3, 2, leaves)
         self._frame = bytearray(8)
         self._sent_ms = -1
         self.request = STOP

@@ -1,12 +1,15 @@
 """The object dictionary: parameters, tables of objects, PDO mappings, found by index.
 
-Nothing is kept per entry: a request searches the texts in flash, so that hundreds of
-entries cost no heap. It runs in the service task, never in the fast path.
+What an entry is stands in the texts in flash; kept in RAM is only where, nine bytes a row
+in arrays sorted by index and sub-index. It runs in the service task, never in the fast path.
 """
 
+from array import array
 from struct import pack, unpack
 
 from bess.link import abort
+from bess.parameters import address
+from bess.table import rows_at
 
 _FORMATS = {"u8": "<B", "i8": "<b", "u16": "<H", "i16": "<h", "u32": "<I", "i32": "<i"}
 _SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4}
@@ -17,6 +20,7 @@ _OWN_INDEX = 0x2000
 COB_DISABLED = 0x80000000
 COB_NO_REMOTE = 0x40000000
 _COB_ID = 0x3FFFFFFF
+_STAR = 255  # sub-index of an array's row
 
 
 def is_pdo_cob_id(index, sub):
@@ -73,14 +77,32 @@ class Dictionary:
     def __init__(self, root, parameters, tables, pdo, may_write, changed):
         self._root = root
         self._parameters = parameters
-        self._tables = tables
+        self._tables = (parameters.table,) + tables
         self._pdo = pdo
         self._may_write = may_write
         self._changed = changed
+        found = []
+        for number in range(len(self._tables)):
+            row = 0
+            for offset, fields in rows_at(self._tables[number]):
+                place, _, sub = fields[0].partition(".")
+                index, sub = (int(place, 16), _STAR) if sub == "*" else address(fields[0])
+                found.append((index << 8 | sub, offset, number, row))
+                row += 1
+        found.sort()
+        self._keys = array("i", [entry[0] for entry in found])
+        self._offsets = array("H", [entry[1] for entry in found])
+        self._numbers = bytearray([entry[2] for entry in found])
+        self._rows = array("H", [entry[3] for entry in found])
 
     def lookup(self, index, sub):
         """Entry, or the abort code that refuses it."""
-        entry = self._parameter(index, sub) or self._object(index, sub) or self._mapping(index, sub)
+        at = self._first(index << 8 | sub)
+        entry = None
+        if at < len(self._keys) and self._keys[at] == index << 8 | sub and sub != _STAR:
+            entry = self._from_row(at)
+        if entry is None:
+            entry = self._element(index, sub) or self._mapping(index, sub)
         if entry is None and sub == 0:
             entry = self._count(index)
         if entry is None:
@@ -89,25 +111,28 @@ class Dictionary:
         entry.sub = sub
         return entry
 
-    def _parameter(self, index, sub):
-        found = self._parameters.find(index, sub)
-        if found is None:
-            return None
-        row, low, high = found
-        entry = Entry(parameter_kind(index, sub, high), "rw")
-        entry.row, entry.low, entry.high = row, low, high
-        return entry
+    def _first(self, key):
+        """Place of the first row at or after a key."""
+        low, high = 0, len(self._keys)
+        keys = self._keys
+        while low < high:
+            middle = (low + high) // 2
+            if keys[middle] < key:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
-    def _object(self, index, sub):
-        key = ("\n0x%04X.%d " % (index, sub) if sub else "\n0x%04X " % index).encode()
-        for table in self._tables:
-            at = table.find(key)
-            if at >= 0:
-                return self._from_row(table, at)
-        return self._element(index, sub)
-
-    def _from_row(self, table, at):
-        fields = table[at + 1 : table.find(b"\n", at + 1)].decode().split(None, 5)
+    def _from_row(self, at):
+        table = self._tables[self._numbers[at]]
+        start = self._offsets[at]
+        fields = table[start : table.find(b"\n", start)].decode().split(None, 5)
+        if self._numbers[at] == 0:
+            high = int(fields[4], 0)
+            key = self._keys[at]
+            entry = Entry(parameter_kind(key >> 8, key & 0xFF, high), "rw")
+            entry.row, entry.low, entry.high = self._rows[at], int(fields[3], 0), high
+            return entry
         entry = Entry(fields[2], fields[3])
         entry.source = fields[5]
         return entry
@@ -115,29 +140,20 @@ class Dictionary:
     def _array(self, index):
         """(entry of the array's row, number of elements before this index), or None."""
         for back in range(_ARRAYS):
-            key = ("\n0x%04X.* " % (index - back)).encode()
-            for table in self._tables:
-                at = table.find(key)
-                if at >= 0:
-                    return self._from_row(table, at), back * _PER_ARRAY
+            key = (index - back) << 8 | _STAR
+            at = self._first(key)
+            if at < len(self._keys) and self._keys[at] == key:
+                return self._from_row(at), back * _PER_ARRAY
         return None
-
-    def _elements(self, index):
-        """Number of elements that stand at this index of an array."""
-        found = self._array(index)
-        if found is None:
-            return 0
-        entry, first = found
-        return min(max(len(self._resolve(entry.source.split("|")[0])) - first, 0), _PER_ARRAY)
 
     def _element(self, index, sub):
         found = self._array(index)
         if found is None:
             return None
         entry, first = found
-        values = self._resolve(entry.source.split("|")[0])
+        values = self._resolve(entry.source)
         count = min(max(len(values) - first, 0), _PER_ARRAY)
-        if first and not count:
+        if not count:
             return None
         if sub == 0:
             head = Entry("u8", "ro")
@@ -146,7 +162,6 @@ class Dictionary:
         if sub > count:
             return None
         entry.value = values[first + sub - 1]
-        entry.access = "ro"
         entry.source = None
         return entry
 
@@ -160,21 +175,14 @@ class Dictionary:
         return entry
 
     def _highest(self, index):
-        """Highest sub-index of a record, 0 for what does not exist or is no record."""
-        highest = 0
-        key = ("\n0x%04X." % index).encode()
-        for table in (self._parameters.table,) + self._tables:
-            at = table.find(key)
-            while at >= 0:
-                sub = table[at + 8 : table.find(b" ", at)]
-                if sub != b"*":
-                    highest = max(highest, int(sub))
-                at = table.find(key, at + 1)
-        if highest:
-            return highest
-        if self._elements(index) or self._parameters.find(index, 0) is not None:
+        """Highest sub-index of an object, 1 for one without, 0 for what does not exist."""
+        at = self._first((index + 1) << 8)
+        if at and self._keys[at - 1] >> 8 == index:
+            highest = self._keys[at - 1] & 0xFF
+            return highest if 0 < highest < _STAR else 1
+        if self._array(index) is not None and self._element(index, 0) is not None:
             return 1
-        return 1 if self._object(index, 0) else 0
+        return 1 if self._pdo.describe(index, 0) is not None else 0
 
     def _count(self, index):
         highest = self._highest(index)

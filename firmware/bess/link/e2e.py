@@ -6,6 +6,7 @@ three bits and all repeats are refused; random corruption passes with at most 1/
 delayed by a whole round of the counter can alias, so age is bounded by the receiver's time-out.
 """
 
+from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
 
 _POLYNOMIAL = const(0x2F)
@@ -30,17 +31,6 @@ def crc_table():
 
 
 TABLE = crc_table()
-
-
-def crc8h2f(data, data_id):
-    """CRC-8H2F of bytes 1..7 of `data` and then `data_id` (init 0xFF, xorout 0xFF)."""
-    table = TABLE
-    crc = 0xFF
-    i = 1
-    while i < 8:
-        crc = table[crc ^ data[i]]
-        i += 1
-    return table[crc ^ data_id] ^ 0xFF
 
 
 # What each counter bit adds to the data id, one row for four kinds of objects. Arbitrary lists
@@ -75,15 +65,16 @@ def data_ids(kind, node_id):
 class Sender:
     """Protects frames of one object; `protect` writes CRC and counter in place."""
 
-    def __init__(self, ids):
+    def __init__(self, ids, leaves=plain_leaves):
         self._ids = ids
+        self._crc = leaves.crc8h2f
         self._counter = 15
 
     def protect(self, frame):
         counter = (self._counter + 1) & 15
         self._counter = counter
         frame[1] = (frame[1] & 0xF0) | counter
-        frame[0] = crc8h2f(frame, self._ids[counter])
+        frame[0] = self._crc(TABLE, frame, self._ids[counter])
 
 
 class Checker:
@@ -94,8 +85,9 @@ class Checker:
     `resync_frames` good ones in a row are needed before OK comes again.
     """
 
-    def __init__(self, ids, step_max, resync_frames):
+    def __init__(self, ids, step_max, resync_frames, leaves=plain_leaves):
         self._ids = ids
+        self._crc = leaves.crc8h2f
         self._step_max = step_max
         self._resync_frames = resync_frames
         self._last = -1
@@ -113,7 +105,7 @@ class Checker:
             self.length_errors += 1
             return WRONG_LENGTH
         counter = frame[1] & 15
-        if crc8h2f(frame, self._ids[counter]) != frame[0]:
+        if self._crc(TABLE, frame, self._ids[counter]) != frame[0]:
             self.crc_errors += 1
             self._interrupt_resync()
             return WRONG_CRC

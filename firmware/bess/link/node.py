@@ -21,7 +21,7 @@ _EMCY = const(0x080)
 _SDO_REQUEST = const(0x600)
 _SDO_RESPONSE = const(0x580)
 _HEARTBEAT = const(0x700)
-_RX_PER_TICK = const(24)  # bounds the work of a tick under a babbling node
+_RX_PER_TICK = const(16)  # bounds the work of a tick under a babbling node
 _SERVICE_PER_TICK = const(20)  # a whole block of a download and some more
 _RING = const(32)
 _NO_TIME = const(-1)
@@ -75,7 +75,9 @@ class Node:
         self._booted = False
         self._heartbeat_ms = 0
         self._heartbeat_at_ms = _NO_TIME
-        self._guarded_id = 0
+        self._request_id = 0  # identifiers of this node id, ready to compare
+        self._own_beat_id = 0
+        self._guard_beat_id = 0
         self._guarded_ms = 0
         self._guard_heard_ms = _NO_TIME
         self._error_behaviour = 1
@@ -116,7 +118,10 @@ class Node:
         get = self._parameters.get
         self._heartbeat_ms = get("heartbeat_ms")
         consumer = get("heartbeat_consumer")
-        self._guarded_id = consumer >> 16 & 0x7F
+        guarded_id = consumer >> 16 & 0x7F
+        self._request_id = _SDO_REQUEST + self.node_id
+        self._own_beat_id = _HEARTBEAT + self.node_id
+        self._guard_beat_id = _HEARTBEAT + guarded_id
         self._guarded_ms = consumer & 0xFFFF
         self._error_behaviour = get("communication_error_behaviour")
         self.pdo.load()
@@ -125,8 +130,8 @@ class Node:
             filters += [(_NMT, 0x7FF, 0), (_SYNC, 0x7FF, 0)]
             filters.append((_SDO_REQUEST + self.node_id, 0x7FF, 0))
             filters.append((_HEARTBEAT + self.node_id, 0x7FF, 0))
-            if self._guarded_id and self._guarded_id != self.node_id:
-                filters.append((_HEARTBEAT + self._guarded_id, 0x7FF, 0))
+            if guarded_id and guarded_id != self.node_id:
+                filters.append((self._guard_beat_id, 0x7FF, 0))
             filters += self.pdo.filters(self.node_id)
         self._port.set_filters(filters)
 
@@ -143,7 +148,7 @@ class Node:
         return _SDO_RESPONSE + self.node_id
 
     def poll(self, now_ms):
-        """Work through what was received; at most 24 frames a call."""
+        """Work through what was received; at most 16 frames a call."""
         port = self._port
         budget = _RX_PER_TICK
         while budget and port.receive():
@@ -158,25 +163,25 @@ class Node:
                 self._lose_guard()
 
     def _dispatch(self, can_id, data, length, now_ms):
-        if can_id == _NMT:
-            if length == 2 and (data[1] == 0 or data[1] == self.node_id):
-                self._command(data[0])
+        if can_id == self._request_id:
+            if length == 8 and self._booted and not self.stop_requested:
+                self._put_aside(0, data)
+        elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
+            pass
         elif can_id == _SYNC:
             if length <= 1:
                 self.sync_count = (self.sync_count + 1) & 0x3FFFFFFF
                 self.sync_pending = True
                 self._sync_counter = data[0] if length else 0
-        elif can_id == _SDO_REQUEST + self.node_id:
-            if length == 8 and self._booted and not self.stop_requested:
-                self._put_aside(0, data)
-        elif can_id == _HEARTBEAT + self.node_id:
+        elif can_id == _NMT:
+            if length == 2 and (data[1] == 0 or data[1] == self.node_id):
+                self._command(data[0])
+        elif can_id == self._own_beat_id:
             self._own_identifier(data, length, now_ms)
-        elif can_id == _HEARTBEAT + self._guarded_id:
+        elif can_id == self._guard_beat_id:
             if length == 1:
                 self._guard_heard_ms = now_ms
                 self.guard_lost = False
-        elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
-            pass
         else:
             self.unknown_frames = (self.unknown_frames + 1) & 0x3FFFFFFF
 

@@ -8,6 +8,7 @@ inhibit time, event timer, SYNC start value.
 from array import array
 
 from bess.link.e2e import OK, Checker, Sender, data_ids
+from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
 from bess.table import rows
@@ -33,22 +34,26 @@ class Pdos:
     `hurry` shortens to `hurry_ms`; `fill(frame)` is called before it is packed.
     """
 
-    def __init__(self, port, codec, table, parameters):
+    def __init__(self, port, codec, table, parameters, leaves=plain_leaves):
         self._port = port
         self._codec = codec
         self._table = table
         self._parameters = parameters
+        self._leaves = leaves
         self._frame = bytearray(8)
         self._base = array("H")
         self._ids = array("H")
         self._received = bytearray()
         self._protected = bytearray()
         self._number = bytearray()  # 0-based among the received or the sent ones
+        self._listening = bytearray()  # the received ones
         counts = [0, 0]
         for fields in rows(table):
             if fields[0] != "frame":
                 continue
             received = 1 if fields[3] == "rx" else 0
+            if received:
+                self._listening.append(len(self._base))
             self._base.append(int(fields[2], 0))
             self._ids.append(0)
             self._received.append(received)
@@ -84,9 +89,9 @@ class Pdos:
             if self._protected[frame]:
                 ids = data_ids(frame, node_id)
                 if self._received[frame]:
-                    self.checkers[frame] = Checker(ids, step_max, resync)
+                    self.checkers[frame] = Checker(ids, step_max, resync, self._leaves)
                 else:
-                    self.senders[frame] = Sender(ids)
+                    self.senders[frame] = Sender(ids, self._leaves)
         self.load()
         self.start()
 
@@ -120,16 +125,15 @@ class Pdos:
 
     def receive(self, can_id, data, length, now_ms):
         """Take a frame if it is a received PDO; True when it was one."""
-        frame = 0
-        for known in self._ids:
-            if known == can_id and self._received[frame]:
+        ids = self._ids
+        for frame in self._listening:
+            if ids[frame] == can_id:
                 if self._enabled[frame]:
                     checker = self.checkers[frame]
                     if checker is None or checker.check(data, length) == OK:
                         self._codec.unpack(frame, data)
                         self.heard_ms[frame] = now_ms
                 return True
-            frame += 1
         return False
 
     def sync(self, counter, now_ms):

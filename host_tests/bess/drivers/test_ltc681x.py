@@ -6,7 +6,7 @@ import pytest
 from autarky.plant.ltc6813 import Chain as Model
 from bess.drivers import ltc681x
 from bess.drivers.ltc681x import Chain
-from bess.measure import leaves
+from bess.port import leaves
 
 DEVICES = 3
 CELLS = 16

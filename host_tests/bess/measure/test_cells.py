@@ -7,11 +7,11 @@ from autarky.plant.ltc6813 import READS
 from autarky.plant.ltc6813 import Chain as Model
 from bess.app import chain_layout
 from bess.drivers.ltc681x import Chain
-from bess.measure import leaves
 from bess.measure import signals as s
 from bess.measure.cells import CellMonitor
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
+from bess.port import leaves
 
 
 class Rig:

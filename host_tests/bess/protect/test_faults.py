@@ -1,7 +1,7 @@
-from bess.measure import leaves
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
+from bess.port import leaves
 from bess.protect.fault_table import TABLE
 from bess.protect.faults import LIMIT, LOCKOUT, STOP, TRIP, Protection, error_register
 from bess.table import rows

@@ -12,12 +12,16 @@ from autarky.bus.timing import EXTENDED, arbitration_key, frame_bits
 
 
 class Sent(NamedTuple):
-    """A frame that has passed over the bus; `end_us` is the end of its intermission."""
+    """A frame that has passed over the bus.
+
+    `end_us` is the end of its intermission, `ready_us` when its sender wanted to send it.
+    """
 
     end_us: int
     can_id: int
     data: bytes
     sender: int
+    ready_us: int
 
 
 @dataclass
@@ -149,7 +153,7 @@ class Bus:
                 heappop(ready)
             now_ns = end_ns
             self._count(can_id, bits, (end_ns - at_ns) // 1000)
-            sent = Sent(end_ns // 1000, can_id, data, port)
+            sent = Sent(end_ns // 1000, can_id, data, port, at_ns // 1000)
             if self.faults:
                 out.extend(self._disturb(sent))
             else:

@@ -114,7 +114,7 @@ class Coordinator:
 
     `views` by node id; `target_w` is the total battery power (+ = discharge) that the
     owner wants; `wanted_state` the request for all cabinets; `muted` node ids get no command,
-    `fast_streams` (four at most) send all cells within a second.
+    `held` ones are kept in standby, `fast_streams` (four at most) send all cells within a second.
     """
 
     def __init__(self, node_ids: Iterable[int]) -> None:
@@ -125,6 +125,7 @@ class Coordinator:
         self.deficit_w = 0.0
         self.wanted_state = objects.REQUEST_RUN
         self.muted: set[int] = set()
+        self.held: set[int] = set()
         self.fast_streams: set[int] = set()
         self.silent = False
         self.refused_frames = 0
@@ -258,7 +259,8 @@ class Coordinator:
         image = self._codec.image
         for view, power_w in zip(views, powers, strict=True):
             view.setpoint_w = power_w
-            view.request = self.wanted_state
+            held = view.node_id in self.held
+            view.request = objects.REQUEST_STANDBY if held else self.wanted_state
             if view.node_id in self.muted:
                 continue
             image[request_slot] = view.request

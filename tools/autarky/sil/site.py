@@ -100,7 +100,7 @@ class CanLog:
 
     def write(self, channel: str, sent: list[Sent]) -> None:
         lines = []
-        for end_us, can_id, data, _ in sent:
+        for end_us, can_id, data, _, _ in sent:
             identifier = f"{can_id & 0x1FFFFFFF:08X}" if can_id >> 31 else f"{can_id & 0x7FF:03X}"
             body = "R" if can_id & 0x40000000 else data.hex().upper()
             lines.append(f"({end_us / 1e6:.6f}) {channel} {identifier}#{body}\n")

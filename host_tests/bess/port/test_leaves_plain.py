@@ -1,7 +1,7 @@
 from array import array
 
 from bess.drivers.pec15 import pec15, pec_table
-from bess.measure import leaves
+from bess.port import leaves
 
 
 def test_scan_finds_extremes_with_the_first_index():

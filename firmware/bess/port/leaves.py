@@ -10,6 +10,19 @@ def clear(buffer, count):
         buffer[i] = 0
 
 
+def crc8h2f(table, data, data_id):
+    """CRC-8H2F (AUTOSAR E2E profile 2) of bytes 1..7 of `data` and then `data_id`.
+
+    table: 256 bytes of link.e2e.crc_table(). Init 0xFF, xorout 0xFF.
+    """
+    crc = 0xFF
+    i = 1
+    while i < 8:
+        crc = table[crc ^ data[i]]
+        i += 1
+    return table[crc ^ data_id] ^ 0xFF
+
+
 def check_group(rx, table, device_count, valid, streak):
     """Check the PEC of every device of a read; returns how many were right.
 
