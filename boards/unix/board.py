@@ -54,9 +54,12 @@ class Link:
 
     def __init__(self, stream, device_count):
         self._stream = stream
-        self._tick = array("I", (0, 0, 0, 0))
+        self._tick = array("I", bytes(wire.TICK_HEAD))
+        self.analog = array("H", bytes(2 * len(wire.ANALOG)))
         self.counts = array("H", (0, 0))  # frames of each bus, site first
-        self.rx = bytearray(wire.FRAMES_MAX * wire.FRAME_SIZE)
+        self.rx = bytearray(wire.RX_FRAMES_MAX * wire.FRAME_SIZE)
+        rx = memoryview(self.rx)
+        self.whole = [rx[at + 8 : at + 16] for at in range(0, len(rx), wire.FRAME_SIZE)]
         self._done = array("I", bytes(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE))
         self.tx_count = 0
         self.spi = bytearray(wire.SPI_MAX)
@@ -76,7 +79,9 @@ class Link:
         """Wait for a TICK; False when the host ended the run or is gone."""
         stream = self._stream
         tick = self._tick
-        if not stream.read_into(tick, wire.TICK_SIZE):
+        if not stream.read_into(tick, wire.TICK_HEAD):
+            raise EOFError
+        if not stream.read_into(self.analog, wire.TICK_SIZE - wire.TICK_HEAD):
             raise EOFError
         self.now_ms = tick[0]
         self.inputs = tick[1]
@@ -157,8 +162,7 @@ class VirtualCan:
         self._handler = None
         view = memoryview(bytearray(8))
         self._short = [view[:length] for length in range(9)]
-        rx = memoryview(link.rx)
-        self._whole = [rx[at + 8 : at + 16] for at in range(0, len(rx), wire.FRAME_SIZE)]
+        self._whole = link.whole
         link.controllers.append(self)
 
     def set_filters(self, filters):
@@ -258,6 +262,17 @@ class InputPin:
         return (self._link.inputs >> self._bit) & 1
 
 
+class AnalogPin:
+    """A channel of the shape of machine.ADC."""
+
+    def __init__(self, link, channel):
+        self._link = link
+        self._channel = channel
+
+    def read_u16(self):
+        return self._link.analog[self._channel]
+
+
 class OutputPin:
     def __init__(self, link, bit):
         self._link = link
@@ -314,6 +329,21 @@ class Watchdog:
         self.feeds = (self.feeds + 1) & 0x3FFFFFFF
 
 
+class WatchedRegion:
+    """A storage region that refuses writes while the host says that it is broken."""
+
+    def __init__(self, region, link):
+        self._region = region
+        self._link = link
+        self.size = region.size
+        self.readinto = region.readinto
+
+    def write(self, offset, data):
+        if self._link.flags & wire.TICK_STORAGE_BAD:
+            raise OSError(5)  # EIO
+        self._region.write(offset, data)
+
+
 class Devices:
     """All devices of the cabinet on one link; what a board's board.py offers to the app.
 
@@ -337,12 +367,16 @@ class Devices:
             self.inputs[name] = InputPin(link, bit)
         for slot in range(wire.SLOTS_MAX):
             self.inputs["slot%d" % slot] = InputPin(link, wire.SLOT_BIT + slot)
+        self.analog = {}
+        for channel, name in enumerate(wire.ANALOG):
+            self.analog[name] = AnalogPin(link, channel)
         self.outputs = {}
         for bit, name in enumerate(wire.OUTPUTS):
             self.outputs[name] = OutputPin(link, bit)
         self.serial_number = 0
         self.device_key = bytes(32)
         self._state = ""
+        self._cause = "power"
         self._parameters = []
         for line in settings.split("\n"):
             self._take(line)
@@ -352,7 +386,33 @@ class Devices:
                 self.storage[name] = FileRegion(self._state + "/" + name + ".bin", size)
             else:
                 self.storage[name] = MemoryRegion(size)
+            if name != "parameters":
+                self.storage[name] = WatchedRegion(self.storage[name], link)
+        self.backup = bytearray(wire.BACKUP_BYTES)
+        self._kept = bytearray(wire.BACKUP_BYTES)
+        self._backup_region = None
+        if self._state:
+            self._backup_region = FileRegion(self._state + "/backup.bin", wire.BACKUP_BYTES)
+            self._backup_region.readinto(0, self.backup)
+            self._backup_region.readinto(0, self._kept)
         self._nonces = 0
+
+    def keep_backup(self):
+        """What the backup supply does on a board: after each tick, if anything changed."""
+        if self._backup_region is not None and self._kept != self.backup:
+            self._kept[:] = self.backup
+            self._backup_region.write(0, self._kept)
+
+    def ram_intact(self):
+        """A board's own march test of a slice; here the host says when it fails."""
+        return not self._link.flags & wire.TICK_RAM_BAD
+
+    def program_intact(self):
+        """The image was checked when it was mounted; here the host says when it differs."""
+        return not self._link.flags & wire.TICK_PROGRAM_BAD
+
+    def reset_cause(self):
+        return self._cause
 
     def _take(self, line):
         name, _, value = line.partition("=")
@@ -360,6 +420,8 @@ class Devices:
             self.serial_number = int(value)
         elif name == "@key":
             self.device_key = bytes([int(value[i : i + 2], 16) for i in range(0, len(value), 2)])
+        elif name == "@cause":
+            self._cause = value
         elif name == "@state":
             self._state = value
         elif name:
@@ -430,6 +492,7 @@ class Board(Devices):
         try:
             while tick(link, cabinet.step):
                 ticks += 1
+                self.keep_backup()
                 if cabinet.restart:
                     self.reset()
                     cabinet = None

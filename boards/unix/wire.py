@@ -17,10 +17,19 @@ HELLO_SIZE = 16
 ANSWER_SIZE = 12
 STATUS_OK = 0
 
-# TICK: now_ms, inputs, frames (of the site bus | of the cabinet bus << 16), groups | flags << 16
-TICK_SIZE = 16
+# TICK: now_ms, inputs, frames (of the site bus | of the cabinet bus << 16), groups | flags << 16,
+# then the analog channels, u16 each
+TICK_HEAD = 16
+ANALOG = (
+    "supply", "reference", "terminal_plus", "terminal_minus", "coolant_supply", "ambient",
+    "humidity", "board",
+)  # fmt: skip
+TICK_SIZE = TICK_HEAD + 2 * len(ANALOG)
 TICK_QUIT = 1
 TICK_BUS_OFF = 2  # site bus; << 1 for the cabinet bus
+TICK_RAM_BAD = 8
+TICK_PROGRAM_BAD = 16
+TICK_STORAGE_BAD = 32
 # DONE: outputs, frames, SPI bytes, 0 (u32 each)
 DONE_SIZE = 16
 
@@ -34,7 +43,10 @@ BUS_FILTER = 0x80
 BUS_CONTROL = 0x40
 CONTROL_RESTART = 1
 CONTROL_BIT_RATE = 2
-FRAMES_MAX = 64
+FRAMES_MAX = 64  # of a DONE
+RX_FRAMES_MAX = (
+    128  # of a TICK; half of it for each bus, more than fits into 10 ms of 8-byte frames
+)
 SPI_MAX = 2048
 
 # read commands of the AFE in the order of their images: CVA..F, AUXA, B, STATA, B, CFGA, B
@@ -42,13 +54,17 @@ GROUPS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 
 
 INPUTS = (
     "hvil", "estop", "reset_key", "minus_closed", "plus_closed", "precharge_closed",
-    "coolant_flow", "door",
+    "coolant_flow", "door", "smoke", "gas", "heater_on", "compressor_ok", "enable_ok",
 )  # fmt: skip
 SLOT_BIT = 16  # slot0 is bit 16
 SLOTS_MAX = 16
 
 # storage regions of the virtual board, bytes
-STORAGE = (("parameters", 8192), ("log", 240000), ("program", 1048576))
+STORAGE = (
+    ("parameters", 8192), ("log", 240000), ("program", 1048576), ("trace", 8192),
+    ("trend", 2073600),
+)  # fmt: skip
+BACKUP_BYTES = 64
 OUTPUTS = (
     "minus", "plus", "precharge", "gate_enable", "pump", "heater", "chiller", "healthy",
 )  # fmt: skip

@@ -4,16 +4,14 @@ The only place that constructs. One way for the data: driver registers -> measur
 estimate -> protect -> control -> outputs; the link carries status out and commands in.
 """
 
-from array import array
-from struct import pack
-
 from bess import modes, objects
 from bess.control import contactors
+from bess.control.balancing import Balancing
 from bess.control.contactors import Contactors
 from bess.control.hot_swap import Slots
 from bess.control.pcs_control import PcsControl
 from bess.control.thermal import Thermal
-from bess.drivers import ivt_s, ltc681x, pcs_can
+from bess.drivers import iso165c, ivt_s, ltc681x, pcs_can
 from bess.drivers.ltc681x import Chain
 from bess.estimate.charge_counter import ChargeCounter, soc_from_rest_cpct
 from bess.link import abort, communication
@@ -29,7 +27,10 @@ from bess.link.sdo import SdoServer
 from bess.link.session import Session
 from bess.measure import signals as s
 from bess.measure.cells import SCAN_TICKS, CellMonitor
+from bess.measure.environment import Environment
 from bess.measure.inputs import Inputs
+from bess.measure.insulation import Insulation
+from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
 from bess.port import leaves as plain_leaves
@@ -37,9 +38,13 @@ from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
-from bess.protect.faults import Protection
+from bess.protect.faults import STOP, TRIP, Protection
+from bess.protect.latches import Latches
 from bess.protect.limits import AllowedPower
+from bess.protect.self_check import SelfCheck
+from bess.protect.trace import Trace, Trend
 from bess.scheduler import Scheduler
+from bess.telemetry import Telemetry
 
 _FAST_BUDGET_US = const(5000)
 _SCAN_BUDGET_US = const(3000)
@@ -50,6 +55,13 @@ _SLOW_PHASE = const(7)
 _SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
 _LOG_RECORDS_A_TICK = const(2)
+_TRACE_SAMPLES_A_TICK = const(4)
+# thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
+_COOLANT_FLOW = const(83)
+_COMPRESSOR = const(86)
+_WITHOUT_FLOW_PERMILLE = const(500)
+_WITHOUT_COMPRESSOR_PERMILLE = const(400)
+_PCS_FULL_DC = const(450)
 _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
 
@@ -116,17 +128,19 @@ class Cabinet:
             parameters.get("can_kbit_s"),
         )  # fmt: skip
         pdo.stream = codec.frame("cell_stream")
-        pdo.fill = self._fill_stream
-        self._stream_slot = codec.slot("cell_stream", "first_index")
-        self._stream_cell = 0
-        self._fast_stream = codec.slot("command", "fast_stream")
+        self.telemetry = Telemetry(self, codec)
+        pdo.fill = self.telemetry.fill
         self._image = codec.image
         self._command = codec.frame("command")
-        self._bind(codec)
+        self._mode_request = codec.slot("command", "mode_request")
+        self._power_request = codec.slot("command", "active_power")
+        self._fast_stream = codec.slot("command", "fast_stream")
 
-        self._cabinet_port = CanPort(board.cabinet_can, ivt_s.FILTERS + pcs_can.FILTERS)
-        self._ivt = ivt_s.IvtS(self._cabinet_port)
-        self._pcs = pcs_can.PcsCan(self._cabinet_port, leaves)
+        filters = ivt_s.FILTERS + pcs_can.FILTERS + iso165c.FILTERS
+        self.cabinet_port = CanPort(board.cabinet_can, filters)
+        self._ivt = ivt_s.IvtS(self.cabinet_port)
+        self._pcs = pcs_can.PcsCan(self.cabinet_port, leaves)
+        self._monitor = iso165c.Iso165c()
 
         self.chain = Chain(board.afe_spi, board.afe_cs, len(layout), leaves, board.clock.wait_us)
         self.cells = CellMonitor(
@@ -135,22 +149,41 @@ class Cabinet:
         self.meter = StringMeter(self._ivt, parameters, self.cells.cell_count, signals)
         self.inputs = Inputs(board.inputs, modules, signals)
         self.counter = ChargeCounter(parameters.get("capacity_mah"))
-        self.protection = Protection(parameters, signals, self._on_fault, leaves)
+        self.latches = Latches(board.backup)
+        self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)
         self.contactors = Contactors(board.outputs, self.inputs, self.meter, parameters, signals)
         self.slots = Slots(modules, self.inputs, parameters)
         self.pcs = PcsControl(self._pcs, board.outputs["gate_enable"], parameters, signals)
         self.thermal = Thermal(board.outputs, board.inputs["coolant_flow"], self.cells, parameters)
+        self.self_check = SelfCheck(board, self.keeper, signals)
         self.modes = modes.Modes(
             self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
-            self.pcs, self.limits, parameters,
+            self.pcs, self.limits, self.self_check, parameters,
         )  # fmt: skip
+        self.plausibility = Plausibility(
+            self.cells, self.meter, self._pcs, self.contactors, self.limits, parameters, signals
+        )
+        self.environment = Environment(
+            board.analog, board.inputs, self.thermal, self._pcs, parameters, signals
+        )
+        self.insulation = Insulation(
+            self._monitor, self.meter, parameters.get("insulation_fitted") == 1, signals
+        )
+        self.balancing = Balancing(self.chain, self.cells, layout, parameters)
+        self.trace = Trace(board.storage["trace"])
+        self.trend = Trend(board.storage["trend"])
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._was_silent = False
         self._health = 0
         self._overruns = 0
+        self._crc_errors = 0
+        self._counter_errors = 0
+        self._frames_lost = 0
+        self._events_lost = 0
+        self._storage_failed = False
         self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
@@ -167,25 +200,14 @@ class Cabinet:
         self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
         self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
+        if self.latches.running:
+            signals.put(s.UNCLEAN_STOP, 1)
+        self.protection.restore()
 
     @property
     def command_checker(self):
         """Judge of the coordinator's commands, with its counters."""
         return self.node.pdo.checkers[self._command]
-
-    def snapshot(self):
-        """All cells and sensors at once, little-endian: version u8, 0 u8, cells u16, sensors u16,
-        uptime u32 in 10 ms; voltages u16 0.1 mV, temperatures i16 0.1 degC, then one byte for
-        each cell and each sensor: 1 = read well in the newest scan.
-        """
-        cells = self.cells
-        count, sensors = cells.cell_count, cells.sensor_count
-        out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self.uptime_ticks))
-        out.extend(array("H", cells.voltage_dmv))
-        out.extend(array("h", cells.temperatures_dc))
-        out.extend(cells.fresh[:count])
-        out.extend(cells.temperature_fresh[:sensors])
-        return bytes(out)
 
     def _at_rest(self):
         """No power flows and none can: contactors commanded and seen open."""
@@ -201,50 +223,19 @@ class Cabinet:
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
             self.node.load()
 
+    def request_reset(self, value):
+        """0x2310: an unlocked operator asks for what the reset key does."""
+        if value != 1:
+            return abort.VALUE
+        self.modes.request_reset()
+        return abort.NONE
+
     def _send_sdo(self, data):
         return self.site_port.send(self.node.sdo_response_id, data)
-
-    def _fill_stream(self, frame):
-        """The next cells of the stream into the process image."""
-        image = self._image
-        at = self._stream_slot
-        cell = self._stream_cell
-        cells = self.cells
-        image[at] = cell
-        left = objects.STREAM_CELLS
-        while left:
-            left -= 1
-            at += 1
-            fits = cell < cells.cell_count
-            image[at] = cells.voltage_dmv[cell] // 10 if fits else 0xFFFF
-            cell += 1
-        self._stream_cell = cell if cell < cells.cell_count else 0
 
     def step(self, now_ms):
         """One tick: everything that is due, in the order of the table."""
         self.scheduler.step(now_ms)
-
-    def _bind(self, codec):
-        """Slots of the process image, looked up once."""
-        slot = codec.slot
-        self._mode_request = slot("command", "mode_request")
-        self._power_request = slot("command", "active_power")
-        self._status_state = slot("status", "state")
-        self._charge_limit = slot("status", "charge_limit")
-        self._discharge_limit = slot("status", "discharge_limit")
-        self._worst_fault = slot("status", "worst_fault")
-        self._flags = slot("status", "flags")
-        self._power_state = slot("power", "state")
-        self._dc_voltage = slot("power", "dc_voltage")
-        self._dc_current = slot("power", "dc_current")
-        self._power = slot("power", "active_power")
-        self._soc = slot("energy", "soc")
-        self._soh = slot("energy", "soh")
-        self._energy_up = slot("energy", "energy_up")
-        self._energy_down = slot("energy", "energy_down")
-        self._joined = slot("energy", "strings_joined")
-        self._cell_min = slot("cells", "cell_min")
-        self._temp_min = slot("temperatures", "temp_min")
 
     def _fast(self, now_ms):
         self.node.poll(now_ms)
@@ -257,15 +248,18 @@ class Cabinet:
             self.counter.add(self.meter.current_ma, now_ms)
             self.limits.overload(self.meter.current_ma)
         self._take_command(now_ms)
+        self.self_check.step_fast(now_ms)
         self._put_health()
         protection = self.protection
         protection.evaluate_fast()
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
         self.modes.step(now_ms)
+        # the mark comes before the first contactor and goes after the last; a trip has its own
+        self.latches.set_running(self.contactors.wanted or not self._at_rest())
         self.contactors.step(now_ms)
         self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w)
         if self.node.sync_pending:
-            self._publish_status()
+            self.telemetry.publish_status()
         self._pcs.transmit(now_ms)
         self.node.transmit(now_ms)
         self.uptime_ticks = (self.uptime_ticks + 1) & 0x3FFFFFFF
@@ -273,12 +267,15 @@ class Cabinet:
         self._healthy.value(self._toggle)
 
     def _receive_cabinet(self, now_ms):
-        port = self._cabinet_port
+        port = self.cabinet_port
         budget = 32  # bounds the work of a tick under a babbling node
         while budget and port.receive():
             budget -= 1
-            if not self._ivt.receive(port.rx_id, port.rx_data, port.rx_length, now_ms):
-                self._pcs.receive(port.rx_id, port.rx_data, port.rx_length, now_ms)
+            can_id, data, length = port.rx_id, port.rx_data, port.rx_length
+            if self._ivt.receive(can_id, data, length, now_ms):
+                continue
+            if not self._pcs.receive(can_id, data, length, now_ms):
+                self._monitor.receive(can_id, data, length, now_ms)
 
     def _take_command(self, now_ms):
         heard_ms = self.node.pdo.heard_ms[self._command]
@@ -310,6 +307,10 @@ class Cabinet:
             health |= 16
         if self.site_port.bus_off:
             health |= 32
+        if self.cabinet_port.bus_off:
+            health |= 64
+        if self._storage_failed:
+            health |= 128
         if health != self._health:
             self._health = health
             signals = self.signals
@@ -319,30 +320,11 @@ class Cabinet:
             signals.put(s.GUARD_LOST, health & 8)
             signals.put(s.DUPLICATE_ID, health & 16)
             signals.put(s.BUS_OFF, health & 32)
-
-    def _publish_status(self):
-        image = self._image
-        protection = self.protection
-        limits = self.limits
-        meter = self.meter
-        state = self.modes.state
-        closed = self.contactors.closed
-        image[self._status_state] = state
-        image[self._power_state] = state
-        image[self._charge_limit] = limits.charge_w // 100
-        image[self._discharge_limit] = limits.discharge_w // 100
-        image[self._worst_fault] = protection.worst_fault
-        image[self._flags] = (
-            protection.worst_level
-            | (0x08 if protection.charge_blocked else 0)
-            | (0x10 if protection.discharge_blocked else 0)
-            | (0x20 if self.modes.silent else 0)
-            | (0x40 if closed else 0)
-            | (0x80 if self.thermal.mode else 0)
-        )
-        image[self._dc_voltage] = meter.string_mv // 100
-        image[self._dc_current] = meter.current_ma // 100
-        image[self._power] = meter.power_w // 100
+            signals.put(s.CABINET_BUS_OFF, health & 64)
+            signals.put(s.LOG_STORAGE, health & 128)
+        streak = self._pcs.crc_streak
+        if streak != self.signals.value[s.PCS_CRC]:
+            self.signals.put(s.PCS_CRC, streak)
 
     def _service(self, now_ms):
         """SDO, LSS, resets, bus-off and the log: what may wait and may allocate."""
@@ -351,7 +333,7 @@ class Cabinet:
         if self.uptime_ticks % _RECOVER_TICKS == 0:
             self.session.step(now_ms)
             self.site_port.recover(now_ms)
-            self._cabinet_port.recover(now_ms)
+            self.cabinet_port.recover(now_ms)
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()
@@ -360,22 +342,51 @@ class Cabinet:
             if node.reset_node:
                 self.restart = True
         if self._log_safe or self._at_rest():
+            self._write_records()
+
+    def _write_records(self):
+        try:
             self.log.flush(_LOG_RECORDS_A_TICK)
+            self.trace.flush(_TRACE_SAMPLES_A_TICK)
+            self._storage_failed = False
+        except OSError:
+            self._storage_failed = True
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
         self.slots.step(now_ms)
         self.meter.update_voltage_age(now_ms)
         cells.evaluate(now_ms)
+        soc_cpct = self.counter.soc_cpct
+        self.plausibility.step_cells(soc_cpct)
+        self.environment.step_cells()
         protection = self.protection
         protection.evaluate_cells()
         meter = self.meter
         # until something was measured there is no limit above zero
-        factor_permille = 1000 if cells.seen_all and meter.seen_all else 0
+        factor_permille = self._derating() if cells.seen_all and meter.seen_all else 0
         self.limits.evaluate(
-            cells, self.counter.soc_cpct, meter.string_mv, self.contactors.closed, factor_permille
+            cells, soc_cpct, meter.string_mv, self.contactors.closed, factor_permille
         )
+        protection.suspend_undervoltage(self.limits.charge_only)
+        self.trace.sample(
+            meter.current_ma, meter.string_mv, meter.link_mv, cells.cell_min_dmv,
+            cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
+        )  # fmt: skip
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+
+    def _derating(self):
+        """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
+        value = self.signals.value
+        factor = 1000
+        if self.protection.is_active(_COOLANT_FLOW, 1):
+            factor = _WITHOUT_FLOW_PERMILLE
+        if self.protection.is_active(_COMPRESSOR, 1):
+            factor = min(factor, _WITHOUT_COMPRESSOR_PERMILLE)
+        over_dc = value[s.PCS_TEMP] - _PCS_FULL_DC
+        if over_dc > 0:
+            factor = min(factor, max(1000 - over_dc * 25 // 10, 0))
+        return factor
 
     def _slow(self, now_ms):
         cells = self.cells
@@ -393,29 +404,50 @@ class Cabinet:
             overruns += count
         signals.put(s.TASK_OVERRUN, overruns - self._overruns)  # in the last second
         self._overruns = overruns
-        image = self._image
-        image[self._soc] = self.counter.soc_cpct
-        image[self._soh] = 200
-        up_mah, down_mah = self.counter.usable_mah()
-        deci_volt = meter.string_mv // 100
-        image[self._energy_up] = up_mah // 1000 * deci_volt // 1000
-        image[self._energy_down] = down_mah // 1000 * deci_volt // 1000
-        image[self._joined] = 1 if self.contactors.closed else 0
-        at = self._cell_min
-        image[at] = cells.cell_min_dmv // 10
-        image[at + 1] = cells.cell_max_dmv // 10
-        image[at + 2] = cells.cell_min_index
-        image[at + 3] = cells.cell_max_index
-        at = self._temp_min
-        image[at] = cells.temp_min_dc // 10
-        image[at + 1] = cells.temp_max_dc // 10
-        image[at + 2] = cells.temp_min_index
-        image[at + 3] = cells.temp_max_index
-        image[at + 4] = self.slots.missing
+        self._put_counters()
+        self.environment.step_slow()
+        self.plausibility.step_slow()
+        self.insulation.step(now_ms)
+        self.self_check.step_slow()
+        if self.counter.started:
+            signals.put(s.SOC, self.counter.soc_cpct)
+        signals.put(s.CONTACTOR_CYCLES, self.contactors.closings)
+        self.contactors.cool(1)
+        well = self.protection.worst_level < TRIP and not self.protection.charge_blocked
+        self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
+        self.telemetry.publish_slow()
+        if (self._log_safe or self._at_rest()) and cells.seen_all:
+            self._append_trend()
+
+    def _append_trend(self):
+        cells = self.cells
+        try:
+            self.trend.append(
+                self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
+                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc, self.counter.soc_cpct,
+            )  # fmt: skip
+        except OSError:
+            self._storage_failed = True
+
+    def _put_counters(self):
+        """What was counted in the last second."""
+        signals = self.signals
+        checker = self.command_checker
+        signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors)
+        signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors)
+        self._crc_errors = checker.crc_errors
+        self._counter_errors = checker.counter_errors
+        lost = self.site_port.rx_lost + self.cabinet_port.rx_lost
+        signals.put(s.RECEIVE_OVERRUN, lost - self._frames_lost)
+        self._frames_lost = lost
+        signals.put(s.LOG_LOST, self.log.lost - self._events_lost)
+        self._events_lost = self.log.lost
 
     def _on_fault(self, fault_id, level, raised, emcy_code, value, limit):
         kind = event_log.RAISED if raised else event_log.CLEARED
         self.log.put(self.uptime_ticks, kind, fault_id, level, value, limit)
+        if raised and level >= TRIP and level != STOP:
+            self.trace.freeze()
         register = self.protection.error_register
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 

@@ -21,6 +21,8 @@ NAMES = ("self_test", "standby", "precharge", "ready", "run", "stopping", "fault
 
 _SELF_TEST_TIMEOUT_MS = const(10000)
 _SERVICE_KEY_MS = const(5000)
+_DEEP_DMV = const(20000)  # below, the string is locked out
+_CHARGED_DMV = const(30000)
 _RESET_TICKS = const(100)  # a second for the causes to be seen gone
 
 
@@ -32,7 +34,7 @@ class Modes:
     """
 
     def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
-                 parameters):  # fmt: skip
+                 self_check, parameters):  # fmt: skip
         self._cells = cells
         self._meter = meter
         self._inputs = inputs
@@ -41,6 +43,7 @@ class Modes:
         self._contactors = contactors
         self._pcs = pcs
         self._limits = limits
+        self._self_check = self_check
         self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
         self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
         self._open_wait_ms = parameters.get("open_wait_ms")
@@ -98,6 +101,7 @@ class Modes:
         self._pcs.block()
         if (
             self._cells.seen_all
+            and self._self_check.ready
             and self._cells.config_good
             and self._cells.rounds != self._rounds_before
             and self._meter.seen_all
@@ -194,13 +198,29 @@ class Modes:
         held = ticks_diff(self._now_ms, self._key_since_ms) >= _SERVICE_KEY_MS
         if held and (self.state == FAULT or self.state == STANDBY):
             self._enter(SERVICE, "service key")
-        elif self.state == FAULT or self.state == SERVICE:
-            self._reset_ticks = _RESET_TICKS
-            self.self_test_failed = False
-            self._pcs.start_failed = False
-            self._contactors.forget_tries()
-            if self.state == SERVICE:
-                self._contactors.unlock()
+        else:
+            self.request_reset()
+
+    @property
+    def resetting(self):
+        """1 while a reset that was asked for looks for causes that have gone."""
+        return 1 if self._reset_ticks else 0
+
+    def request_reset(self):
+        """What a turn of the key does: in fault or service, try to clear the latches."""
+        if self.state != FAULT and self.state != SERVICE:
+            return
+        self._reset_ticks = _RESET_TICKS
+        self.self_test_failed = False
+        self._pcs.start_failed = False
+        self._self_check.operator_reset()
+        self._contactors.forget_tries()
+        if self.state == SERVICE:
+            self._contactors.unlock()
+        # protection.md: out of an under-voltage trip only by charging
+        if _DEEP_DMV <= self._cells.cell_min_dmv < _CHARGED_DMV:
+            self._limits.charge_only = True
+            self._protection.suspend_undervoltage(True)
 
     def _try_reset(self, service):
         """The key was turned: for a second, clear latches as their causes are seen gone."""

@@ -90,14 +90,26 @@ OBJECT_TABLE = b"""\
 0x2125 link.command_counter_errors u32 ro -      command_checker.counter_errors
 0x2126 link.command_length_errors u32 ro -       command_checker.length_errors
 0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv
-0x2204 snapshot                  dom ro  -       snapshot
+0x2204 snapshot                  dom ro  -       telemetry.snapshot
 0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc
 0x2300.* fault.level             u8  ro  -       protection.levels
 0x2301 fault.worst               u8  ro  -       protection.worst_fault
 0x2302 fault.worst_level         u8  ro  -       protection.worst_level
+0x2310 fault.reset               u8  rw  -       modes.resetting|request_reset
+0x2320 insulation                u32 ro  ohm/V   insulation.ohm_per_volt
+0x2321 environment.supply        u16 ro  mV      environment.supply_mv
+0x2322 environment.terminal      i16 ro  0.1degC environment.terminal_dc
+0x2323 environment.coolant       i16 ro  0.1degC environment.coolant_dc
+0x2324 environment.ambient       i16 ro  0.1degC environment.ambient_dc
+0x2325 environment.humidity      u16 ro  0.1%    environment.humidity_permille
+0x2326 environment.board         i16 ro  0.1degC environment.board_dc
+0x2327 balancing.bleeding        u16 ro  -       balancing.bleeding
+0x2328 afe.temperature           i16 ro  0.1degC cells.afe_temp_dc
 0x2400 event_log                 dom ro  -       log
 0x2401 event_log.records         u32 ro  -       log.records
 0x2402 event_log.lost            u32 ro  -       log.lost
+0x2410 trace                     dom ro  -       trace
+0x2411 trend                     dom ro  -       trend
 """
 
 # high nibble of byte 1 of a command

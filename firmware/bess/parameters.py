@@ -136,12 +136,12 @@ TABLE = b"""\
 0x2067 charge_ot_3_delay_ms          2000    100  20000  protection.md
 0x2068 charge_ut_1_dc                  50   -300    200  protection.md
 0x2069 charge_ut_2_dc                  20   -300    200  protection.md
-0x206A charge_ut_3_dc                   1   -300    200  0 degC and below, while charging
 0x206B charge_ut_1_recover_dc          80   -300    250  protection.md
 0x206C charge_ut_2_recover_dc          50   -300    250  protection.md
 0x206D charge_ut_1_delay_ms          5000    100  60000  protection.md
 0x206E charge_ut_2_delay_ms          2000    100  60000  protection.md
-0x206F charge_ut_3_delay_ms          2000    100  20000  protection.md
+0x206A charge_below_zero_3_dc           1   -300    200  0 degC and below, while charging
+0x206F charge_below_zero_3_delay_ms  2000    100  20000  protection.md
 0x2070 discharge_ot_1_dc              500    200    800  protection.md
 0x2071 discharge_ot_2_dc              550    200    800  protection.md
 0x2072 discharge_ot_3_dc              600    200    800  protection.md
@@ -224,6 +224,152 @@ TABLE = b"""\
 0x20E9 heater_min_ms                60000   1000 600000  thermal.md
 0x20EA pump_lead_ms                 10000   1000  60000  thermal.md: proven flow before heater
 0x20EB pump_lag_ms                 120000   1000 600000  thermal.md
+# deep discharge, spread, rise, redundancy
+0x3000 deep_discharge_4_dmv             20000  15000  30000  protection.md
+0x3001 deep_discharge_4_delay_ms         1000    100  10000  protection.md
+0x3002 cell_spread_1_dmv                 1000    100  10000  protection.md
+0x3003 cell_spread_1_recover_dmv          700     50  10000  protection.md: -30 %
+0x3004 cell_spread_1_delay_ms           30000    100  60000  protection.md
+0x3005 cell_spread_2_dmv                 2000    100  10000  protection.md
+0x3006 cell_spread_2_recover_dmv         1400     50  10000  protection.md: -30 %
+0x3007 cell_spread_2_delay_ms           30000    100  60000  protection.md
+0x3008 cell_spread_3_dmv                 4000    100  10000  protection.md
+0x3009 cell_spread_3_delay_ms           10000    100  60000  protection.md
+0x300A temp_spread_1_dc                    50     10    500  protection.md
+0x300B temp_spread_1_recover_dc            30      0    500  protection.md: -2 K
+0x300C temp_spread_1_delay_ms           30000    100  60000  protection.md
+0x300D temp_spread_2_dc                    80     10    500  protection.md
+0x300E temp_spread_2_recover_dc            60      0    500  protection.md: -2 K
+0x300F temp_spread_2_delay_ms           30000    100  60000  protection.md
+0x3010 temp_spread_3_dc                   120     10    500  protection.md
+0x3011 temp_spread_3_delay_ms           10000    100  60000  protection.md
+0x3012 temp_rise_3_dc_s                    10      2    100  protection.md: 1 K/s
+0x3013 temp_rise_3_delay_ms              3000   1000  20000  protection.md: over 3 s
+0x3014 string_sum_2_permille               20      5    200  protection.md: 2 %
+0x3015 string_sum_2_delay_ms             5000    100  60000  engineering default
+0x3016 fuse_open_3_delay_ms               500    100  10000  engineering default
+0x3017 link_ov_3_mv                   1000000 100000 1500000  rating of link and PCS
+0x3018 link_ov_3_delay_ms                 100    100  10000  engineering default
+0x3019 link_reversed_3_mv              -20000 -200000  -1000  engineering default
+0x301A link_reversed_3_delay_ms           100    100  10000  engineering default
+# current sensor against the PCS, 1 s samples
+0x301B current_mismatch_1_permille         60     10    500  engineering default
+0x301C current_mismatch_2_permille        120     10    500  engineering default
+0x301D current_mismatch_1_recover_permille      40      5    500  engineering default
+0x301E current_mismatch_2_recover_permille      40      5    500  engineering default
+0x301F current_mismatch_1_delay_ms      10000   1000  60000  engineering default
+0x3020 current_mismatch_2_delay_ms      10000   1000  60000  engineering default
+0x3021 current_offset_2_ma               2000    100  20000  engineering default
+0x3022 current_offset_2_delay_ms         5000   1000  60000  engineering default
+0x3023 current_stuck_2_delay_ms          2000   1000  60000  engineering default
+0x3024 pcs_excess_1_permille               30      5    500  engineering default
+0x3025 pcs_excess_3_permille              100      5    500  engineering default
+0x3026 pcs_excess_1_recover_permille       20      0    500  engineering default
+0x3027 pcs_excess_1_delay_ms             2000    100  60000  engineering default
+0x3028 pcs_excess_3_delay_ms             2000    100  60000  engineering default
+0x3029 pcs_crc_1_count                      4      1    100  engineering default
+# insulation
+0x302A insulation_1_ohm_v                 500     10   5000  protection.md
+0x302B insulation_1_recover_ohm_v         600     10   6000  protection.md: +20 %
+0x302C insulation_1_delay_ms            20000   1000 120000  protection.md
+0x302D insulation_2_ohm_v                 300     10   5000  protection.md
+0x302E insulation_2_recover_ohm_v         360     10   6000  protection.md: +20 %
+0x302F insulation_2_delay_ms            20000   1000 120000  protection.md
+0x3030 insulation_3_ohm_v                 100     10   5000  protection.md
+0x3031 insulation_3_delay_ms            10000   1000 120000  protection.md
+0x3032 insulation_silent_1_ms            3000   1000  60000  three of its cycles
+0x3033 insulation_silent_2_ms           10000   1000 120000  engineering default
+0x3034 insulation_silent_3_ms           60000   1000 600000  engineering default
+0x3035 insulation_device_1_delay_ms      5000   1000  60000  engineering default
+# contactors, precharge resistor
+0x3036 precharge_hot_2_permille          1000    100   2000  energy within the resistor's rating
+0x3037 precharge_hot_2_recover_permille     500     50   2000  engineering default
+0x3038 precharge_resistor_mohm          56000   1000 400000  of the virtual cabinet
+0x3039 precharge_rated_j                 6000    100 100000  three charges of a 6 mF link at 800 V
+0x303A precharge_cooling_s                 60      1   3600  time constant of the resistor
+0x303B contactor_life_1_count           90000    100 1000000  90 % of 100 000 operations
+# temperature sensors and cells that do not live
+0x303C sensor_open_1_delay_ms            2000    100  60000  engineering default
+0x303D sensor_short_1_delay_ms           2000    100  60000  engineering default
+0x303E sensors_lost_3_delay_ms           2000    100  60000  engineering default
+0x303F sensor_frozen_1_delay_ms          5000   1000  60000  engineering default
+0x3040 sensor_frozen_moved_dc              20      5    500  exactly the same while the mean moved 2 K
+0x3041 sensor_implausible_1_delay_ms    30000   1000 120000  engineering default
+0x3042 sensor_implausible_dc              150     20    500  apart from both neighbours
+0x3043 cell_frozen_2_delay_ms            5000   1000  60000  engineering default
+0x3044 cell_frozen_moved_dmv              100     10   2000  exactly the same while the mean moved 10 mV
+0x3045 afe_reference_2_delay_ms          1000    100  60000  engineering default
+0x3046 afe_supply_2_delay_ms             1400    700  60000  engineering default
+0x3047 afe_config_2_delay_ms             1400    700  60000  engineering default
+0x3048 afe_hot_1_dc                      1000    400   1500  LTC6813: up to 125 degC
+0x3049 afe_hot_2_dc                      1150    400   1500  engineering default
+0x304A afe_hot_1_recover_dc               900    300   1500  engineering default
+0x304B afe_hot_2_recover_dc              1000    300   1500  engineering default
+0x304C afe_hot_1_delay_ms                2100    700  60000  engineering default
+0x304D afe_hot_2_delay_ms                2100    700  60000  engineering default
+0x304E wrong_module_4_delay_ms           1000    100  60000  engineering default
+# cabinet: terminals, supply, coolant, PCS, board
+0x304F terminal_hot_1_dc                  700    200   1500  protection.md
+0x3050 terminal_hot_1_recover_dc          600    100   1500  protection.md: -10
+0x3051 terminal_hot_1_delay_ms           5000   1000  60000  protection.md
+0x3052 terminal_hot_2_dc                  800    200   1500  protection.md
+0x3053 terminal_hot_2_recover_dc          700    100   1500  protection.md: -10
+0x3054 terminal_hot_2_delay_ms           5000   1000  60000  protection.md
+0x3055 terminal_hot_3_dc                  900    200   1500  protection.md
+0x3056 terminal_hot_3_delay_ms           2000   1000  60000  protection.md
+0x3057 terminal_sensor_1_delay_ms        5000   1000  60000  engineering default
+0x3058 supply_low_1_mv                  21000   8000  40000  24 V supply
+0x3059 supply_low_1_delay_ms             1000    100  60000  engineering default
+0x305A supply_low_2_mv                  19000   8000  40000  24 V supply
+0x305B supply_low_2_delay_ms             1000    100  60000  engineering default
+0x305C supply_low_3_mv                  17000   8000  40000  24 V supply
+0x305D supply_low_3_delay_ms              300    100  60000  engineering default
+0x305E supply_low_1_recover_mv          22000   8000  40000  engineering default
+0x305F supply_low_2_recover_mv          21000   8000  40000  engineering default
+0x3060 supply_high_1_mv                 29000   8000  60000  24 V supply
+0x3061 supply_high_1_delay_ms            1000    100  60000  engineering default
+0x3062 supply_high_2_mv                 31000   8000  60000  24 V supply
+0x3063 supply_high_2_delay_ms            1000    100  60000  engineering default
+0x3064 supply_high_1_recover_mv         28000   8000  60000  engineering default
+0x3065 supply_high_2_recover_mv         29000   8000  60000  engineering default
+0x3066 adc_reference_2_permille            30      5    200  engineering default
+0x3067 adc_reference_2_delay_ms          1000    100  60000  engineering default
+0x3068 pcs_hot_1_dc                       450    200   1000  pcs_coordinator.md
+0x3069 pcs_hot_1_recover_dc               400    100   1000  engineering default
+0x306A pcs_hot_1_delay_ms                5000   1000  60000  engineering default
+0x306B pcs_hot_2_dc                       550    200   1000  pcs_coordinator.md
+0x306C pcs_hot_2_recover_dc               500    100   1000  engineering default
+0x306D pcs_hot_2_delay_ms                5000   1000  60000  engineering default
+0x306E pcs_hot_3_dc                       600    200   1000  pcs_coordinator.md
+0x306F pcs_hot_3_delay_ms                2000   1000  60000  engineering default
+0x3070 board_hot_1_dc                     750    400   1250  engineering default
+0x3071 board_hot_1_recover_dc             700    300   1250  engineering default
+0x3072 board_hot_1_delay_ms              5000   1000  60000  engineering default
+0x3073 board_hot_2_dc                     850    400   1250  engineering default
+0x3074 board_hot_2_recover_dc             800    300   1250  engineering default
+0x3075 board_hot_2_delay_ms              5000   1000  60000  engineering default
+0x3076 coolant_flow_1_delay_ms          15000   1000 120000  thermal.md: fans and pump lead 10..15 s
+0x3077 flow_stuck_1_delay_ms           150000   1000 600000  beyond the pump's lag
+0x3078 heater_stuck_2_delay_ms           5000   1000  60000  engineering default
+0x3079 compressor_1_delay_ms             1000   1000  60000  engineering default
+0x307A condensation_1_delay_ms          60000   1000 600000  engineering default
+0x307B condensation_margin_dc              30      0    200  thermal.md: 3 K over the dew point
+# link and records
+0x307C command_crc_1_count                  2      1   1000  in one second
+0x307D command_replay_1_count               2      1   1000  in one second
+0x307E soc_low_1_cpct                     500      0   5000  engineering default
+0x307F soc_low_1_recover_cpct             800      0   5000  engineering default
+# inputs
+0x3080 door_1_delay_ms                   1000     10  60000  engineering default
+0x3081 smoke_3_delay_ms                    50     10  10000  engineering default
+0x3082 gas_3_delay_ms                      50     10  10000  engineering default
+0x3083 enable_lost_3_delay_ms              30     10   1000  engineering default
+0x3084 insulation_fitted                    1      0      1  0: no monitor on the cabinet bus
+# balancing
+0x3085 bleed_mohm                       33000   1000 200000  bleed resistor of a cell
+0x3086 balance_start_dmv                34000  30000  42000  only where voltage tells charge
+0x3087 balance_gap_mah                    300     10  20000  engineering default
+0x3088 balance_board_max_dc               600    200   1000  hottest die while bleeding
 """
 
 

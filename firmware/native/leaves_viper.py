@@ -281,3 +281,111 @@ def sum_of_fresh(values_in, fresh_in, first: int, count: int) -> int:
         total += values[i]
         i += 1
     return total
+
+
+@micropython.viper
+def count_ntc_faults(raw_in, scale_in, per_device: int, out_in):
+    raw = ptr16(raw_in)
+    scale = ptr32(scale_in)
+    out = ptr32(out_in)
+    devices = int(len(scale_in))
+    opened = 0
+    shorted = 0
+    adjacent = 0
+    device = 0
+    while device < devices:
+        factor = scale[device]
+        before = 0
+        i = 0
+        while i < per_device:
+            ratio = raw[6 * device + i] * factor >> 16
+            bad = 1
+            if factor == 0:
+                bad = 1
+            elif ratio < 80:
+                shorted += 1
+            elif ratio > 4000:
+                opened += 1
+            else:
+                bad = 0
+            if bad and before and factor:
+                adjacent = 1
+            before = bad
+            i += 1
+        device += 1
+    out[0] = opened
+    out[1] = shorted
+    lost = 0
+    if adjacent:
+        lost = 1
+    if 2 * (opened + shorted) > devices * per_device:
+        lost = 1
+    out[2] = lost
+
+
+@micropython.viper
+def count_unused(rx_in, valid_in, group: int, layout_in, limit: int) -> int:
+    rx = ptr8(rx_in)
+    valid = ptr8(valid_in)
+    layout = ptr8(layout_in)
+    devices = int(len(layout_in))
+    found = 0
+    at = 4
+    device = 0
+    while device < devices:
+        if valid[device]:
+            cell = 3 * group
+            hit = 0
+            i = at
+            while i < at + 6:
+                value = rx[i] | rx[i + 1] << 8
+                if cell >= layout[device] and value > limit and value != 0xFFFF:
+                    hit = 1
+                cell += 1
+                i += 2
+            found += hit
+        at += 8
+        device += 1
+    return found
+
+
+@micropython.viper
+def count_frozen(values_in, last_in, then_in, count: int, mean: int, moved: int) -> int:
+    values = ptr16(values_in)
+    last = ptr16(last_in)
+    then = ptr16(then_in)
+    found = 0
+    i = 0
+    while i < count:
+        if values[i] != last[i]:
+            last[i] = values[i]
+            then[i] = mean
+        else:
+            gap = mean - then[i]
+            if gap < 0:
+                gap = 0 - gap
+            if gap >= moved:
+                found += 1
+        i += 1
+    return found
+
+
+@micropython.viper
+def count_apart(values_in, fresh_in, count: int, group: int, limit: int) -> int:
+    values = ptr16(values_in)
+    fresh = ptr8(fresh_in)
+    found = 0
+    i = 1
+    while i < count - 1:
+        inside = i % group
+        if 0 < inside and inside < group - 1 and fresh[i - 1] and fresh[i] and fresh[i + 1]:
+            low = values[i] - values[i - 1]
+            high = values[i] - values[i + 1]
+            if low < 0:
+                low = 0 - low
+            if high < 0:
+                high = 0 - high
+            if low > limit and high > limit:
+                found += 1
+        i += 1
+    return found

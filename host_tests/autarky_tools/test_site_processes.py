@@ -72,7 +72,7 @@ def test_trip_scenario_passes_and_lists_every_fault(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads((tmp_path / "j").read_text())
     assert summary["pass"]
-    assert len(summary["faults"]) == 25
+    assert len(summary["faults"]) == 32
     for fault in summary["faults"]:
         assert fault["pass"], fault
         assert fault["command_ms"] <= fault["deadline_ms"]

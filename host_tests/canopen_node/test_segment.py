@@ -101,4 +101,11 @@ def test_a_power_cycle_keeps_what_was_stored(tmp_path: Path, interpreter: str) -
         site.run_for(0.05)
         assert not site.plants.outputs[0] & 0b11
         site.run_for(6.0)
+        view = site.coordinator.views[2]
+        assert view.state == modes.FAULT  # power was lost while running: a latch of its own
+        assert view.worst_fault == 49
+        site.plants.reset_key[0] = True
+        site.run_for(0.3)
+        site.plants.reset_key[0] = False
+        site.run_for(8.0)
         assert site.coordinator.views[2].state == modes.RUN

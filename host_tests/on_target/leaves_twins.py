@@ -135,6 +135,33 @@ def case_sum_of_fresh():
     return [words("H", 60, 0, 65535), fresh, number(0, 20), number(0, 40)]
 
 
+def case_count_ntc_faults():
+    devices, per_device = number(1, 8), number(1, 5)
+    scale = array("i", [number(0, 3) and 0x10000000 // 30000 for _ in range(devices)])
+    raw = words("H", 6 * devices, 400, 29900)
+    for _ in range(number(0, 6)):
+        raw[number(0, len(raw) - 1)] = (0, 32000)[number(0, 1)]
+    return [raw, scale, per_device, array("i", bytes(12))]
+
+
+def case_count_unused():
+    devices = number(1, 8)
+    return [group(devices), octets(devices, 0, 1), number(0, 5), octets(devices, 1, 18),
+            number(1000, 60000)]  # fmt: skip
+
+
+def case_count_frozen():
+    count = number(1, 40)
+    values = words("H", count, 0, 3)
+    return [values, words("H", count, 0, 3), words("H", count, 0, 300), count, number(0, 300),
+            number(1, 200)]  # fmt: skip
+
+
+def case_count_apart():
+    count = number(1, 40)
+    return [words("H", count, 0, 400), octets(count, 0, 1), count, number(2, 8), number(10, 200)]
+
+
 def case_scan():
     count = number(1, 260)
     return [words("H", count, 0, 65535), octets(count, 0, 1), count, array("i", bytes(24))]

@@ -44,11 +44,16 @@ class Contactors:
         self._settle_ms = parameters.get("contactor_settle_ms")
         self._weld_ms = parameters.get("weld_discharge_ms")
         self._weld_gap_mv = parameters.get("weld_gap_mv")
+        self._resistor_ohm = parameters.get("precharge_resistor_mohm") // 1000
+        self._rated_j = parameters.get("precharge_rated_j")
+        self._cooling_s = parameters.get("precharge_cooling_s")
+        self._heat_mj = 0  # energy in the precharge resistor that has not left it yet
         self.state = OPEN
         self.cause = "boot"
         self.closings = 0
         self.tries = 0
         self.welded = False
+        self.stuck = False  # a contactor did not close
         self._wanted = False
         self._now_ms = 0
         self._since_ms = 0
@@ -67,6 +72,23 @@ class Contactors:
             self._weld_check,
             self._locked,
         )
+
+    @property
+    def wanted(self):
+        """Asked to close."""
+        return self._wanted
+
+    @property
+    def heat_permille(self):
+        """Energy in the precharge resistor, of its rating."""
+        return self._heat_mj // self._rated_j
+
+    def cool(self, seconds):
+        """The precharge resistor loses heat; call once a second."""
+        if self._heat_mj:
+            self._heat_mj -= self._heat_mj * seconds // self._cooling_s + 1
+            self._heat_mj = max(self._heat_mj, 0)
+            self._signals.put(s.PRECHARGE_HEAT, self.heat_permille)
 
     @property
     def closed(self):
@@ -101,8 +123,9 @@ class Contactors:
             self._enter(WELD_CHECK, "service")
 
     def forget_tries(self):
-        """The operator reset a failed precharge."""
+        """The operator reset a failed precharge or a contactor that did not close."""
         self.tries = 0
+        self.stuck = False
 
     def step(self, now_ms):
         """One fast tick."""
@@ -117,6 +140,7 @@ class Contactors:
         )
         signals.put(s.FEEDBACK_DIFFERS, 1 if differs else 0)
         signals.put(s.WELDED, 1 if self.welded else 0)
+        signals.put(s.CONTACTOR_STUCK, 1 if self.stuck else 0)
         signals.put(s.PRECHARGE_FAILED, 1 if self.tries >= self._tries else 0)
 
     def _enter(self, state, cause):
@@ -144,6 +168,8 @@ class Contactors:
             return
         if self.tries and ticks_diff(self._now_ms, self._failed_ms) < self._pause_ms:
             return
+        if self._heat_mj >= self._rated_j * 1000:
+            return  # the resistor has had its rating: it cools first
         inputs = self._inputs
         if inputs.minus_closed or inputs.plus_closed or inputs.precharge_closed:
             return
@@ -155,10 +181,12 @@ class Contactors:
             self._drive(True, False, True)
             self._enter(PRECHARGE, "minus closed")
         elif self._elapsed_ms() > self._timeout_ms:
+            self.stuck = True
             self._precharge_failed("minus does not close")
 
     def _precharge(self):
         meter = self._meter
+        self._warm()
         # two samples of the link after the relay closed: one may have been under way
         fresh = (meter.link_samples - self._link_samples) & 0xFFFF
         if fresh >= 2 and self._matches():
@@ -166,6 +194,18 @@ class Contactors:
             self._enter(CLOSE_PLUS, "link matches")
         elif self._elapsed_ms() > self._timeout_ms:
             self._precharge_failed("precharge time-out")
+        elif self._heat_mj >= self._rated_j * 1000:
+            self._precharge_failed("precharge resistor hot")
+
+    def _warm(self):
+        """Energy of this tick in mJ: I^2 R for 10 ms, the current in 0.1 A, at most 100 A."""
+        current_ma = self._meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        current_da = min(current_ma // 100, 1000)
+        self._heat_mj += current_da * current_da * self._resistor_ohm // 10
+        self._heat_mj = min(self._heat_mj, 2 * self._rated_j * 1000)
+        self._signals.put(s.PRECHARGE_HEAT, self.heat_permille)
 
     def _matches(self):
         meter = self._meter
@@ -186,6 +226,7 @@ class Contactors:
             self.closings += 1
             self._enter(CLOSED, "plus closed")
         elif self._elapsed_ms() > self._timeout_ms:
+            self.stuck = True
             self._precharge_failed("plus does not close")
 
     def _precharge_failed(self, cause):

@@ -31,6 +31,7 @@ _COMMAND_KIND = const(64)  # E2E object numbers apart from those of the site bus
 _STATUS_KIND = const(65)
 _NODE = const(1)
 _PERIOD_MS = const(20)
+_STREAK_MAX = const(250)
 
 # request
 STOP = const(0)
@@ -53,7 +54,8 @@ def status_ids():
 
 
 class PcsCan:
-    """Set `request` and `power_w`; read `state`, `power_actual_w`, `dc_voltage_dv`, `fault`.
+    """Set `request` and `power_w`; read `state`, `power_actual_w`, `dc_voltage_dv`, `fault`,
+    `temperature_dc` (inlet); `crc_streak` counts refused status frames in a row.
 
     `status_ms` is when the last good status came, -1 before the first. The command is sent every
     20 ms by `transmit`.
@@ -71,6 +73,7 @@ class PcsCan:
         self._actual_slot = self._codec.slot("pcs_status", "active_power")
         self._voltage_slot = self._codec.slot("pcs_status", "dc_voltage")
         self._fault_slot = self._codec.slot("pcs_status", "fault")
+        self._temperature_slot = self._codec.slot("pcs_status", "temperature")
         self._sender = Sender(command_ids(), leaves)
         self._checker = Checker(status_ids(), 3, 2, leaves)
         self._frame = bytearray(8)
@@ -81,6 +84,8 @@ class PcsCan:
         self.power_actual_w = 0
         self.dc_voltage_dv = 0
         self.fault = 0
+        self.temperature_dc = 0
+        self.crc_streak = 0
         self.status_ms = -1
 
     def receive(self, can_id, data, length, now_ms):
@@ -94,7 +99,11 @@ class PcsCan:
             self.power_actual_w = image[self._actual_slot] * 10
             self.dc_voltage_dv = image[self._voltage_slot]
             self.fault = image[self._fault_slot]
+            self.temperature_dc = image[self._temperature_slot] * 10
+            self.crc_streak = 0
             self.status_ms = now_ms
+        elif self.crc_streak < _STREAK_MAX:
+            self.crc_streak += 1
         return True
 
     def transmit(self, now_ms):

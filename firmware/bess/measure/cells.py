@@ -21,6 +21,13 @@ _NTC_STEPS = const(256)
 _VREF2_LOW = const(29850)  # 2.985..3.015 V by the data sheet, in 100 uV
 _VREF2_HIGH = const(30150)
 _SCALE = const(0x10000000)
+_UNUSED_DMV = const(5000)  # an input beyond the layout that reads this much has a cell
+# supplies by the data sheet: VREG 4.5..5.5 V, VREGD 2.7..3.6 V
+_VREG_LOW = const(45000)
+_VREG_HIGH = const(55000)
+_VREGD_LOW = const(27000)
+_VREGD_HIGH = const(36000)
+_STAT_FLAGS = const(0x0003)  # of STBR5: THSD and MUXFAIL
 _NEVER = const(-1)
 
 _DIAGNOSES = const(7)
@@ -91,6 +98,13 @@ class CellMonitor:
         self._diagnosis_good = False
         self.rounds = 0
         self.scans = 0
+        self._ntc_faults = array("i", bytes(12))
+        self._reference_bad = 0
+        self._unused = 0
+        self._scan_used = 0
+        self.cell_sum_dmv = 0
+        self.afe_temp_dc = 0
+        self._supply_bad = 0
         self.config_good = False
         self.seen_all = False
         self.cell_min_dmv = 0
@@ -143,6 +157,30 @@ class CellMonitor:
         return [value - _TEMP_OFFSET_DC for value in self._temp]
 
     @property
+    def all_fresh(self):
+        """The newest scan read every cell."""
+        return self._scan_used == self.cell_count
+
+    def frozen_cells(self, last, mean_then, moved_dmv):
+        """Cells that stayed exactly the same while the mean moved (leaves.count_frozen)."""
+        return self._leaves.count_frozen(
+            self.voltage_dmv, last, mean_then, self.cell_count, self.cell_mean_dmv, moved_dmv
+        )
+
+    def frozen_sensors(self, last, mean_then, moved_dc):
+        """The same for temperature sensors."""
+        mean = self.temp_mean_dc + _TEMP_OFFSET_DC
+        return self._leaves.count_frozen(
+            self._temp, last, mean_then, self.sensor_count, mean, moved_dc
+        )
+
+    def sensors_apart(self, limit_dc):
+        """Sensors that differ from both neighbours of their device."""
+        return self._leaves.count_apart(
+            self._temp, self._temp_fresh, self.sensor_count, self.sensors_per_device, limit_dc
+        )
+
+    @property
     def temperature_fresh(self):
         """1 for each sensor that the newest scan read well."""
         return self._temp_fresh
@@ -167,11 +205,16 @@ class CellMonitor:
         chain.read(ltc681x.RDAUXB)
         leaves.store_words(chain.received, chain.valid, 3, raw, good)
         device = self._devices
+        bad = 0
         while device:
             device -= 1
             reference = raw[6 * device + 5]
-            trusted = good[device] and _VREF2_LOW <= reference <= _VREF2_HIGH
-            scale[device] = _SCALE // reference if trusted else 0
+            plausible = _VREF2_LOW <= reference <= _VREF2_HIGH
+            scale[device] = _SCALE // reference if good[device] and plausible else 0
+            if good[device] and not plausible:
+                bad += 1
+        self._reference_bad = bad
+        leaves.count_ntc_faults(raw, scale, self.sensors_per_device, self._ntc_faults)
         leaves.convert_ntc(
             raw, scale, self.sensors_per_device, self._ntc, self._temp, self._temp_fresh
         )
@@ -180,6 +223,7 @@ class CellMonitor:
     def _convert_cells(self, now_ms):
         self._leaves.clear(self.fresh, self.cell_count)
         self._leaves.clear(self._groups_good, self._devices)
+        self._unused = 0
         self._chain.command(ltc681x.ADCV)
 
     def _read_cell_group(self, group):
@@ -187,6 +231,9 @@ class CellMonitor:
         chain.read(ltc681x.CELL_READS[group])
         self._leaves.store_group(
             chain.received, chain.valid, group, self._layout, self.voltage_dmv, self.fresh
+        )
+        self._unused += self._leaves.count_unused(
+            chain.received, chain.valid, group, self._layout, _UNUSED_DMV
         )
         valid = chain.valid
         good = self._groups_good
@@ -241,6 +288,8 @@ class CellMonitor:
         elif diagnosis == _SUMS:
             chain.read(ltc681x.RDSTATA)
             self._compare_sums()
+            chain.read(ltc681x.RDSTATB)
+            self._check_supplies()
         elif diagnosis == _SELF_TEST:
             self._check_self_test(0)
             self._check_self_test(1)
@@ -249,6 +298,7 @@ class CellMonitor:
             good = chain.config_matches(ltc681x.RDCFGA)
             chain.read(ltc681x.RDCFGB)
             self.config_good = good and chain.config_matches(ltc681x.RDCFGB)
+            self._signals.put(s.AFE_CONFIG, 0 if self.config_good else 1)
 
     def _diagnose_second(self, now_ms):
         diagnosis = self._diagnosis
@@ -297,6 +347,8 @@ class CellMonitor:
         seen = 0
         first = 0
         device = 0
+        hottest_dc = -2760
+        bad = 0
         for count in self._layout:
             total = self._leaves.sum_of_fresh(self.voltage_dmv, self.fresh, first, count)
             if chain.valid[device] and total > 0:
@@ -306,13 +358,40 @@ class CellMonitor:
                     gap = -gap
                 permille = gap * 1000 // total
                 worst = max(worst, permille)
+            if chain.valid[device]:
+                # ITMP: 7.6 mV/K from -276 degC, in 100 uV
+                hottest_dc = max(hottest_dc, chain.word(device, 1) * 10 // 76 - 2760)
+                if not _VREG_LOW <= chain.word(device, 2) <= _VREG_HIGH:
+                    bad += 1
             first += count
             device += 1
+        self._supply_bad = bad
+        if hottest_dc > -2760:
+            self.afe_temp_dc = hottest_dc
+            self._signals.put(s.AFE_TEMP, hottest_dc)
         self._sum_permille = worst
         if seen == self._devices:
             self._signals.put(s.AFE_SUM, worst)
         elif seen:
             self._signals.put_partial(s.AFE_SUM, worst)
+
+    def _check_supplies(self):
+        chain = self._chain
+        bad = self._supply_bad
+        device = self._devices
+        seen = 0
+        while device:
+            device -= 1
+            if chain.valid[device]:
+                seen += 1
+                digital = chain.word(device, 0)
+                flags = chain.word(device, 2) >> 8 & _STAT_FLAGS
+                if flags or not _VREGD_LOW <= digital <= _VREGD_HIGH:
+                    bad += 1
+        if seen == self._devices:
+            self._signals.put(s.AFE_SUPPLY, bad)
+        elif seen:
+            self._signals.put_partial(s.AFE_SUPPLY, bad)
 
     def _check_self_test(self, group):
         chain = self._chain
@@ -330,19 +409,25 @@ class CellMonitor:
         out = self._scan
         leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
         used = out[5]
+        self._scan_used = used
         if used:
             self.cell_min_dmv = out[0]
             self.cell_min_index = out[1]
             self.cell_max_dmv = out[2]
             self.cell_max_index = out[3]
             self.cell_mean_dmv = out[4] // used
+            self.cell_sum_dmv = out[4]
             shift_dmv = self._cold_shift_dmv if self.temp_min_dc < 0 else 0
             if used == self.cell_count:
                 signals.put(s.CELL_MAX, self.cell_max_dmv)
                 signals.put(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
+                signals.put(s.CELL_MIN_RAW, self.cell_min_dmv)
+                signals.put(s.WRONG_MODULE, self._unused)
             else:
                 signals.put_partial(s.CELL_MAX, self.cell_max_dmv)
                 signals.put_partial(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
+                signals.put_partial(s.CELL_MIN_RAW, self.cell_min_dmv)
+                signals.put_partial(s.WRONG_MODULE, self._unused)
         if all_temperatures and used == self.cell_count:
             self.seen_all = True
         signals.put(s.AFE_AGE, leaves.oldest(self._device_ms, self._devices, now_ms))
@@ -351,6 +436,11 @@ class CellMonitor:
         for streak in self._chain.crc_streak:
             worst = max(worst, streak)
         signals.put(s.AFE_CRC, worst)
+        signals.put(s.AFE_REFERENCE, self._reference_bad)
+        faults = self._ntc_faults
+        signals.put(s.SENSOR_OPEN, faults[0])
+        signals.put(s.SENSOR_SHORT, faults[1])
+        signals.put(s.SENSORS_LOST, faults[2])
 
     def _evaluate_temperatures(self):
         """Put the temperature signals; True when every sensor was fresh."""

@@ -1,7 +1,7 @@
 """Digital inputs of the cabinet, sampled every fast tick.
 
 All are wired fail-safe: a broken wire reads as the dangerous state (HVIL open, E-stop
-pressed, module absent).
+pressed, module absent, door open, smoke, gas, enable line dropped).
 """
 
 from bess.measure import signals as s
@@ -11,7 +11,7 @@ class Inputs:
     """`hvil_closed`, `estop_pressed`, `missing_slots` (bit per slot), feedback bits.
 
     pins: dict of objects with value(): hvil, estop, reset_key, minus_closed, plus_closed,
-    precharge_closed, slot0.. for each module slot.
+    precharge_closed, door, smoke, gas, enable_ok, slot0.. for each module slot.
     """
 
     def __init__(self, pins, slot_count, signals):
@@ -22,6 +22,10 @@ class Inputs:
         self._minus = pins["minus_closed"]
         self._plus = pins["plus_closed"]
         self._precharge = pins["precharge_closed"]
+        self._door = pins["door"]
+        self._smoke = pins["smoke"]
+        self._gas = pins["gas"]
+        self._enable = pins["enable_ok"]
         self._slots = [pins["slot%d" % i] for i in range(slot_count)]
         self.hvil_closed = False
         self.estop_pressed = True
@@ -52,3 +56,7 @@ class Inputs:
         signals.put(s.HVIL_OPEN, 0 if self.hvil_closed else 1)
         signals.put(s.ESTOP, 1 if self.estop_pressed else 0)
         signals.put(s.MODULES_MISSING, count)
+        signals.put(s.DOOR, 0 if self._door.value() else 1)
+        signals.put(s.SMOKE, 0 if self._smoke.value() else 1)
+        signals.put(s.GAS, 0 if self._gas.value() else 1)
+        signals.put(s.ENABLE_LOST, 0 if self._enable.value() else 1)

@@ -42,7 +42,64 @@ CHARGING = const(29)  # gate: more than 0.02C into the battery
 GUARD_LOST = const(30)  # the coordinator's heartbeat stays away
 DUPLICATE_ID = const(31)
 BUS_OFF = const(32)
-COUNT = const(33)
+CELL_MIN_RAW = const(33)  # 0.1 mV, as measured
+CELL_SPREAD = const(34)  # 0.1 mV, 0 outside of SOC 10..90 %
+TEMP_SPREAD = const(35)  # 0.1 K
+TEMP_RISE = const(36)  # 0.1 K/s over three seconds
+STRING_SUM = const(37)  # permille, sum of cells against string sensor
+CURRENT_MISMATCH = const(38)  # permille of rated power, against the PCS
+CURRENT_OFFSET = const(39)  # mA with contactors open
+CURRENT_STUCK = const(40)  # 0 or 1
+INSULATION = const(41)  # ohm per volt
+INSULATION_AGE = const(42)  # ms
+INSULATION_DEVICE = const(43)  # status bits
+PRECHARGE_HEAT = const(44)  # permille of the resistor's energy
+CONTACTOR_STUCK = const(45)  # 0 or 1: does not close
+FUSE_OPEN = const(46)  # 0 or 1
+TERMINAL_TEMP = const(47)  # 0.1 degC
+TERMINAL_SENSOR = const(48)  # sensors out of range
+AFE_SUPPLY = const(49)  # devices out of range
+AFE_TEMP = const(50)  # 0.1 degC, hottest die
+AFE_REFERENCE = const(51)  # devices out of range
+AFE_CONFIG = const(52)  # 0 or 1: differs
+SENSOR_OPEN = const(53)  # number
+SENSOR_SHORT = const(54)  # number
+SENSORS_LOST = const(55)  # two adjacent, or over half
+SENSOR_FROZEN = const(56)  # number
+SENSOR_IMPLAUSIBLE = const(57)  # number
+CELL_FROZEN = const(58)  # number
+DOOR = const(59)  # 0 or 1: open
+SMOKE = const(60)  # 0 or 1
+GAS = const(61)  # 0 or 1
+COOLANT_FLOW = const(62)  # 0 or 1: pump on, no flow
+FLOW_STUCK = const(63)  # 0 or 1: pump off, flow
+HEATER_STUCK = const(64)  # 0 or 1
+COMPRESSOR = const(65)  # 0 or 1
+CONDENSATION = const(66)  # 0 or 1
+WRONG_MODULE = const(67)  # devices of another layout
+PCS_TEMP = const(68)  # 0.1 degC
+PCS_EXCESS = const(69)  # permille of rated power beyond the limit
+PCS_CRC = const(70)  # bad frames in a row
+COMMAND_CRC = const(71)  # bad commands in the last second
+COMMAND_REPLAY = const(72)  # out of step in the last second
+CABINET_BUS_OFF = const(73)  # 0 or 1
+RECEIVE_OVERRUN = const(74)  # frames lost in the last second
+PARAMETERS_CORRUPT = const(75)  # 0 or 1
+PROGRAM_HASH = const(76)  # 0 or 1: differs
+RAM_TEST = const(77)  # 0 or 1: failed
+WATCHDOG_RESET = const(78)  # 0 or 1
+UNCLEAN_STOP = const(79)  # 0 or 1
+CLOCK = const(80)  # 0 or 1: jumped
+LOG_LOST = const(81)  # events lost in the last second
+LOG_STORAGE = const(82)  # 0 or 1: write failed
+SUPPLY = const(83)  # mV
+CONTACTOR_CYCLES = const(84)  # closings
+SOC = const(85)  # 0.01 %
+LINK_VOLTAGE = const(86)  # mV
+ADC_REFERENCE = const(87)  # permille off
+BOARD_TEMP = const(88)  # 0.1 degC
+ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
+COUNT = const(90)
 
 NAMES = (
     "charge_overload", "discharge_overload", "short", "current_age", "voltage_age", "pcs_age",
@@ -51,6 +108,17 @@ NAMES = (
     "self_test_failed", "cell_max", "cell_min", "string_per_cell", "temp_max", "temp_min",
     "afe_age", "temp_age", "afe_crc", "open_wire", "afe_sum", "afe_self_test", "charging",
     "guard_lost", "duplicate_id", "bus_off",
+    "cell_min_raw", "cell_spread", "temp_spread", "temp_rise", "string_sum",
+    "current_mismatch", "current_offset", "current_stuck", "insulation", "insulation_age",
+    "insulation_device", "precharge_heat", "contactor_stuck", "fuse_open", "terminal_temp",
+    "terminal_sensor", "afe_supply", "afe_temp", "afe_reference", "afe_config", "sensor_open",
+    "sensor_short", "sensors_lost", "sensor_frozen", "sensor_implausible", "cell_frozen",
+    "door", "smoke", "gas", "coolant_flow", "flow_stuck", "heater_stuck", "compressor",
+    "condensation", "wrong_module", "pcs_temp", "pcs_excess", "pcs_crc", "command_crc",
+    "command_replay", "cabinet_bus_off", "receive_overrun", "parameters_corrupt",
+    "program_hash", "ram_test", "watchdog_reset", "unclean_stop", "clock", "log_lost",
+    "log_storage", "supply", "contactor_cycles", "soc", "link_voltage", "adc_reference",
+    "board_temp", "enable_lost",
 )  # fmt: skip
 
 

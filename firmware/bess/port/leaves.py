@@ -228,3 +228,85 @@ def sum_of_fresh(values, fresh, first, count):
             return -1
         total += values[i]
     return total
+
+
+def count_ntc_faults(raw, scale, per_device, out):
+    """Sensors that convert_ntc refuses: out (array('i') of 3) gets open, shorted, lost.
+
+    lost is 1 when two neighbours on one device, or more than half of all, give nothing.
+    """
+    opened = shorted = 0
+    adjacent = 0
+    for device in range(len(scale)):
+        factor = scale[device]
+        before = 0
+        for i in range(per_device):
+            ratio = raw[6 * device + i] * factor >> 16
+            bad = 1
+            if factor == 0:
+                pass
+            elif ratio < 80:
+                shorted += 1
+            elif ratio > 4000:
+                opened += 1
+            else:
+                bad = 0
+            if bad and before and factor:
+                adjacent = 1
+            before = bad
+    out[0] = opened
+    out[1] = shorted
+    out[2] = 1 if adjacent or 2 * (opened + shorted) > len(scale) * per_device else 0
+
+
+def count_unused(rx, valid, group, layout, limit):
+    """Devices of a cell group whose inputs beyond their layout read above `limit`."""
+    found = 0
+    at = 4
+    for device in range(len(layout)):
+        if valid[device]:
+            cell = 3 * group
+            for i in range(at, at + 6, 2):
+                value = rx[i] | rx[i + 1] << 8
+                if cell >= layout[device] and value > limit and value != 0xFFFF:
+                    found += 1
+                    break
+                cell += 1
+        at += 8
+    return found
+
+
+def count_frozen(values, last, mean_then, count, mean, moved):
+    """Values that stayed exactly the same while the mean moved by `moved` or more.
+
+    values, last, mean_then: array('H'); last and mean_then are kept from call to call.
+    """
+    found = 0
+    for i in range(count):
+        if values[i] != last[i]:
+            last[i] = values[i]
+            mean_then[i] = mean
+        else:
+            gap = mean - mean_then[i]
+            if gap < 0:
+                gap = -gap
+            if gap >= moved:
+                found += 1
+    return found
+
+
+def count_apart(values, fresh, count, group, limit):
+    """Fresh values that differ from both fresh neighbours of their group by more than `limit`."""
+    found = 0
+    for i in range(1, count - 1):
+        inside = i % group
+        if 0 < inside < group - 1 and fresh[i - 1] and fresh[i] and fresh[i + 1]:
+            low = values[i] - values[i - 1]
+            high = values[i] - values[i + 1]
+            if low < 0:
+                low = -low
+            if high < 0:
+                high = -high
+            if low > limit and high > limit:
+                found += 1
+    return found

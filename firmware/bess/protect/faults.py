@@ -23,6 +23,7 @@ _CHARGE = const(1)
 _DISCHARGE = const(2)
 _DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _CHARGE | _DISCHARGE}
 _FAST_PERIOD_MS = const(10)
+_UNDERVOLTAGE = (20, 22)  # cell_uv, string_uv
 _COUNT_MAX = const(60000)
 _LOWEST = const(-0x3FFFFFFF)
 _HIGHEST = const(0x3FFFFFFF)
@@ -51,10 +52,11 @@ class Protection:
     value, limit)` is called for every row that is raised or cleared.
     """
 
-    def __init__(self, parameters, signals, on_change, leaves):
+    def __init__(self, parameters, signals, on_change, leaves, latches=None):
         self._signals = signals
         self._next_row = leaves.next_row
         self._on_change = on_change
+        self._latches = latches
         self._fault = bytearray()
         self._level = bytearray()
         self._signal = bytearray()
@@ -76,6 +78,8 @@ class Protection:
         self._seen = array("i", bytes(4 * count))
         self._active = bytearray(count)
         self._busy = bytearray(count)  # counting or active: every sample is judged in full
+        self._suspended = bytearray(count)  # under-voltage trips while the string is recharged
+        self._undervoltage_suspended = False
         self._well = bytearray(count)  # newest whole sample of a busy row lies beyond recovery
         self.tripped = False
         self.locked_out = False
@@ -150,6 +154,9 @@ class Protection:
         self._seen[row] = signals.count[signal]
         value = signals.value[signal] * self._sign[row]
         gate = self._gate[row]
+        if self._suspended[row]:
+            self._count[row] = 0
+            return False
         if value > self._threshold[row] and (gate == _NO_GATE or signals.value[gate]):
             self._good[row] = 0
             self._well[row] = 0
@@ -177,6 +184,9 @@ class Protection:
 
     def _raise(self, row):
         self._active[row] = 1
+        level = self._level[row]
+        if self._latches is not None and (level == TRIP or level == LOCKOUT):
+            self._latches.add(self._fault[row])
         self._tell(row, True)
 
     def _tell(self, row, raised):
@@ -197,12 +207,49 @@ class Protection:
         self._clear(row)
         return True
 
+    def restore(self):
+        """At boot: what was latched before the loss of power stands again."""
+        for row in range(len(self._fault)):
+            level = self._level[row]
+            if (level == TRIP or level == LOCKOUT) and self._latches.has(self._fault[row]):
+                self._active[row] = 1
+                self._busy[row] = 1
+        self._react()
+
+    def suspend_undervoltage(self, on):
+        """Let a discharged string be charged again: its latched trips do not count meanwhile.
+
+        Deep discharge (a lockout) goes on being judged.
+        """
+        if on == self._undervoltage_suspended:
+            return
+        self._undervoltage_suspended = on
+        row = len(self._fault)
+        while row:
+            row -= 1
+            if self._level[row] == TRIP and self._fault[row] in _UNDERVOLTAGE:
+                self._suspended[row] = 1 if on else 0
+                self._well[row] = 1 if on else 0
+
     def _clear(self, row):
         self._active[row] = 0
+        if self._latches is not None and self._level[row] >= TRIP:
+            self._forget(self._fault[row])
         self._busy[row] = 0
         self._good[row] = 0
         self._count[row] = 0
         self._tell(row, False)
+
+    def _forget(self, fault_id):
+        """Take a latch out of backup memory when none of its rows stands any more."""
+        row = len(self._fault)
+        while row:
+            row -= 1
+            level = self._level[row]
+            latching = level == TRIP or level == LOCKOUT
+            if latching and self._active[row] and self._fault[row] == fault_id:
+                return
+        self._latches.remove(fault_id)
 
     def _react(self):
         tripped = locked_out = stop = False
@@ -259,7 +306,9 @@ class Protection:
 
     def is_active(self, fault_id, level):
         """True while the level of a fault stands or is latched."""
-        for row in range(len(self._fault)):
+        row = len(self._fault)
+        while row:
+            row -= 1
             if self._fault[row] == fault_id and self._level[row] == level:
                 return self._active[row] != 0
         return False

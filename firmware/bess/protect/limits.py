@@ -30,6 +30,7 @@ _CHARGE_TAPER_DMV = const(34500)
 _DISCHARGE_TAPER_DMV = const(31500)
 _TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
 _TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
+_CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
 _HISTORY = const(10)  # evaluations in a second
 _EVALUATION_MS = const(100)
 
@@ -62,7 +63,8 @@ class AllowedPower:
 
     `evaluate` runs once a scan; `follow_blocks` in every fast tick lets a fault's limit
     act at once; `overload` puts the over-current signals against the largest limit of
-    the last second, so that a limit that drops does not trip by itself.
+    the last second, so that a limit that drops does not trip by itself. `charge_only` is set
+    when an under-voltage trip was reset: 0.05C in, nothing out, until all cells are above 3.00 V.
     """
 
     def __init__(self, parameters, signals):
@@ -77,6 +79,7 @@ class AllowedPower:
         self._history_at = 0
         self._largest_charge_ma = self._floor_ma
         self._largest_discharge_ma = self._floor_ma
+        self.charge_only = False
         self.charge_ma = 0
         self.discharge_ma = 0
         self.charge_w = 0
@@ -116,6 +119,11 @@ class AllowedPower:
         )
         charge_ma = capacity_ma // 1000 * charge // 1000 * factor_permille
         discharge_ma = capacity_ma // 1000 * discharge // 1000 * factor_permille
+        if self.charge_only:
+            charge_ma = min(charge_ma, self._floor_ma)
+            discharge_ma = 0
+            if cells.cell_min_dmv > _CHARGED_DMV and cells.all_fresh:
+                self.charge_only = False
         if closed:
             charge_ma = min(charge_ma, self.charge_ma + self._rise_ma)
             discharge_ma = min(discharge_ma, self.discharge_ma + self._rise_ma)

@@ -209,11 +209,11 @@ def test_charging_gate_belongs_to_the_trip_alone():
     for _ in range(60):
         rig.feed(s.TEMP_MIN, -10)
     assert rig.protection.is_active(24, LIMIT)
-    assert not rig.protection.is_active(24, TRIP)
+    assert not rig.protection.is_active(52, TRIP)
     rig.signals.put(s.CHARGING, 1)
     for _ in range(20):
         rig.feed(s.TEMP_MIN, -10)
-    assert rig.protection.is_active(24, TRIP)
+    assert rig.protection.is_active(52, TRIP)
 
 
 def test_silence_of_commands_stops_without_a_latch():

@@ -114,7 +114,8 @@ class Coordinator:
 
     `views` by node id; `target_w` is the total battery power (+ = discharge) that the
     owner wants; `wanted_state` the request for all cabinets; `muted` node ids get no command,
-    `held` ones are kept in standby, `fast_streams` (four at most) send all cells within a second.
+    `held` ones are kept in standby, `forced_w` gives single ones their own power,
+    `fast_streams` (four at most) send all cells within a second.
     """
 
     def __init__(self, node_ids: Iterable[int]) -> None:
@@ -126,6 +127,7 @@ class Coordinator:
         self.wanted_state = objects.REQUEST_RUN
         self.muted: set[int] = set()
         self.held: set[int] = set()
+        self.forced_w: dict[int, float] = {}
         self.fast_streams: set[int] = set()
         self.silent = False
         self.refused_frames = 0
@@ -258,14 +260,14 @@ class Coordinator:
         request_slot, stream_slot, power_slot = self._command_slots
         image = self._codec.image
         for view, power_w in zip(views, powers, strict=True):
-            view.setpoint_w = power_w
+            view.setpoint_w = self.forced_w.get(view.node_id, power_w)
             held = view.node_id in self.held
             view.request = objects.REQUEST_STANDBY if held else self.wanted_state
             if view.node_id in self.muted:
                 continue
             image[request_slot] = view.request
             image[stream_slot] = 1 if view.node_id in self.fast_streams else 0
-            image[power_slot] = int(power_w / 100)
+            image[power_slot] = int(view.setpoint_w / 100)
             image[power_slot + 1] = image[power_slot + 2] = 0
             self._codec.pack(self._command, self._frame)
             self._partners[view.node_id].sender.protect(self._frame)

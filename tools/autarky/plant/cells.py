@@ -68,6 +68,7 @@ class Cells:
         self.v2: Floats = np.zeros(shape)
         self.h: Floats = np.zeros(shape)
         self.temperature_c: Floats = np.full(shape, float(temperature_c))
+        self.bleed_a: Floats = np.zeros(shape)  # through closed balancing switches
         self.offset_v: Floats = np.zeros(shape)  # a cell forced away: over-voltage and the like
         self._refresh_resistance()
         self._refresh_emf()
@@ -117,7 +118,8 @@ class Cells:
         """Advance by dt_s at a constant current, exactly for the RC pairs."""
         model = self.model
         current = current_a[:, None]
-        self.soc = np.clip(self.soc - current * (dt_s / 3600.0) / self.capacity_ah, 0.0, 1.0)
+        drawn = current + self.bleed_a
+        self.soc = np.clip(self.soc - drawn * (dt_s / 3600.0) / self.capacity_ah, 0.0, 1.0)
         e1, e2 = np.exp(-dt_s / model.tau1), np.exp(-dt_s / model.tau2)
         self.v1 = self.v1 * e1 + self._r1 * current * (1 - e1)
         self.v2 = self.v2 * e2 + self._r2 * current * (1 - e2)

@@ -17,7 +17,8 @@ class IvtS:
     """Takes set-up commands, gives result frames. Values in mA and mV, rounded to 1.
 
     `silent` takes it off the bus, `silent_channels` some of its results, `stuck_counter`
-    repeats whole frames, `offset_ma` and `gain` disturb the current.
+    repeats whole frames, `offset_ma` and `gain` disturb the current, `frozen_ma` replaces it,
+    `bias_v` adds to the voltages.
     """
 
     period_ms: list[int] = field(default_factory=lambda: list(_DEFAULT_MS))
@@ -27,6 +28,8 @@ class IvtS:
     offset_ma: float = 0.0
     gain: float = 1.0
     result_error: bool = False
+    frozen_ma: float | None = None
+    bias_v: list[float] = field(default_factory=lambda: [0.0] * CHANNELS)
     silent_channels: set[int] = field(default_factory=set)
     _counter: list[int] = field(default_factory=lambda: [0] * CHANNELS)
 
@@ -57,6 +60,10 @@ class IvtS:
             milli = values[channel] * 1000
             if channel == 0:
                 milli = milli * self.gain + self.offset_ma
+                if self.frozen_ma is not None:
+                    milli = self.frozen_ma
+            else:
+                milli += self.bias_v[channel] * 1000
             counter = self._counter[channel]
             if not self.stuck_counter:
                 counter = self._counter[channel] = (counter + 1) & 15

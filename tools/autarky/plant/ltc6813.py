@@ -116,6 +116,12 @@ class Chain:
         self.open_wires: set[tuple[int, int]] = set()  # (device, pin C0..C18)
         self.bit_error_devices: dict[int, float] = {}  # device -> share of answers disturbed
         self.wrong_converter: set[int] = set()
+        self.wrong_reference: set[int] = set()  # VREF2 out of its range
+        self.low_supply: set[int] = set()  # VREG too low
+        self.sum_gain = 1.0  # of the sum-of-cells converter
+        self.stuck_config: set[int] = set()  # a configuration bit that does not take
+        self.extra_cell_v: dict[int, float] = {}  # device -> voltage at an unused input
+        self.frozen_v: dict[tuple[int, int], float] = {}  # (device, cell) that no longer follows
         self.commands_ignored = 0
         self._asleep = True
         self._awake_us = 0
@@ -205,7 +211,15 @@ class Chain:
                 and pec15(row[:6]) == row[6] << 8 | row[7]
             ):
                 target[device] = np.frombuffer(row[:6], dtype="<u2")
+                if device in self.stuck_config:
+                    target[device, 2] ^= 0x0001
         self._changed.update((0x002, 0x026))
+
+    @property
+    def any_discharge(self) -> bool:
+        """Whether any switch may be closed; cheap."""
+        a, b = self._registers["cfga"], self._registers["cfgb"]
+        return bool(a[:, 2].any() or (b[:, 0] & 0x03F0).any())
 
     @property
     def discharge_masks(self) -> list[int]:
@@ -224,6 +238,10 @@ class Chain:
 
     def _convert_cells(self, now_us: int) -> None:
         volts = self._pins_v.copy()
+        for (device, cell), value in self.frozen_v.items():
+            volts[device, cell] = value
+        for device, value in self.extra_cell_v.items():
+            volts[device, -1] = value
         for device, pin in self.open_wires:
             # a floating pin settles between its neighbours
             if 0 < pin < self.layout[device]:
@@ -257,15 +275,19 @@ class Chain:
         ratio = ntc_ratio(self._ntc_c).reshape(self.devices, self._sensors)
         words[:, : self._sensors] = _words(ratio * VREF2_V)
         words[:, 5] = round(VREF2_V * 1e4)
+        for device in self.wrong_reference:
+            words[device, 5] = round(2.9e4)
         words[:, 6:10] = 0
         self._finish("aux", words, [0x00C, 0x00E], now_us + ADAX_US)
 
     def _convert_status(self, now_us: int) -> None:
         words = np.zeros((self.devices, 6), dtype=np.uint16)
         sums = self._pins_v.sum(axis=1)
-        words[:, 0] = _words(sums / 30)
+        words[:, 0] = _words(sums * self.sum_gain / 30)
         words[:, 1] = _words((self.die_c + 276) * 7.6e-3)
         words[:, 2] = 50000  # VREG 5.0 V
+        for device in self.low_supply:
+            words[device, 2] = 41000
         words[:, 3] = 30000  # VREGD 3.0 V
         self._finish("stat", words, [0x010, 0x012], now_us + ADSTAT_US)
 

@@ -27,6 +27,7 @@ class PcsFace:
     silent: bool = False
     follow: bool = False
     setpoint_w: float = 0.0
+    temperature_c: int = 35
     _codec: FrameCodec = field(default_factory=lambda: FrameCodec(PCS_TABLE))
     _checker: Checker = field(default_factory=lambda: Checker(command_ids(), 3, 2))
     _sender: Sender = field(default_factory=lambda: Sender(status_ids()))
@@ -66,7 +67,7 @@ class PcsFace:
         image[at + 1] = round(power_w / 10)
         image[at + 2] = round(link_v * 10)
         image[at + 3] = fault
-        image[at + 4] = 35
+        image[at + 4] = self.temperature_c
         self._codec.pack(self._status, self._frame)
         self._sender.protect(self._frame)
         return bytes(self._frame)

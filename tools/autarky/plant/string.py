@@ -90,6 +90,8 @@ class Strings:
         self.gates: Bools = np.zeros(n, dtype=bool)
         self.pcs_request: Bools = np.zeros(n, dtype=bool)
         self.pcs_setpoint_w: Floats = np.zeros(n)
+        self.pcs_offset_w: Floats = np.zeros(n)  # a PCS that does not obey
+        self.link_shorted: Bools = np.zeros(n, dtype=bool)
         self.pcs_failed: Bools = np.zeros(n, dtype=bool)
         self.pcs_state = np.zeros(n, dtype=np.int64)
         self.pcs_power_w: Floats = np.zeros(n)
@@ -145,6 +147,7 @@ class Strings:
         self.link_v = np.where(
             direct, self.string_v, np.where(through_relay, emf - gap * decay, drained)
         )
+        self.link_v = np.where(self.link_shorted & ~direct, 0.0, self.link_v)
         self.current_a = current
         self._melt_fuse(dt_s)
 
@@ -168,7 +171,9 @@ class Strings:
             PCS_FAULT,
             np.where(running, PCS_RUNNING, np.where(want, PCS_STARTING, PCS_OFF)),
         )
-        target = np.clip(self.pcs_setpoint_w, -model.pcs_rated_w, model.pcs_rated_w)
+        target = np.clip(
+            self.pcs_setpoint_w + self.pcs_offset_w, -model.pcs_rated_w, model.pcs_rated_w
+        )
         lag = 1 - np.exp(-dt_s / model.pcs_lag_s)
         power = self.pcs_power_w + (target - self.pcs_power_w) * lag
         joined = (

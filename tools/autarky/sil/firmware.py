@@ -21,6 +21,7 @@ _TICK = struct.Struct("<IIHHHH")
 _DONE = struct.Struct("<III4x")
 _FRAME = struct.Struct("<IBB2x8s")
 _TIMEOUT_S = 30.0
+NO_ANALOG = bytes(wire.TICK_SIZE - wire.TICK_HEAD)
 
 
 class FirmwareLost(AutarkyError):
@@ -84,9 +85,13 @@ class Firmware:
         cabinet: list[bytes],
         groups: list[tuple[int, bytes]],
         flags: int = 0,
+        analog: bytes = NO_ANALOG,
     ) -> None:
-        """One TICK; site and cabinet are packed frames of the buses, groups (number, image)."""
-        message = pack_tick(now_ms, inputs, site, cabinet, groups, flags)
+        """One TICK; site and cabinet are packed frames of the buses, groups (number, image).
+
+        analog: u16 of each channel of wire.ANALOG.
+        """
+        message = pack_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
         if self.record is not None:
             self.record.write(message)
         assert self._socket is not None
@@ -126,7 +131,7 @@ class Firmware:
         """End the process: asked first, then killed. Never raises."""
         if self._socket is not None:
             with contextlib.suppress(OSError):  # it may be gone already
-                self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT))
+                self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT) + NO_ANALOG)
             self._socket.close()
         try:
             self.process.wait(timeout=2.0)
@@ -142,10 +147,11 @@ def pack_tick(
     cabinet: list[bytes],
     groups: list[tuple[int, bytes]],
     flags: int = 0,
+    analog: bytes = NO_ANALOG,
 ) -> bytes:
     """The bytes of one TICK (boards/unix/wire.py)."""
     head = _TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), flags)
-    parts = [head, *site, *cabinet]
+    parts = [head, analog, *site, *cabinet]
     for number, content in groups:
         parts.append(bytes((number, 0)))
         parts.append(content)

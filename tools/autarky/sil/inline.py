@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from autarky.paths import UNIX_BOARD, load_module, wire
-from autarky.sil.firmware import Done, pack_tick, unpack_done, unpack_head
+from autarky.sil.firmware import NO_ANALOG, Done, pack_tick, unpack_done, unpack_head
 from bess.app import Cabinet
 from bess.parameters import Parameters
 
@@ -59,12 +59,14 @@ class InlineFirmware:
         cabinet: list[bytes],
         groups: list[tuple[int, bytes]],
         flags: int = 0,
+        analog: bytes = NO_ANALOG,
     ) -> None:
         """Run one tick at once."""
-        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups, flags)
+        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
         self._link.receive()
         self.app.step(self._link.now_ms)
         self._link.send()
+        self.devices.keep_backup()
         if self.app.restart:
             self.devices.reset()
             self.app = self._build()

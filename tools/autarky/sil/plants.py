@@ -6,8 +6,9 @@ import numpy as np
 
 from autarky.paths import wire
 from autarky.plant.cells import CellModel, Cells
+from autarky.plant.iso165c import Iso165c
 from autarky.plant.ivt_s import IvtS
-from autarky.plant.ltc6813 import Chain
+from autarky.plant.ltc6813 import Chain, ntc_ratio
 from autarky.plant.pcs import PcsFace
 from autarky.plant.string import Strings
 from autarky.plant.thermal import Heat
@@ -17,6 +18,14 @@ from bess.parameters import Parameters
 TICK_MS = 10
 _CELL_TICKS = 10  # cells advance every 100 ms with the mean current of it
 _INPUT_BIT = {name: bit for bit, name in enumerate(wire.INPUTS)}
+_BLEED_OHM = 33.0
+_QUIET_LINES = sum(
+    1 << _INPUT_BIT[name] for name in ("door", "smoke", "gas", "compressor_ok", "enable_ok")
+)
+_HEATER_OUT = 1 << wire.OUTPUTS.index("heater")
+_HEATER_SHIFT = _INPUT_BIT["heater_on"] - wire.OUTPUTS.index("heater")
+_SUPPLY_FULL_V = 40.0
+_REFERENCE = round(2.5 / 3.3 * 65536)
 _OUTPUT_BIT = {name: bit for bit, name in enumerate(wire.OUTPUTS)}
 
 
@@ -24,7 +33,9 @@ class Plants:
     """`n` cabinets: cells, strings, heat, chains, sensors, PCS faces and input lines.
 
     `hvil_open`, `estop`, `reset_key` (bool lists), `strings.module_out` are what a person
-    or a scenario moves. `temperature_forced_c[i]` overrides what the NTCs of a cabinet feel.
+    or a scenario moves. `temperature_forced_c[i]` overrides what the NTCs of a cabinet feel,
+    `sensor_forced_c[i]` single ones, `temperature_shift_c[i]` moves all. `input_forced[i]` and
+    `analog_forced[i]` hold lines by name; `refresh_analog(i)` after a change of the latter.
     """
 
     def __init__(
@@ -56,6 +67,13 @@ class Plants:
         self._module_of_sensor = np.repeat(np.arange(modules), self.devices_per_module * sensors)
         self._sensor_offset_c = rng.uniform(-0.5, 0.5, (n, len(self._module_of_sensor)))
         self.temperature_forced_c: list[float | None] = [None] * n
+        self.temperature_shift_c = [0.0] * n
+        self.sensor_forced_c: list[dict[int, float]] = [{} for _ in range(n)]
+        self.monitors = [Iso165c() for _ in range(n)]
+        self.input_forced: list[dict[str, bool]] = [{} for _ in range(n)]
+        self.analog_forced: list[dict[str, float]] = [{} for _ in range(n)]
+        self.analog = [b""] * n
+        self.flags = [0] * n
         self.hvil_open = [False] * n
         self.estop = [False] * n
         self.reset_key = [False] * n
@@ -65,6 +83,32 @@ class Plants:
         self._all_slots = ((1 << modules) - 1) << wire.SLOT_BIT
         self._set_cell_temperatures()
         self.refresh()
+        for i in range(n):
+            self.refresh_analog(i)
+
+    def refresh_analog(self, i: int) -> None:
+        """Analog lines of cabinet i: V for the supply, degC, share of humidity."""
+        warm_c = 25.0 + 20.0 * (self.current_a[i] / 280.0) ** 2
+        values = {
+            "supply": 24.0, "terminal_plus": warm_c, "terminal_minus": warm_c,
+            "coolant_supply": float(self.heat.module_c[i].mean()),
+            "ambient": float(self.heat.ambient_c[i]), "humidity": 0.4, "board": 45.0,
+            "reference": 1.0,
+        }  # fmt: skip
+        values.update(self.analog_forced[i])
+        raw = []
+        for name in wire.ANALOG:
+            value = values[name]
+            if name == "supply":
+                share = value / _SUPPLY_FULL_V
+            elif name == "reference":
+                share = value * _REFERENCE / 65536
+            elif name == "humidity":
+                share = value
+            else:
+                share = float(ntc_ratio(np.array(value)))
+            raw.append(min(max(round(share * 65536), 0), 65535))
+        self.analog[i] = np.array(raw, dtype="<u2").tobytes()
 
     def _set_cell_temperatures(self) -> None:
         self.cells.set_temperature(
@@ -75,8 +119,13 @@ class Plants:
         """What the NTCs of cabinet i feel."""
         forced = self.temperature_forced_c[i]
         if forced is not None:
-            return np.full(len(self._module_of_sensor), forced)
-        return self.heat.module_c[i, self._module_of_sensor] + self._sensor_offset_c[i]
+            felt = np.full(len(self._module_of_sensor), forced)
+        else:
+            felt = self.heat.module_c[i, self._module_of_sensor] + self._sensor_offset_c[i]
+            felt = felt + self.temperature_shift_c[i]
+        for sensor, value in self.sensor_forced_c[i].items():
+            felt[sensor] = value
+        return felt
 
     def refresh(self) -> None:
         """Copy array values to plain lists, which the per-cabinet code reads fast."""
@@ -103,6 +152,10 @@ class Plants:
         if self.reset_key[i]:
             bits |= 4
         bits |= minus << 3 | plus << 4 | relay << 5 | self._flowing[i] << 6
+        bits |= _QUIET_LINES | (self.outputs[i] & _HEATER_OUT) << _HEATER_SHIFT
+        for name, level in self.input_forced[i].items():
+            bit = 1 << _INPUT_BIT[name]
+            bits = bits | bit if level else bits & ~bit
         slots = self._all_slots
         if self._any_out[i]:
             for module in np.flatnonzero(self.strings.module_out[i]):
@@ -142,12 +195,27 @@ class Plants:
             mean_a = self._charge_as / _CELL_TICKS
             self._charge_as = np.zeros(self.n)
             dt_s = _CELL_TICKS * TICK_MS / 1000
+            self._bleed()
             self.cells.step(mean_a, dt_s)
             if self._ticks % (10 * _CELL_TICKS) == 0:
                 loss_w = self.cells.heat_w(mean_a).reshape(self.n, self.modules, -1).sum(axis=2)
                 self.heat.step(loss_w, 10 * dt_s)
                 self._set_cell_temperatures()
+                for i in range(self.n):
+                    self.refresh_analog(i)
         self.refresh()
+
+    def _bleed(self) -> None:
+        """Current of the closed balancing switches."""
+        for i, chain in enumerate(self.chains):
+            if not chain.any_discharge:
+                if self.cells.bleed_a[i].any():
+                    self.cells.bleed_a[i] = 0.0
+                continue
+            closed = []
+            for count, mask in zip(self.layout, chain.discharge_masks, strict=True):
+                closed += [mask >> bit & 1 for bit in range(count)]
+            self.cells.bleed_a[i] = np.array(closed) * self.cells.emf[i] / _BLEED_OHM
 
     def pull_module(self, i: int, module: int) -> None:
         """Draw a module out: presence opens now, pins part later, the chain breaks there."""

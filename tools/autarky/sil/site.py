@@ -21,7 +21,7 @@ from autarky.bus.bus import Bus, Sent
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
 from autarky.errors import AutarkyError
 from autarky.paths import wire
-from autarky.plant import ivt_s
+from autarky.plant import iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
 from autarky.sil import firmware
 from autarky.sil.firmware import Firmware, FirmwareLost
@@ -33,6 +33,7 @@ from bess.port.ticks import TICKS_MASK
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
 _CONNECT_S = 30.0
+_RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
 
@@ -87,6 +88,8 @@ class _Cabinet:
     site_rx: list[bytes] = field(default_factory=list)
     rx: list[bytes] = field(default_factory=list)
     groups: list[tuple[int, bytes]] = field(default_factory=list)
+    skew_ms: int = 0  # its clock against the site's
+    cause: str = "power"  # of its newest reset
     filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -220,6 +223,7 @@ class VirtualSite:
             parameters["node_configured"] = 0
         lines = [f"{name}={value}" for name, value in parameters.items()]
         lines.append(f"@serial={config.first_serial + cabinet.index}")
+        lines.append(f"@cause={cabinet.cause}")
         lines.append(f"@key={config.device_key.hex()}")
         if self._state is not None:
             folder = (self._state / f"cabinet{cabinet.index}").resolve()
@@ -268,6 +272,11 @@ class VirtualSite:
         self.log.close()
 
     @property
+    def state_folder(self) -> Path | None:
+        """Where the cabinets' storage lies, None while it is in RAM."""
+        return self._state
+
+    @property
     def tick_ms(self) -> int:
         """The firmware's wrapped time."""
         return (self.now_ms + self.config.start_ms) & TICKS_MASK
@@ -287,8 +296,8 @@ class VirtualSite:
             self._refresh_images(cabinet, now_us)
             assert cabinet.firmware is not None
             cabinet.firmware.send_tick(
-                tick_ms, plants.inputs(i), cabinet.site_rx, cabinet.rx, cabinet.groups,
-                self._flags(cabinet),
+                (tick_ms + cabinet.skew_ms) & TICKS_MASK, plants.inputs(i), cabinet.site_rx,
+                cabinet.rx, cabinet.groups, self._flags(cabinet), plants.analog[i],
             )  # fmt: skip
             cabinet.site_rx = []
             cabinet.rx = []
@@ -311,7 +320,7 @@ class VirtualSite:
                 time.sleep(ahead)
 
     def _flags(self, cabinet: _Cabinet) -> int:
-        flags = 0
+        flags = self.plants.flags[cabinet.index]
         if cabinet.site_port in self.bus.off:
             flags |= wire.TICK_BUS_OFF << wire.BUS_SITE
         if cabinet.bus_ports[0] in cabinet.bus.off:
@@ -344,6 +353,9 @@ class VirtualSite:
             )
             if status is not None:
                 send(pcs_port, STATUS_ID, status, at_us + _PCS_OFFSET_US)
+            info = plants.monitors[i].info(now_ms)
+            if info is not None:
+                send(sensor_port, iso165c.INFO_ID, info, at_us + _SENSOR_OFFSET_US)
 
     def _take_done(self, cabinet: _Cabinet, now_us: int) -> None:
         assert cabinet.firmware is not None
@@ -406,7 +418,7 @@ class VirtualSite:
                 self._coordinator_rx.append((frame.can_id, frame.data))
             else:
                 cabinet = self._by_site_port.get(port)
-                if cabinet is not None:
+                if cabinet is not None and len(cabinet.site_rx) < _RX_MAX:
                     cabinet.site_rx.append(firmware.pack_frame(frame.can_id, frame.data))
 
     def _carry_cabinet(self, cabinet: _Cabinet, until_us: int) -> None:
@@ -425,7 +437,9 @@ class VirtualSite:
                 if response is not None:
                     port = cabinet.bus_ports[1]
                     cabinet.bus.send(port, ivt_s.RESPONSE_ID, response, until_us)
-            if frame.sender != controller and controller in cabinet.bus.recipients(frame.can_id):
+            wanted = controller in cabinet.bus.recipients(frame.can_id)
+            cut_off = cabinet.bus.is_cut_off(controller)
+            if frame.sender != controller and wanted and not cut_off and len(cabinet.rx) < _RX_MAX:
                 cabinet.rx.append(firmware.pack_frame(frame.can_id, frame.data))
 
     def run_for(self, seconds: float) -> None:

@@ -1,0 +1,98 @@
+"""The cabinet around the cells: supply, terminals, coolant, humidity, the board itself.
+
+Analog channels are objects with read_u16() as machine.ADC has them; NTCs hang below
+10 kohm at the converter's own reference, like those of the front ends.
+"""
+
+from bess.measure import signals as s
+from bess.measure.cells import ntc_table
+from bess.port.interpreter import const
+
+_OFFSET_DC = const(1000)
+_LOW_RATIO = const(1300)  # of 65536: shorted; the same bounds as for the front ends' NTCs
+_HIGH_RATIO = const(64000)  # open
+_SUPPLY_FULL_MV = const(40000)  # divider: full scale of the converter
+_REFERENCE_U16 = const(49648)  # an independent 2.5 V reference at 3.3 V full scale
+_INVALID_DC = const(-32768)
+
+
+class Environment:
+    """`step_cells` puts supply and converter, `step_slow` the rest, once a second.
+
+    analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply,
+    ambient, humidity, board; inputs: dict with coolant_flow, heater_on, compressor_ok.
+    thermal: `pump_on`, `heater_on`. Temperatures `coolant_dc`, `ambient_dc` are -32768 when
+    their sensor gives nothing; `humidity_permille` is relative.
+    """
+
+    def __init__(self, analog, inputs, thermal, pcs, parameters, signals):
+        self._analog = analog
+        self._flow = inputs["coolant_flow"]
+        self._heater = inputs["heater_on"]
+        self._compressor = inputs["compressor_ok"]
+        self._thermal = thermal
+        self._pcs = pcs
+        self._signals = signals
+        self._table = ntc_table(parameters.get("ntc_beta_k"))
+        self._margin_dc = parameters.get("condensation_margin_dc")
+        self.coolant_dc = _INVALID_DC
+        self.ambient_dc = _INVALID_DC
+        self.humidity_permille = 0
+        self.supply_mv = 0
+        self.terminal_dc = _INVALID_DC
+        self.board_dc = _INVALID_DC
+
+    def step_cells(self):
+        """Supply and the converter's reference."""
+        analog = self._analog
+        signals = self._signals
+        self.supply_mv = analog["supply"].read_u16() * (_SUPPLY_FULL_MV >> 3) >> 13
+        signals.put(s.SUPPLY, self.supply_mv)
+        off = analog["reference"].read_u16() - _REFERENCE_U16
+        if off < 0:
+            off = -off
+        signals.put(s.ADC_REFERENCE, off * 1000 // _REFERENCE_U16)
+
+    def _temperature(self, name):
+        """Temperature of a channel in 0.1 degC, or _INVALID_DC."""
+        ratio = self._analog[name].read_u16()
+        if not _LOW_RATIO <= ratio <= _HIGH_RATIO:
+            return _INVALID_DC
+        step = ratio >> 8
+        low = self._table[step]
+        return low - ((low - self._table[step + 1]) * (ratio & 255) >> 8) - _OFFSET_DC
+
+    def step_slow(self):
+        """Temperatures, coolant, condensation."""
+        signals = self._signals
+        plus_dc = self._temperature("terminal_plus")
+        minus_dc = self._temperature("terminal_minus")
+        lost = (1 if plus_dc == _INVALID_DC else 0) + (1 if minus_dc == _INVALID_DC else 0)
+        signals.put(s.TERMINAL_SENSOR, lost)
+        self.terminal_dc = max(plus_dc, minus_dc)
+        if lost < 2:
+            put = signals.put_partial if lost else signals.put
+            put(s.TERMINAL_TEMP, self.terminal_dc)
+        self.board_dc = self._temperature("board")
+        if self.board_dc != _INVALID_DC:
+            signals.put(s.BOARD_TEMP, self.board_dc)
+        flowing = self._flow.value() == 1
+        pump_on = self._thermal.pump_on
+        signals.put(s.COOLANT_FLOW, 1 if pump_on and not flowing else 0)
+        signals.put(s.FLOW_STUCK, 1 if flowing and not pump_on else 0)
+        heating = self._heater.value() == 1
+        signals.put(s.HEATER_STUCK, 1 if heating and not self._thermal.heater_on else 0)
+        signals.put(s.COMPRESSOR, 0 if self._compressor.value() else 1)
+        signals.put(s.PCS_TEMP, self._pcs.temperature_dc)
+        self._judge_condensation()
+
+    def _judge_condensation(self):
+        self.coolant_dc = self._temperature("coolant_supply")
+        self.ambient_dc = self._temperature("ambient")
+        self.humidity_permille = self._analog["humidity"].read_u16() * 1000 >> 16
+        wet = 0
+        if self.coolant_dc != _INVALID_DC and self.ambient_dc != _INVALID_DC:
+            # dew point falls by about 1 K for each 5 % below saturation
+            dew_dc = self.ambient_dc - (1000 - self.humidity_permille) // 5
+            wet = 1 if self.coolant_dc < dew_dc + self._margin_dc else 0
+        self._signals.put(s.CONDENSATION, wet)

@@ -1,0 +1,127 @@
+"""Does what was measured fit together: spread, rise, redundancy, readings that do not live.
+
+A check here may add a fault; it never takes a reading away from protection (rule 2).
+"""
+
+from array import array
+
+from bess.measure import signals as s
+from bess.port.interpreter import const
+
+_SOC_LOW_CPCT = const(1000)  # on the steep ends a spread of voltage says little
+_SOC_HIGH_CPCT = const(9000)
+_RISE_SAMPLES = const(3)  # three seconds apart
+_UNKNOWN_DC = const(-3000)
+_OPEN_SETTLED_S = const(2)
+_POWER_MOVED_PERMILLE = const(100)
+
+
+class Plausibility:
+    """`step_cells` after every scan, `step_slow` once a second.
+
+    cells: CellMonitor, meter: StringMeter, pcs: driver with `power_actual_w`, `state`;
+    contactors: `closed`, `is_open`. Allocates nothing in `step_cells`.
+    """
+
+    def __init__(self, cells, meter, pcs, contactors, limits, parameters, signals):
+        self._cells = cells
+        self._meter = meter
+        self._pcs = pcs
+        self._contactors = contactors
+        self._limits = limits
+        self._signals = signals
+        self._rated_w = parameters.get("pcs_rated_w")
+        self._moved_dc = parameters.get("sensor_frozen_moved_dc")
+        self._moved_dmv = parameters.get("cell_frozen_moved_dmv")
+        self._apart_dc = parameters.get("sensor_implausible_dc")
+        self._rise = array("i", [_UNKNOWN_DC] * _RISE_SAMPLES)
+        self._rise_at = 0
+        self._last_sensor = array("H", bytes(2 * cells.sensor_count))
+        self._sensor_mean = array("H", bytes(2 * cells.sensor_count))
+        self._last_cell = array("H", bytes(2 * cells.cell_count))
+        self._cell_mean = array("H", bytes(2 * cells.cell_count))
+        self._open_s = 0
+        self._last_ma = 0
+        self._power_then_w = 0
+
+    def step_cells(self, soc_cpct):
+        """Spreads, sums and the PCS against its limits."""
+        cells = self._cells
+        meter = self._meter
+        signals = self._signals
+        if not cells.all_fresh or not meter.seen_all:
+            return
+        middle = _SOC_LOW_CPCT <= soc_cpct <= _SOC_HIGH_CPCT
+        spread_dmv = cells.cell_max_dmv - cells.cell_min_dmv
+        signals.put(s.CELL_SPREAD, spread_dmv if middle else 0)
+        signals.put(s.TEMP_SPREAD, cells.temp_max_dc - cells.temp_min_dc)
+        sum_mv = cells.cell_sum_dmv // 10
+        string_mv = meter.string_mv
+        gap_mv = sum_mv - string_mv
+        if gap_mv < 0:
+            gap_mv = -gap_mv
+        signals.put(s.STRING_SUM, gap_mv // (sum_mv // 1000 + 1))
+        # cells are all there, but nothing arrives behind the fuse
+        signals.put(s.FUSE_OPEN, 1 if 2 * string_mv < sum_mv else 0)
+        signals.put(s.LINK_VOLTAGE, meter.link_mv)
+        signals.put(s.PCS_EXCESS, self._excess_permille())
+
+    def _excess_permille(self):
+        power_w = self._pcs.power_actual_w
+        limits = self._limits
+        excess_w = power_w - limits.discharge_w if power_w > 0 else -power_w - limits.charge_w
+        if excess_w <= 0:
+            return 0
+        return excess_w // (self._rated_w // 1000)
+
+    def step_slow(self):
+        """What changes slowly; once a second."""
+        cells = self._cells
+        signals = self._signals
+        if cells.seen_all:
+            self._judge_rise()
+            signals.put(
+                s.SENSOR_FROZEN,
+                cells.frozen_sensors(self._last_sensor, self._sensor_mean, self._moved_dc),
+            )
+            signals.put(
+                s.CELL_FROZEN,
+                cells.frozen_cells(self._last_cell, self._cell_mean, self._moved_dmv),
+            )
+            signals.put(s.SENSOR_IMPLAUSIBLE, cells.sensors_apart(self._apart_dc))
+        self._judge_current()
+
+    def _judge_rise(self):
+        rise = self._rise
+        at = self._rise_at
+        oldest = rise[at]
+        newest = self._cells.temp_max_dc
+        rise[at] = newest
+        self._rise_at = (at + 1) % _RISE_SAMPLES
+        per_s = (newest - oldest) // _RISE_SAMPLES if oldest != _UNKNOWN_DC else 0
+        self._signals.put(s.TEMP_RISE, max(per_s, 0))
+
+    def _judge_current(self):
+        meter = self._meter
+        signals = self._signals
+        current_ma = meter.current_ma
+        power_w = self._pcs.power_actual_w
+        step_w = self._rated_w // 1000
+        gap_w = 0
+        if self._contactors.closed:
+            gap_w = meter.power_w - power_w
+            if gap_w < 0:
+                gap_w = -gap_w
+        signals.put(s.CURRENT_MISMATCH, gap_w // step_w)
+        self._open_s = self._open_s + 1 if self._contactors.is_open else 0
+        settled = self._open_s > _OPEN_SETTLED_S
+        magnitude_ma = current_ma if current_ma >= 0 else -current_ma
+        signals.put(s.CURRENT_OFFSET, magnitude_ma if settled else 0)
+        moved_w = power_w - self._power_then_w
+        if moved_w < 0:
+            moved_w = -moved_w
+        if current_ma != self._last_ma:
+            self._last_ma = current_ma
+            self._power_then_w = power_w
+            moved_w = 0
+        signals.put(s.CURRENT_STUCK, 1 if moved_w > _POWER_MOVED_PERMILLE * step_w else 0)
