@@ -138,7 +138,7 @@ class Modes:
         self._pcs.mode = pcs_control.OFF
         if self._must_stop() or self.request < REQUEST_READY:
             self._enter(STOPPING, "stop requested")
-        elif self.request == REQUEST_RUN:
+        elif self.request == REQUEST_RUN and not self.silent:
             self._pcs.mode = pcs_control.FOLLOW
             self._pcs.request_w = 0
             if self._pcs.running:

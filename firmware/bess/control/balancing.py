@@ -35,6 +35,7 @@ class Balancing:
         self._masks = array("i", bytes(4 * chain.device_count))
         self._second = 0
         self.bleeding = 0
+        self.lowest = 0  # cell that was the lowest at the newest choice
 
     def step(self, allowed, current_ma):
         """allowed: nothing stands against bleeding (no fault, cells fresh and whole)."""
@@ -74,7 +75,7 @@ class Balancing:
     def _choose(self, safe):
         """Even cells in one period, odd ones in the next: neighbours never at once."""
         odd = 1 if self._second >= _PERIOD_S else 0
-        lowest = self._cells.cell_min_index
+        self.lowest = lowest = self._cells.cell_min_index
         first = 0
         total = 0
         changed = False

@@ -49,10 +49,11 @@ class Protection:
     Results, renewed in every evaluation: `tripped` (level 3 or 4 stands or is latched),
     `locked_out`, `stop_requested`, `charge_blocked`, `discharge_blocked`, `worst_level`
     (0..4), `worst_fault` (id, 0 for none). `on_change(id, level, raised, emcy_code,
-    value, limit)` is called for every row that is raised or cleared.
+    value, limit)` is called for every row that is raised or cleared. latches: protect.latches,
+    None for protection without memory; table: rows as in fault_table.py.
     """
 
-    def __init__(self, parameters, signals, on_change, leaves, latches=None):
+    def __init__(self, parameters, signals, on_change, leaves, latches=None, table=TABLE):
         self._signals = signals
         self._next_row = leaves.next_row
         self._on_change = on_change
@@ -70,7 +71,7 @@ class Protection:
         self._recover_need = array("H")
         self._emcy = array("H")
         self._fast_rows = 0
-        for fields in rows(TABLE):
+        for fields in rows(table):
             self._add(fields, parameters)
         count = len(self._fault)
         self._count = array("H", bytes(2 * count))

@@ -1,0 +1,133 @@
+from bess.protect.latches import SIZE, Latches
+
+
+class Cut(Exception):
+    pass
+
+
+class Memory:
+    """Backup memory that loses power after a number of written bytes."""
+
+    def __init__(self):
+        self.data = bytearray(b"\xff" * SIZE)
+        self.left = -1
+
+    def __getitem__(self, at):
+        return self.data[at]
+
+    def __setitem__(self, at, value):
+        if self.left == 0:
+            raise Cut
+        if self.left > 0:
+            self.left -= 1
+        self.data[at] = value
+
+
+def found(memory):
+    latches = Latches(memory)
+    return latches.running, [i for i in range(1, 128) if latches.has(i)]
+
+
+def test_blank_memory_holds_nothing():
+    for fill in (b"\xff", b"\x00", b"\x55"):
+        latches = Latches(bytearray(fill * SIZE))
+        assert latches.blank
+        assert not latches.running
+        assert not any(latches.has(i) for i in range(1, 128))
+
+
+def test_every_id_is_kept_and_forgotten_by_itself():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    for fault in range(1, 128):
+        latches.add(fault)
+        assert found(memory) == (False, [fault])
+        latches.remove(fault)
+        assert found(memory) == (False, [])
+    assert not latches.blank
+
+
+def test_the_running_mark_is_kept():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    latches.set_running(True)
+    assert found(memory) == (True, [])
+    latches.add(19)
+    latches.set_running(False)
+    assert found(memory) == (False, [19])
+
+
+def test_a_cut_at_every_byte_leaves_the_old_or_the_new():
+    """No latch that was written is lost, none appears that was not."""
+    for cut in range(60):
+        memory = Memory()
+        latches = Latches(memory)
+        latches.set_running(True)
+        latches.add(3)
+        memory.left = cut
+        try:
+            latches.add(77)
+            finished = True
+        except Cut:
+            finished = False
+        memory.left = -1
+        assert found(memory) == (True, [3, 77] if finished else [3]), cut
+    assert finished
+
+
+def add_until_cut(latches, fault):
+    try:
+        latches.add(fault)
+    except Cut:
+        return False
+    return True
+
+
+def test_after_a_cut_it_goes_on():
+    for cut in range(1, 20):
+        memory = Memory()
+        latches = Latches(memory)
+        latches.add(3)
+        memory.left = cut
+        assert not add_until_cut(latches, 77)
+        memory.left = -1
+        again = Latches(memory)
+        again.add(5)
+        again.remove(3)
+        assert found(memory)[1] in ([5], [5, 77])
+
+
+def test_the_newer_half_wins_across_the_sequence_s_wrap():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    for n in range(600):
+        fault = n % 127 + 1
+        latches.add(fault)
+        assert found(memory)[1] == [fault], n
+        latches.remove(fault)
+        assert found(memory)[1] == [], n
+
+
+def test_any_flipped_bit_is_noticed_or_harmless():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    latches.add(3)
+    latches.add(77)
+    before = bytes(memory)
+    for at in range(SIZE):
+        for bit in range(8):
+            broken = bytearray(before)
+            broken[at] ^= 1 << bit
+            assert found(broken)[1] in ([3], [3, 77]), (at, bit)
+
+
+def test_what_is_there_already_is_not_written_again():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    latches.add(9)
+    latches.set_running(True)
+    before = bytes(memory)
+    latches.add(9)
+    latches.set_running(True)
+    latches.remove(10)
+    assert bytes(memory) == before
