@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint format bench generate lock soak clean
+.PHONY: help setup run test test-fast lint format bench generate lock soak clean coverage mutate
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,8 +24,21 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")
 	@$(BIN)/autarky run $(ARGS)
 
-test: $(READY) ## all tests, on CPython and inside real MicroPython
-	@$(BIN)/python -m pytest -q -n 2 --dist worksteal $(ARGS)
+test: $(READY) ## all tests, on CPython and inside real MicroPython, and branch coverage
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
+	@$(MAKE) --no-print-directory coverage
+
+# the safety core is covered by its own tests alone, branch by branch
+CORE_TESTS := host_tests/bess/protect host_tests/kit host_tests/bess/control/test_contactors.py \
+  host_tests/bess/link/test_e2e.py host_tests/invariants/test_limits_properties.py
+
+coverage: $(READY) ## branch coverage of the safety core, 100 % or failure
+	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -x $(CORE_TESTS) > .build/coverage.txt 2>&1 \
+	  || { cat .build/coverage.txt; exit 1; }
+	@$(BIN)/coverage report --fail-under=100
+
+mutate: $(READY) ## wrong versions of the safety core against its tests, score and survivors
+	@$(BIN)/python -m autarky.mutate $(ARGS)
 
 test-fast: $(READY) ## tests that start no virtual site, under a minute
 	@$(BIN)/python -m pytest -q -n 2 -m "not slow" $(ARGS)
@@ -42,8 +55,12 @@ format: $(READY) ## let ruff format and fix
 bench: $(READY) ## speed, instructions per tick and memory, as ratios of this run
 	@$(BIN)/autarky bench $(ARGS)
 
-soak: $(READY) ## random faults for an hour of virtual time
-	@$(BIN)/autarky run soak --hours 1 $(ARGS)
+SEED ?= $(shell date +%Y%m%d)
+soak: $(READY) ## a million steps of the state machines, then an hour of random faults (SEED=n)
+	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
+	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
+	  --hypothesis-seed=$(SEED) host_tests/invariants $(ARGS)
+	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
 
 generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
 	@$(BIN)/python -m autarky.generate
@@ -53,5 +70,5 @@ lock: $(READY) ## renew requirements.lock from pyproject.toml
 	  --no-header -o requirements.lock pyproject.toml
 
 clean: ## remove everything that was made
-	rm -rf $(VENV) .build runs .pytest_cache .hypothesis .ruff_cache *.egg-info tools/*.egg-info
+	rm -rf $(VENV) .build .coverage runs .pytest_cache .hypothesis .ruff_cache *.egg-info tools/*.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

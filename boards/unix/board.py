@@ -344,6 +344,30 @@ class WatchedRegion:
         self._region.write(offset, data)
 
 
+class ProgramHash:
+    """Hashes the mounted image slice by slice and compares with its hash at the start."""
+
+    image = b""  # set by launch.py; empty when running from source: nothing to compare
+    _SLICE = 4096
+
+    def __init__(self):
+        self._expected = sha256(self.image).digest()
+        self._hash = sha256(b"")
+        self._at = 0
+
+    def step(self):
+        """One slice; True or False when a round has ended, else None."""
+        end = self._at + self._SLICE
+        self._hash.update(self.image[self._at : end])
+        self._at = end
+        if end < len(self.image):
+            return None
+        good = self._hash.digest() == self._expected
+        self._hash = sha256(b"")
+        self._at = 0
+        return good
+
+
 class Devices:
     """All devices of the cabinet on one link; what a board's board.py offers to the app.
 
@@ -396,6 +420,7 @@ class Devices:
             self._backup_region.readinto(0, self.backup)
             self._backup_region.readinto(0, self._kept)
         self._nonces = 0
+        self._program = ProgramHash()
 
     def keep_backup(self):
         """What the backup supply does on a board: after each tick, if anything changed."""
@@ -408,8 +433,10 @@ class Devices:
         return not self._link.flags & wire.TICK_RAM_BAD
 
     def program_intact(self):
-        """The image was checked when it was mounted; here the host says when it differs."""
-        return not self._link.flags & wire.TICK_PROGRAM_BAD
+        """One slice of the image hashed; the host may say that it differs."""
+        if self._link.flags & wire.TICK_PROGRAM_BAD:
+            return False
+        return self._program.step()
 
     def reset_cause(self):
         return self._cause

@@ -14,4 +14,8 @@ sys.path[:] = ["/rom", ".frozen"]
 
 import main  # noqa: E402  (from the image)
 
+import board  # noqa: E402  (from the image)
+
+board.ProgramHash.image = image
+
 sys.exit(main.main(sys.argv[2:]))

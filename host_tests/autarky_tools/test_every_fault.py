@@ -79,3 +79,57 @@ def test_every_fault_has_a_case_at_its_highest_level() -> None:
     for case in FAULT_CASES:
         highest = max(5 if mark == "S" else int(mark) for mark in LEVELS[case.fault])
         assert case.level == highest, case.fault
+
+
+def test_a_trip_leaves_its_record_and_its_trace_over_a_loss_of_power(tmp_path: Path) -> None:
+    from autarky.node.client import decode_log, decode_trace
+
+    config = SiteConfig(cabinets=1, interpreter="inline", soc=0.6, state=tmp_path)
+    with VirtualSite(config) as site:
+        site.run_for(20.0)
+        site.coordinator.target_w = 40_000.0
+        site.run_for(5.0)
+        site.plants.cells.force_voltage(0, 17, 3.70)
+        site.run_for(20.0)
+        site.power_cycle(0)
+        site.run_for(2.0)
+        app = site.cabinets[0].firmware.app
+        records = decode_log(app.log.read(0, app.log.size()))
+        trip = next(r for r in records if r["fault"] == "cell_ov" and r["level"] == "trip")
+        assert trip["value"] > trip["limit"] == 36500
+        assert records[-1]["boot"] == 2
+        samples = decode_trace(app.trace.read(0, app.trace.size()))
+        assert len(samples) == 300
+        assert max(s["cell_max_v"] for s in samples[:140]) < 3.4
+        assert 3.69 < max(s["cell_max_v"] for s in samples) < 3.71
+        assert abs(samples[100]["current_a"]) > 10
+        assert samples[-1]["current_a"] == 0
+        assert app.trend.size() >= 40 * 24
+
+
+def test_out_of_an_under_voltage_trip_the_string_is_charged_and_only_charged(tmp_path) -> None:
+    config = SiteConfig(cabinets=1, interpreter="inline", soc=0.6, state=tmp_path)
+    with VirtualSite(config) as site:
+        site.run_for(5.0)
+        site.plants.cells.force_voltage(0, slice(None), 2.45)
+        site.run_for(3.0)
+        app = site.cabinets[0].firmware.app
+        assert app.protection.is_active(IDS["cell_uv"], 3)
+        site.plants.reset_key[0] = True
+        site.run_for(0.3)
+        site.plants.reset_key[0] = False
+        site.run_for(8.0)
+        assert app.modes.state == modes.RUN
+        assert app.limits.charge_only
+        site.coordinator.target_w = 50_000.0
+        site.run_for(6.0)
+        assert site.plants.current_a[0] == 0.0
+        site.coordinator.target_w = -50_000.0
+        site.run_for(20.0)
+        assert -14.5 < site.plants.current_a[0] < -5.0
+        site.plants.cells.force_voltage(0, slice(None), 3.02)
+        site.run_for(2.0)
+        assert not app.limits.charge_only
+        site.plants.cells.force_voltage(0, slice(None), 2.45)
+        site.run_for(3.0)
+        assert app.modes.state == modes.FAULT

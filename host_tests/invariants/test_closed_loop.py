@@ -8,7 +8,8 @@ from kit.world import EXAMPLES, REACHED, CabinetMachine
 
 from bess import modes
 
-pytestmark = pytest.mark.slow
+# one process: the last test counts what the first reached
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("closed_loop")]
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 CabinetMachine.TestCase.settings = settings(

@@ -17,7 +17,8 @@ from bess.port import leaves
 from bess.protect.faults import Protection
 from bess.protect.latches import SIZE, Latches
 
-pytestmark = pytest.mark.slow
+# one process: the last test counts what the first reached
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("protection_machine")]
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 PARAMETERS = Parameters()
 REACHED: Counter[str] = Counter()

@@ -234,23 +234,13 @@ class Protection:
 
     def _clear(self, row):
         self._active[row] = 0
-        if self._latches is not None and self._level[row] >= TRIP:
-            self._forget(self._fault[row])
+        level = self._level[row]
+        if self._latches is not None and (level == TRIP or level == LOCKOUT):
+            self._latches.remove(self._fault[row])  # a fault has one latching row at most
         self._busy[row] = 0
         self._good[row] = 0
         self._count[row] = 0
         self._tell(row, False)
-
-    def _forget(self, fault_id):
-        """Take a latch out of backup memory when none of its rows stands any more."""
-        row = len(self._fault)
-        while row:
-            row -= 1
-            level = self._level[row]
-            latching = level == TRIP or level == LOCKOUT
-            if latching and self._active[row] and self._fault[row] == fault_id:
-                return
-        self._latches.remove(fault_id)
 
     def _react(self):
         tripped = locked_out = stop = False

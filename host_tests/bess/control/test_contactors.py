@@ -47,7 +47,7 @@ class Rig:
                 self.inputs.minus_closed = self.pins["minus"].level == 1
                 self.inputs.plus_closed = self.pins["plus"].level == 1
                 self.inputs.precharge_closed = self.pins["precharge"].level == 1
-            if self.pins["precharge"].level:
+            if self.pins["precharge"].level and self.rise_mv:
                 self.meter.link_mv = min(self.meter.link_mv + self.rise_mv, self.meter.string_mv)
             self.meter.link_samples += 1
             self.machine.step(self.now_ms)
@@ -247,3 +247,126 @@ def test_service_cannot_unlock_a_contactor_that_is_still_welded():
     rig.run(2000)
     assert rig.machine.state == c.LOCKED
     assert rig.machine.welded
+
+
+def test_a_minus_that_does_not_close_is_stuck_until_the_operator_resets():
+    rig = Rig()
+    rig.follow = False
+    rig.machine.close()
+    assert rig.machine.wanted
+    assert not rig.machine.closed
+    rig.run(5000)
+    assert not rig.machine.stuck
+    rig.run(20)
+    assert rig.machine.stuck
+    assert rig.signals.value[s.CONTACTOR_STUCK] == 1
+    assert rig.levels() == (0, 0, 0)
+    rig.machine.forget_tries()
+    rig.run(10)
+    assert rig.signals.value[s.CONTACTOR_STUCK] == 0
+
+
+def test_a_plus_that_does_not_close_is_stuck():
+    rig = Rig()
+    rig.machine.close()
+    while rig.machine.state != c.CLOSE_PLUS:
+        rig.run(10)
+    since_ms = rig.now_ms
+    rig.follow = False
+    rig.inputs.plus_closed = False
+    while not rig.machine.stuck:
+        rig.run(10)
+    assert 5000 <= rig.now_ms - since_ms <= 5020
+    assert rig.machine.tries == 1
+
+
+def test_the_precharge_resistor_is_never_loaded_beyond_its_rating():
+    """Invariant 13: over retries too; it closes again only when it has cooled."""
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.meter.current_ma = 14000
+    rig.machine.close()
+    heat_mj = 0
+    hottest = 0
+    causes = set()
+    for _ in range(60):
+        for _ in range(100):
+            rig.run(10)
+            if rig.pins["precharge"].level:
+                heat_mj += 14 * 14 * 56 * 10
+            hottest = max(hottest, heat_mj)
+            causes.add(rig.machine.cause)
+        heat_mj -= heat_mj // 60
+        rig.machine.cool(1)
+    assert hottest <= 6000 * 1000 * 1.02
+    assert "precharge resistor hot" in causes
+    assert "precharge time-out" not in causes
+
+
+def test_a_negative_current_heats_the_same():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.meter.current_ma = -14000
+    rig.machine.close()
+    rig.run(300)
+    assert rig.signals.value[s.PRECHARGE_HEAT] > 0
+    before = rig.machine.heat_permille
+    for _ in range(200):
+        rig.machine.cool(1)
+    assert rig.machine.heat_permille < before
+    for _ in range(2000):
+        rig.machine.cool(1)
+    assert rig.machine.heat_permille == 0
+    rig.machine.cool(1)
+
+
+def test_a_link_above_the_string_matches_within_the_same_bounds():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.meter.link_mv = 768000 + 20001
+    rig.meter.string_mv = 768000
+    rig.machine.close()
+    rig.run(1000)
+    assert rig.machine.state == c.PRECHARGE
+    rig.meter.link_mv = 768000 + 20000
+    rig.run(100)
+    assert rig.machine.state in (c.CLOSE_PLUS, c.CLOSED)
+
+
+def test_a_mirror_contact_that_stays_closed_forbids_the_next_closing():
+    rig = Rig()
+    rig.follow = False
+    rig.inputs.plus_closed = True
+    rig.machine.close()
+    rig.run(100)
+    assert rig.levels() == (0, 0, 0)
+
+
+def test_lock_and_unlock_need_their_states():
+    rig = Rig()
+    rig.machine.unlock()
+    assert rig.machine.state == c.OPEN
+    rig.machine.lock()
+    assert rig.machine.state == c.LOCKED
+    rig.machine.close()
+    rig.run(500)
+    assert rig.levels() == (0, 0, 0)
+    rig = Rig().closed()
+    rig.machine.lock()
+    assert rig.machine.state == c.OPENING
+
+
+def test_a_hot_resistor_is_not_loaded_again_before_it_has_cooled():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.meter.current_ma = 14000
+    rig.machine.close()
+    while rig.machine.cause != "precharge resistor hot":
+        rig.run(10)
+    rig.run(20000)
+    assert rig.machine.state == c.OPEN
+    assert rig.levels() == (0, 0, 0)
+    for _ in range(60):
+        rig.machine.cool(1)
+    rig.run(20)
+    assert rig.machine.state == c.CLOSE_MINUS

@@ -116,3 +116,74 @@ def agreements(a, b):
     for x, y in zip(a, b):
         count += 1 if x == y else 0
     return count
+
+
+def test_verdicts_are_told_apart():
+    assert tuple(range(6)) == (OK, WRONG_CRC, WRONG_LENGTH, REPEATED, WRONG_STEP, RESYNCHRONISING)
+
+
+def flipped(frame):
+    return bytes(frame[:7]) + bytes((frame[7] ^ 1,))
+
+
+def test_every_refusal_is_counted_by_one_in_its_own_counter():
+    checker = Checker(IDS, 3, 1)
+    sent = frames(10)
+    assert checker.check(sent[0], 8) == OK
+    assert (checker.crc_errors, checker.counter_errors, checker.length_errors) == (0, 0, 0)
+    checker.check(flipped(sent[1]), 8)
+    assert (checker.crc_errors, checker.counter_errors, checker.length_errors) == (1, 0, 0)
+    checker.check(sent[0], 8)
+    assert (checker.crc_errors, checker.counter_errors, checker.length_errors) == (1, 1, 0)
+    checker.check(sent[9], 8)
+    assert (checker.crc_errors, checker.counter_errors, checker.length_errors) == (1, 2, 0)
+    checker.check(sent[1], 7)
+    checker.check(sent[1], 0)
+    assert (checker.crc_errors, checker.counter_errors, checker.length_errors) == (1, 2, 2)
+
+
+def test_a_repeat_while_resynchronising_starts_over():
+    checker = Checker(IDS, 3, 5)
+    sent = frames(12)
+    for frame in sent[:4]:
+        assert checker.check(frame, 8) == RESYNCHRONISING
+    assert checker.check(sent[3], 8) == REPEATED
+    for frame in sent[4:8]:
+        assert checker.check(frame, 8) == RESYNCHRONISING
+    assert checker.check(sent[8], 8) == OK
+
+
+def test_an_error_after_synchronisation_costs_only_its_own_frame():
+    checker = Checker(IDS, 3, 5)
+    sent = frames(9)
+    for frame in sent[:5]:
+        checker.check(frame, 8)
+    assert checker.check(flipped(sent[5]), 8) == WRONG_CRC
+    assert checker.check(sent[6], 8) == OK
+    assert checker.check(sent[6], 8) == REPEATED
+    assert checker.check(sent[7], 8) == OK
+
+
+def test_the_first_frame_may_have_any_counter():
+    sent = frames(16)
+    for first in sent:
+        checker = Checker(IDS, 3, 1)
+        assert checker.check(first, 8) == OK
+        assert checker.counter_errors == 0
+
+
+def test_the_counter_runs_0_to_15_and_leaves_the_high_nibble_alone():
+    sender = Sender(IDS)
+    for n in range(40):
+        frame = bytearray(b"\x00\xa5" + bytes(6))
+        sender.protect(frame)
+        assert frame[1] == 0xA0 | n % 16
+
+
+def test_data_ids_of_known_nodes():
+    """Written down once, so that both ends of a bus agree over versions."""
+    assert list(data_ids(0, 2)[:5]) == [2, 2 ^ 0x4E, 2 ^ 0x22, 2 ^ 0x4E ^ 0x22, 2 ^ 0x88]
+    assert data_ids(0, 2)[8] == 2 ^ 0x36
+    assert list(data_ids(1, 2)[:2]) == [0x82, 0x82 ^ 0xF6]
+    assert data_ids(4, 7) == data_ids(0, 7)
+    assert data_ids(3, 5)[15] == 0x85 ^ 0x95 ^ 0x7E ^ 0x30 ^ 0xA3

@@ -246,3 +246,78 @@ def test_error_register_names_the_class():
     assert error_register(0x4210) == 0x09
     assert error_register(0x8130) == 0x11
     assert error_register(0xFF10) == 0x81
+
+
+def test_a_fault_has_one_latching_row_at_most():
+    for fields in rows(TABLE):
+        assert len([mark for mark in fields[6] if mark in "34"]) <= 1, fields[1]
+        assert 0 < int(fields[0]) < 128, fields[1]  # the latches' bit map
+
+
+def test_levels_and_error_register_tell_what_stands():
+    rig = Rig()
+    assert rig.protection.error_register == 0
+    assert not any(rig.protection.levels)
+    for _ in range(60):
+        rig.feed(s.CELL_MAX, 36200)
+    rig.feed(s.COMMAND_AGE, 3010)
+    levels = rig.protection.levels
+    assert levels[19 - 1] == LIMIT
+    assert levels[10 - 1] == LIMIT  # an orderly stop counts as a limit
+    assert sum(levels) == 2 * LIMIT
+    assert rig.protection.error_register == error_register(0x3210) | error_register(0x8250)
+
+
+def test_an_unknown_level_is_not_active():
+    assert not Rig().protection.is_active(19, LOCKOUT)
+    assert not Rig().protection.is_active(99, TRIP)
+
+
+def trip_by_under_voltage(rig):
+    for _ in range(10):
+        rig.feed(s.CELL_MIN, 24000)
+        rig.feed(s.STRING_PER_CELL, 25000)
+    assert rig.protection.is_active(20, TRIP)
+    assert rig.protection.is_active(22, TRIP)
+
+
+def test_a_suspended_under_voltage_trip_can_be_reset_and_comes_back_after():
+    rig = Rig()
+    trip_by_under_voltage(rig)
+    assert not rig.protection.reset(False)
+    rig.protection.suspend_undervoltage(True)
+    rig.protection.suspend_undervoltage(True)
+    assert rig.protection.reset(False)
+    for _ in range(50):
+        rig.feed(s.CELL_MIN, 24000)
+        rig.feed(s.STRING_PER_CELL, 25000)
+    assert not rig.protection.tripped
+    rig.protection.suspend_undervoltage(False)
+    trip_by_under_voltage(rig)
+
+
+def test_a_suspended_under_voltage_takes_no_reset_when_it_ends():
+    rig = Rig()
+    trip_by_under_voltage(rig)
+    rig.protection.suspend_undervoltage(True)
+    rig.protection.suspend_undervoltage(False)
+    assert not rig.protection.reset(False)
+
+
+def test_deep_discharge_and_over_voltage_are_judged_while_under_voltage_is_suspended():
+    rig = Rig()
+    rig.protection.suspend_undervoltage(True)
+    for _ in range(10):
+        rig.feed(s.CELL_MIN_RAW, 19999)
+        rig.feed(s.CELL_MAX, 36501)
+    assert rig.protection.is_active(51, LOCKOUT)
+    assert rig.protection.is_active(19, TRIP)
+
+
+def test_a_count_never_overflows():
+    rig = Rig()
+    rig.feed(s.CELL_MAX, 35801)
+    row = list(rig.protection._count).index(1)
+    rig.protection._count[row] = 60000
+    rig.feed(s.CELL_MAX, 35801)
+    assert rig.protection._count[row] == 60000

@@ -131,3 +131,15 @@ def test_what_is_there_already_is_not_written_again():
     latches.set_running(True)
     latches.remove(10)
     assert bytes(memory) == before
+
+
+def test_every_start_goes_on_where_the_last_one_ended():
+    memory = bytearray(SIZE)
+    for fault in range(1, 20):
+        latches = Latches(memory)
+        latches.add(fault)
+        assert found(memory) == (False, list(range(1, fault + 1)))
+    for fault in range(1, 20):
+        latches = Latches(memory)
+        latches.remove(fault)
+        assert found(memory) == (False, list(range(fault + 1, 20)))

@@ -143,3 +143,14 @@ def test_power_is_current_times_voltage_and_at_most_the_pcs():
     assert limits.discharge_w == 107520
     limits.evaluate(Cells(), 5000, 999000, False, 1000)
     assert limits.discharge_w == 125000
+
+
+def test_a_discharge_block_takes_discharge_alone():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    limits.follow_blocks(False, True)
+    assert limits.discharge_ma == limits.discharge_w == 0
+    assert limits.charge_ma > 0
+    assert limits.charge_w > 0
+    limits.follow_blocks(False, False)
+    assert limits.charge_ma > 0

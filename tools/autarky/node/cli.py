@@ -224,6 +224,31 @@ def log(
 
 
 @app.command()
+def trace(
+    node: NodeId,
+    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """The 30 s around the newest trip, a sample every 100 ms.
+
+    Example:
+
+      autarky node trace 2 --out trip.csv
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node import client as module
+
+        rows = module.decode_trace(client.domain(node, module.TRACE))
+        if out is not None:
+            module.write_rows(rows, out)
+            typer.echo(f"{len(rows)} samples in {out}")
+        else:
+            _print(rows if as_json else rows[:: max(len(rows) // 30, 1)], as_json)
+
+
+@app.command()
 def snapshot(
     node: NodeId,
     out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,

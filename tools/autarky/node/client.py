@@ -22,12 +22,12 @@ from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
 from bess import modes
 from bess.control import contactors, thermal
-from bess.protect import event_log
+from bess.protect import event_log, trace
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
 EDS = GENERATED / "cabinet.eds"
-SNAPSHOT, EVENT_LOG = 0x2204, 0x2400
+SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
 _LISTEN_S = 1.3
 LEVELS = ("", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
@@ -244,6 +244,25 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
                 "fault": faults.get(item, "") if item else "",
                 "level": LEVELS[level] if level < len(LEVELS) else str(level),
                 "value": value, "limit": limit,
+            }
+        )  # fmt: skip
+    return out
+
+
+def decode_trace(data: bytes) -> list[dict[str, Any]]:
+    """Samples of 100 ms around the newest trip, oldest first; time 0 is the last sample."""
+    if data[:2] != b"TR":
+        return []
+    (count,) = struct.unpack_from("<H", data, 2)
+    out = []
+    for number in range(count):
+        fields = struct.unpack_from("<iiiHHhh", data, 8 + number * trace.RECORD)
+        current, string, link, low, high, cold, hot = fields
+        out.append(
+            {
+                "time_s": round((number - count + 1) / 10, 1), "current_a": current / 1000,
+                "string_v": string / 1000, "link_v": link / 1000, "cell_min_v": low / 10000,
+                "cell_max_v": high / 10000, "temp_min_c": cold / 10, "temp_max_c": hot / 10,
             }
         )  # fmt: skip
     return out

@@ -1,0 +1,1 @@
+"""`make mutate`: do the tests notice when the safety core is wrong?"""

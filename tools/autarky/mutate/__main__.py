@@ -1,0 +1,170 @@
+"""Runs the tests of the safety core against every mutant of it, a forked process each.
+
+usage: python -m autarky.mutate [--module NAME] [--json FILE] [--jobs N]
+
+A mutant lives when its tests pass or hang no longer than they may; every survivor must stand
+in host_tests/mutation_allowed.txt with the reason why no test can tell it apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from autarky.mutate.mutants import Mutant, mutants
+from autarky.paths import FIRMWARE, ROOT
+
+ALLOWED = ROOT / "host_tests" / "mutation_allowed.txt"
+GATE = 0.95
+_TIMEOUT_S = 60
+_KIT = "host_tests/kit/test_contracts.py"
+# module: the tests that must notice
+TARGETS = {
+    "bess.protect.faults": ["host_tests/bess/protect/test_faults.py", _KIT],
+    "bess.protect.limits": [
+        "host_tests/bess/protect/test_limits.py",
+        "host_tests/invariants/test_limits_properties.py",
+    ],
+    "bess.protect.latches": ["host_tests/bess/protect/test_latches.py"],
+    "bess.protect.event_log": ["host_tests/bess/protect/test_event_log.py"],
+    "bess.protect.trace": ["host_tests/bess/protect/test_trace.py"],
+    "bess.protect.self_check": ["host_tests/bess/protect/test_self_check.py"],
+    "bess.control.contactors": ["host_tests/bess/control/test_contactors.py"],
+    "bess.link.e2e": [
+        "host_tests/bess/link/test_e2e.py", "host_tests/bess/link/test_e2e_distance.py",
+        "host_tests/bess/link/test_e2e_second_opinion.py",
+    ],
+}  # fmt: skip
+
+
+class _Loader(importlib.abc.Loader):
+    def __init__(self, mutant: Mutant, path: Path) -> None:
+        self._mutant = mutant
+        self._path = path
+
+    def create_module(self, spec: object) -> None:
+        return None
+
+    def exec_module(self, module: object) -> None:
+        exec(compile(self._mutant.tree, str(self._path), "exec"), vars(module))
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, name: str, mutant: Mutant, path: Path) -> None:
+        self._name = name
+        self._loader = _Loader(mutant, path)
+
+    def find_spec(
+        self, fullname: str, path: object, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self._loader)
+
+
+def path_of(module: str) -> Path:
+    return FIRMWARE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _child(module: str, mutant: Mutant) -> int:
+    """In the forked process: 0 when every test passed."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 1)
+    os.dup2(devnull, 2)
+    sys.meta_path.insert(0, _Finder(module, mutant, path_of(module)))
+    import pytest
+
+    return int(
+        pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *TARGETS[module]])
+    )
+
+
+def _start(module: str, mutant: Mutant) -> int:
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            code = _child(module, mutant)
+        finally:
+            os._exit(1 if code else 0)
+    return process
+
+
+def allowed() -> dict[str, str]:
+    """`module: change` -> reason, of the allow-list."""
+    found = {}
+    for line in ALLOWED.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            key, _, reason = line.rpartition(" ## ")
+            if not reason.strip():
+                raise SystemExit(f"{ALLOWED.name}: no reason given for {key!r}")
+            found[key.strip()] = reason.strip()
+    return found
+
+
+def run(modules: list[str], jobs: int) -> tuple[int, list[tuple[str, Mutant]]]:
+    """(number of mutants, survivors)."""
+    import hypothesis  # noqa: F401  (in the parent, so that no child imports it)
+    import pytest  # noqa: F401
+
+    os.chdir(ROOT)
+    work = [(name, m) for name in modules for m in mutants(path_of(name).read_text())]
+    running: dict[int, tuple[str, Mutant, float]] = {}
+    survivors: list[tuple[str, Mutant]] = []
+    total = len(work)
+    done = 0
+    while work or running:
+        while work and len(running) < jobs:
+            name, mutant = work.pop(0)
+            running[_start(name, mutant)] = name, mutant, time.monotonic()
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process:
+            name, mutant, _ = running.pop(process)
+            done += 1
+            if status == 0:
+                survivors.append((name, mutant))
+                print(f"survived {name}:{mutant.line}: {mutant.change}", flush=True)
+            if done % 100 == 0:
+                print(f"{done} of {total}, {len(survivors)} survived", flush=True)
+            continue
+        for process, (_, _, started) in list(running.items()):
+            if time.monotonic() - started > _TIMEOUT_S:
+                os.kill(process, signal.SIGKILL)  # an endless loop is noticed
+        time.sleep(0.01)
+    return total, survivors
+
+
+def main() -> None:
+    """Print the score; exit 1 below the gate or with a survivor that nobody has explained."""
+    parser = argparse.ArgumentParser(description="Mutants of the safety core against its tests.")
+    parser.add_argument("--module", action="append", choices=list(TARGETS))
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    reasons = allowed()
+    total, survivors = run(options.module or list(TARGETS), options.jobs)
+    unexplained = [
+        f"{name}: {m.change}" for name, m in survivors if f"{name}: {m.change}" not in reasons
+    ]
+    score = 1 - len(survivors) / total
+    print(f"{total} mutants, {total - len(survivors)} killed: {100 * score:.1f} %")
+    for text in unexplained:
+        print(f"unexplained survivor: {text}")
+    if options.json:
+        options.json.write_text(
+            json.dumps({"mutants": total, "score": score, "unexplained": unexplained}, indent=2)
+        )
+    if score < GATE or unexplained:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Every small wrong version of a module: one changed operator, constant, condition or statement."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+_COMPARE = {
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt), ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,), ast.NotIn: (ast.In,),
+}  # fmt: skip
+_BINARY = {
+    ast.Add: (ast.Sub,), ast.Sub: (ast.Add,), ast.Mult: (ast.FloorDiv,), ast.FloorDiv: (ast.Mult,),
+    ast.Mod: (ast.FloorDiv,), ast.BitOr: (ast.BitAnd,), ast.BitAnd: (ast.BitOr,),
+    ast.BitXor: (ast.BitOr,), ast.LShift: (ast.RShift,), ast.RShift: (ast.LShift,),
+}  # fmt: skip
+_SWAPPED = {"min": "max", "max": "min"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """line and what was changed; `tree` compiles to the wrong module.
+
+    change holds the line's text, so that it names the same mutant after unrelated edits.
+    """
+
+    line: int
+    change: str
+    tree: ast.Module
+
+
+def _docstrings(tree: ast.Module) -> set[int]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                found.add(id(first.value))
+    return found
+
+
+def mutants(source: str) -> Iterator[Mutant]:
+    """All mutants of a module's source, in order of their lines."""
+    tree = ast.parse(source)
+    nodes = [n for n in ast.walk(tree) if hasattr(n, "lineno")]
+    skip = _docstrings(tree)
+    lines = source.splitlines()
+    out: list[Mutant] = []
+    for number, node in enumerate(nodes):
+        if id(node) in skip:
+            continue
+        for change, apply in _changes(node):
+            wrong = copy.deepcopy(tree)
+            same = [n for n in ast.walk(wrong) if hasattr(n, "lineno")][number]
+            line = getattr(node, "lineno", 1)
+            before = ast.unparse(node).splitlines()[0]
+            apply(same)
+            ast.fix_missing_locations(wrong)
+            text = f"`{lines[line - 1].strip()}`: {before} -> {change}"
+            out.append(Mutant(line, text, wrong))
+    yield from sorted(out, key=lambda m: m.line)
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        for kind in _COMPARE.get(type(node.ops[0]), ()):
+            yield kind.__name__, lambda n, k=kind: n.ops.__setitem__(0, k())
+    elif isinstance(node, ast.Compare):
+        for place, op in enumerate(node.ops):
+            for kind in _COMPARE.get(type(op), ())[:1]:
+                yield (
+                    f"{kind.__name__} at {place}",
+                    lambda n, k=kind, p=place: n.ops.__setitem__(p, k()),
+                )
+    elif isinstance(node, ast.BinOp | ast.AugAssign):
+        for kind in _BINARY.get(type(node.op), ()):
+            yield kind.__name__, lambda n, k=kind: setattr(n, "op", k())
+    elif isinstance(node, ast.BoolOp):
+        other = ast.Or if isinstance(node.op, ast.And) else ast.And
+        yield other.__name__, lambda n, k=other: setattr(n, "op", k())
+    elif isinstance(node, ast.Constant) and type(node.value) is int:
+        yield f"{node.value + 1}", lambda n: setattr(n, "value", n.value + 1)
+    elif isinstance(node, ast.Constant) and type(node.value) is bool:
+        yield f"{not node.value}", lambda n: setattr(n, "value", not n.value)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        if node.func.id in _SWAPPED and len(node.args) == 2:
+            name = _SWAPPED[node.func.id]
+            yield name, lambda n, k=name: setattr(n.func, "id", k)
+    elif isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield "condition negated", _negate
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield "call deleted", lambda n: setattr(n, "value", ast.Constant(None))
+    elif isinstance(node, ast.Return) and node.value is not None:
+        yield "returns None", lambda n: setattr(n, "value", ast.Constant(None))
+
+
+def _negate(node: Any) -> None:
+    node.test = ast.UnaryOp(ast.Not(), node.test)
