@@ -13,6 +13,28 @@ from bess.protect.latches import SIZE, Latches
 WARN, LIMIT, TRIP, LOCKOUT = 1, 2, 3, 4
 
 
+class Remembered:
+    """Parameters looked up once each: protection is built some hundred times here."""
+
+    def __init__(self, parameters: Any) -> None:
+        self._parameters = parameters
+        self._known: dict[str, int | None] = {}
+
+    def get(self, name: str) -> int:
+        if name not in self._known:
+            try:
+                self._known[name] = self._parameters.get(name)
+            except KeyError:
+                self._known[name] = None
+        value = self._known[name]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+
+_DEFAULTS = Remembered(Parameters())
+
+
 class ProtectionContract:
     """Describe one level of one fault; pytest collects the inherited tests of a subclass.
 
@@ -36,7 +58,7 @@ class ProtectionContract:
         cls.__test__ = True
 
     def parameters(self) -> Any:
-        return Parameters()
+        return _DEFAULTS
 
     def table(self) -> bytes:
         return TABLE

@@ -12,7 +12,6 @@ from bess.port.interpreter import const
 from bess.protect.fault_table import TABLE
 from bess.table import rows
 
-WARN = const(1)
 LIMIT = const(2)
 TRIP = const(3)
 LOCKOUT = const(4)

@@ -7,13 +7,34 @@ from bess.protect.faults import LIMIT, LOCKOUT, STOP, TRIP, Protection, error_re
 from bess.table import rows
 
 
+class Remembered:
+    """The default parameters, each looked up once: protection is built some thousand times here."""
+
+    def __init__(self):
+        self._parameters = Parameters()
+        self._known = {}
+
+    def get(self, name):
+        if name not in self._known:
+            try:
+                self._known[name] = self._parameters.get(name)
+            except KeyError:
+                self._known[name] = None
+        if self._known[name] is None:
+            raise KeyError(name)
+        return self._known[name]
+
+
+PARAMETERS = Remembered()
+
+
 class Rig:
     """Protection with a log of its events; `feed` gives one sample and evaluates."""
 
     def __init__(self):
         self.signals = Signals()
         self.events = []
-        self.protection = Protection(Parameters(), self.signals, self.event, leaves)
+        self.protection = Protection(PARAMETERS, self.signals, self.event, leaves)
 
     def event(self, fault_id, level, raised, emcy_code, value, limit):
         self.events.append((fault_id, level, raised))
@@ -32,7 +53,7 @@ class Rig:
 
 def cases():
     """(row fields, mark, level, threshold, samples, sign) of every row of the table."""
-    parameters = Parameters()
+    parameters = PARAMETERS
     for fields in rows(TABLE):
         for mark in fields[6]:
             key = fields[1] + "_" + ("3" if mark == "S" else mark)
@@ -321,3 +342,92 @@ def test_a_count_never_overflows():
     rig.protection._count[row] = 60000
     rig.feed(s.CELL_MAX, 35801)
     assert rig.protection._count[row] == 60000
+
+
+def test_a_limit_blocks_the_directions_of_its_row():
+    for fields, mark, _, threshold, samples, sign in cases():
+        if mark != "2":
+            continue
+        rig = Rig()
+        for _ in range(samples):
+            rig.feed(s.NAMES.index(fields[2]), threshold + sign)
+        assert rig.protection.charge_blocked == (fields[7] != "discharge"), fields[1]
+        assert rig.protection.discharge_blocked == (fields[7] != "charge"), fields[1]
+
+
+def test_fast_rows_are_judged_in_every_tick_and_the_others_with_the_scan():
+    rig = Rig()
+    rig.signals.put(s.ESTOP, 1)
+    rig.protection.evaluate_fast()
+    assert rig.protection.tripped
+    rig = Rig()
+    for _ in range(10):
+        rig.signals.put(s.CELL_MAX, 37000)
+        rig.protection.evaluate_fast()
+    assert not rig.protection.tripped
+    for _ in range(10):
+        rig.signals.put(s.CELL_MAX, 37000)
+        rig.protection.evaluate_cells()
+    assert rig.protection.tripped
+
+
+def test_a_fresh_protection_is_quiet():
+    protection = Rig().protection
+    assert not protection.tripped
+    assert not protection.locked_out
+    assert not protection.stop_requested
+    assert not protection.charge_blocked
+    assert not protection.discharge_blocked
+    assert protection.worst_level == 0
+    assert protection.worst_fault == 0
+
+
+def test_a_sample_inside_the_hysteresis_starts_the_recovery_over():
+    rig = Rig()
+    rig.feed(s.CURRENT_AGE, 60)
+    for _ in range(999):
+        rig.feed(s.CURRENT_AGE, 10)
+    rig.feed(s.CURRENT_AGE, 51)
+    for _ in range(999):
+        rig.feed(s.CURRENT_AGE, 10)
+    assert rig.protection.worst_level == 1
+    rig.feed(s.CURRENT_AGE, 10)
+    assert rig.protection.worst_level == 0
+    rig = Rig()  # between recovery and threshold is not well either
+    for _ in range(1000):
+        rig.feed(s.DISCHARGE_OVERLOAD, 1060)
+    assert rig.protection.worst_level == 1
+    for _ in range(5999):
+        rig.feed(s.DISCHARGE_OVERLOAD, 990)
+    rig.feed(s.DISCHARGE_OVERLOAD, 1030)
+    for _ in range(5999):
+        rig.feed(s.DISCHARGE_OVERLOAD, 990)
+    assert rig.protection.worst_level == 1
+    rig.feed(s.DISCHARGE_OVERLOAD, 990)
+    assert rig.protection.worst_level == 0
+
+
+def test_after_a_suspension_the_whole_delay_counts_again():
+    rig = Rig()
+    for _ in range(9):
+        rig.feed(s.CELL_MIN, 24000)
+    rig.protection.suspend_undervoltage(True)
+    rig.feed(s.CELL_MIN, 24000)
+    rig.protection.suspend_undervoltage(False)
+    for _ in range(9):
+        rig.feed(s.CELL_MIN, 24000)
+    assert not rig.protection.is_active(20, TRIP)
+    rig.feed(s.CELL_MIN, 24000)
+    assert rig.protection.is_active(20, TRIP)
+
+
+def test_a_change_tells_the_value_and_the_limit_it_passed():
+    told = []
+    rig = Rig()
+    rig.protection._on_change = lambda *event: told.append(event)
+    for _ in range(10):
+        rig.feed(s.CELL_MIN, 24990)
+    assert (20, TRIP, True, 0x3220, 24990, 25000) in told
+    rig.feed(s.CELL_MIN, 32000)
+    rig.protection.reset(False)
+    assert (20, TRIP, False, 0x3220, 32000, 25000) in told

@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from autarky.mutate.mutants import Mutant, mutants
+from autarky.mutate.mutants import Mutant, build, mutants
 from autarky.paths import FIRMWARE, ROOT
 
 ALLOWED = ROOT / "host_tests" / "mutation_allowed.txt"
@@ -54,7 +54,8 @@ class _Loader(importlib.abc.Loader):
         return None
 
     def exec_module(self, module: object) -> None:
-        exec(compile(self._mutant.tree, str(self._path), "exec"), vars(module))
+        tree = build(self._path.read_text(), self._mutant)
+        exec(compile(tree, str(self._path), "exec"), vars(module))
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -112,7 +113,7 @@ def allowed() -> dict[str, str]:
 
 def run(modules: list[str], jobs: int) -> tuple[int, list[tuple[str, Mutant]]]:
     """(number of mutants, survivors)."""
-    import hypothesis  # noqa: F401  (in the parent, so that no child imports it)
+    import hypothesis.strategies  # noqa: F401  (in the parent, so that no child imports it)
     import pytest  # noqa: F401
 
     os.chdir(ROOT)

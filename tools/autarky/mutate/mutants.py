@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,19 +22,24 @@ _SWAPPED = {"min": "max", "max": "min"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """line and what was changed; `tree` compiles to the wrong module.
+    """One change; `build(source, mutant)` gives the wrong module.
 
     change holds the line's text, so that it names the same mutant after unrelated edits.
     """
 
     line: int
     change: str
-    tree: ast.Module
+    number: int
+    variant: int
 
 
-def _docstrings(tree: ast.Module) -> set[int]:
+def _left_out(tree: ast.Module) -> set[int]:
+    """Docstrings, and sizes of buffers made at boot: a larger one is not wrong."""
     found = set()
     for node in ast.walk(tree):
+        name = node.func if isinstance(node, ast.Call) else None
+        if isinstance(name, ast.Name) and name.id in ("bytes", "bytearray"):
+            found.update(id(inner) for inner in ast.walk(node) if inner is not node)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
@@ -43,26 +47,34 @@ def _docstrings(tree: ast.Module) -> set[int]:
     return found
 
 
-def mutants(source: str) -> Iterator[Mutant]:
+def _located(tree: ast.Module) -> list[ast.AST]:
+    return [node for node in ast.walk(tree) if hasattr(node, "lineno")]
+
+
+def mutants(source: str) -> list[Mutant]:
     """All mutants of a module's source, in order of their lines."""
     tree = ast.parse(source)
-    nodes = [n for n in ast.walk(tree) if hasattr(n, "lineno")]
-    skip = _docstrings(tree)
+    skip = _left_out(tree)
     lines = source.splitlines()
     out: list[Mutant] = []
-    for number, node in enumerate(nodes):
+    for number, node in enumerate(_located(tree)):
         if id(node) in skip:
             continue
-        for change, apply in _changes(node):
-            wrong = copy.deepcopy(tree)
-            same = [n for n in ast.walk(wrong) if hasattr(n, "lineno")][number]
+        for variant, (change, _) in enumerate(_changes(node)):
             line = getattr(node, "lineno", 1)
             before = ast.unparse(node).splitlines()[0]
-            apply(same)
-            ast.fix_missing_locations(wrong)
             text = f"`{lines[line - 1].strip()}`: {before} -> {change}"
-            out.append(Mutant(line, text, wrong))
-    yield from sorted(out, key=lambda m: m.line)
+            out.append(Mutant(line, text, number, variant))
+    return sorted(out, key=lambda m: m.line)
+
+
+def build(source: str, mutant: Mutant) -> ast.Module:
+    """The module with that one change."""
+    tree = ast.parse(source)
+    node = _located(tree)[mutant.number]
+    _, apply = list(_changes(node))[mutant.variant]
+    apply(node)
+    return ast.fix_missing_locations(tree)
 
 
 def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
