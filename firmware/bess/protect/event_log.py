@@ -10,6 +10,7 @@ from binascii import crc32
 from struct import pack_into, unpack_from
 
 from bess.port.interpreter import const
+from bess.port.storage import newest_record
 
 RECORD = const(24)
 # sequence, ticks of 10 ms, boot, kind, item, level, actor, value, limit, CRC
@@ -44,7 +45,7 @@ class EventLog:
         self._tail = 0
         self.lost = 0
         self._record = bytearray(RECORD)
-        newest = self._find_newest()
+        newest = newest_record(self._load, self.capacity)
         self._sequence = 0
         self.boot = 1
         if newest >= 0:
@@ -59,20 +60,6 @@ class EventLog:
         if fields[9] != _check(self._record) or fields[0] % self.capacity != position:
             return -1
         return fields[0]
-
-    def _find_newest(self):
-        first = self._load(0)
-        if first < 0:
-            # never written, or cut while position 0 was overwritten
-            return self._load(self.capacity - 1)
-        low, high = 0, self.capacity - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._load(middle) == first + middle:
-                low = middle
-            else:
-                high = middle - 1
-        return self._load(low)
 
     @property
     def records(self):

@@ -9,6 +9,7 @@ from binascii import crc32
 from struct import pack_into, unpack_from
 
 from bess.port.interpreter import const
+from bess.port.storage import newest_record
 
 SAMPLES = const(300)
 AFTER = const(150)
@@ -108,21 +109,7 @@ class Trend:
         self._region = region
         self.capacity = region.size // _TREND
         self._record = bytearray(_TREND)
-        self._sequence = self._newest() + 1
-
-    def _newest(self):
-        """Sequence of the newest record by binary search, -1 for none (see event_log.py)."""
-        first = self._load(0)
-        if first < 0:
-            return self._load(self.capacity - 1)
-        low, high = 0, self.capacity - 1
-        while low < high:
-            middle = (low + high + 1) // 2
-            if self._load(middle) == first + middle:
-                low = middle
-            else:
-                high = middle - 1
-        return first + low
+        self._sequence = newest_record(self._load, self.capacity) + 1
 
     def _load(self, position):
         record = self._record

@@ -431,3 +431,50 @@ def test_a_change_tells_the_value_and_the_limit_it_passed():
     rig.feed(s.CELL_MIN, 32000)
     rig.protection.reset(False)
     assert (20, TRIP, False, 0x3220, 32000, 25000) in told
+
+
+def test_of_equally_severe_faults_the_first_of_the_table_is_told():
+    rig = Rig()
+    for _ in range(10):
+        rig.feed(s.HVIL_OPEN, 1)
+    assert rig.protection.worst_fault == 2
+    rig.feed(s.MODULES_MISSING, 1)
+    rig.feed(s.MODULES_MISSING, 1)
+    assert rig.protection.worst_fault == 2
+    rig.feed(s.ESTOP, 1)
+    assert rig.protection.worst_fault == 1
+
+
+def test_after_a_reset_nothing_is_told_and_the_whole_delay_counts_again():
+    rig = Rig()
+    for _ in range(10):
+        rig.feed(s.CELL_MAX, 37000)
+    rig.feed(s.CELL_MAX, 33000)
+    assert rig.protection.reset(False)
+    assert rig.protection.worst_fault == 0
+    assert rig.protection.worst_level == 0
+    for _ in range(9):
+        rig.feed(s.CELL_MAX, 37000)
+    assert not rig.protection.is_active(19, TRIP)
+    rig.feed(s.CELL_MAX, 37000)
+    assert rig.protection.is_active(19, TRIP)
+
+
+def test_recovery_starts_over_after_it_was_raised_again():
+    rig = Rig()
+    for _ in range(2):
+        rig.feed(s.CURRENT_AGE, 60)
+        for _ in range(999):
+            rig.feed(s.CURRENT_AGE, 10)
+        assert rig.protection.worst_level == 1
+        rig.feed(s.CURRENT_AGE, 10)
+        assert rig.protection.worst_level == 0
+
+
+def test_a_change_over_the_limit_tells_it_too():
+    told = []
+    rig = Rig()
+    rig.protection._on_change = lambda *event: told.append(event)
+    for _ in range(10):
+        rig.feed(s.CELL_MAX, 36510)
+    assert (19, TRIP, True, 0x3210, 36510, 36500) in told

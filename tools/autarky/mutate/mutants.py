@@ -106,8 +106,13 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
         yield "condition negated", _negate
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
         yield "call deleted", lambda n: setattr(n, "value", ast.Constant(None))
-    elif isinstance(node, ast.Return) and node.value is not None:
+    elif isinstance(node, ast.Return) and node.value is not None and not _is_falsy(node.value):
         yield "returns None", lambda n: setattr(n, "value", ast.Constant(None))
+
+
+def _is_falsy(node: ast.expr) -> bool:
+    """False, 0 and None say the same to every caller that tests them."""
+    return isinstance(node, ast.Constant) and not node.value
 
 
 def _negate(node: Any) -> None:
