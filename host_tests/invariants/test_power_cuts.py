@@ -114,7 +114,8 @@ def test_a_cut_at_every_byte_of_the_log_loses_at_most_that_record() -> None:
         app = site.cabinets[0].firmware.app
         whole = app.log.records
         log.left = cut
-        site.plants.hvil_open[0] = True
+        for line in ("hvil", "smoke", "gas", "estop", "enable_ok"):
+            site.plants.input_forced[0][line] = False
         with contextlib.suppress(PowerCut):
             site.run_for(0.5)
         log.left = -1
