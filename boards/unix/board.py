@@ -16,6 +16,7 @@ from hashlib import sha256
 import wire
 from bess.port.interpreter import heap_lock, heap_unlock
 from bess.port.storage import FileRegion, MemoryRegion
+from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100
@@ -344,6 +345,14 @@ class WatchedRegion:
         self._region.write(offset, data)
 
 
+def _exists(path):
+    try:
+        with open(path, "rb"):
+            return True
+    except OSError:
+        return False
+
+
 class ProgramHash:
     """Hashes the mounted image slice by slice and compares with its hash at the start."""
 
@@ -416,9 +425,16 @@ class Devices:
         self._kept = bytearray(wire.BACKUP_BYTES)
         self._backup_region = None
         if self._state:
-            self._backup_region = FileRegion(self._state + "/backup.bin", wire.BACKUP_BYTES)
+            path = self._state + "/backup.bin"
+            new = not _exists(path)
+            self._backup_region = FileRegion(path, wire.BACKUP_BYTES)
             self._backup_region.readinto(0, self.backup)
             self._backup_region.readinto(0, self._kept)
+        else:
+            new = True
+        if new:
+            provision(self.backup)  # a board's comes with its provisioning
+            self.keep_backup()
         self._nonces = 0
         self._program = ProgramHash()
 

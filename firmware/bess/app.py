@@ -35,7 +35,7 @@ from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
 from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import hold_all, hold_attributes, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.faults import STOP, TRIP, Protection
@@ -177,7 +177,7 @@ class Cabinet:
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._was_silent = False
-        self._health = 0
+        self._health = -1  # all of the group is put in the first tick
         self._overruns = 0
         self._crc_errors = 0
         self._counter_errors = 0
@@ -190,6 +190,21 @@ class Cabinet:
         self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
+        self._stamps = (
+            (self._pcs, ("status_ms",)),
+            (self._monitor, ("at_ms",)),
+            (self.meter, ("_started_ms",)),
+            (self.insulation, ("_started_ms",)),
+            (self.pcs, ("_started_ms",)),
+            (self.contactors, ("_since_ms", "_failed_ms")),
+            (self.modes, ("_since_ms", "_key_since_ms")),
+            (self.session, ("_unlocked_ms", "_failed_ms")),
+            (self.node, ("_guard_heard_ms", "_own_heard_ms")),
+            (self.thermal, (
+                "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms",
+            )),
+        )  # fmt: skip
+
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
         # fast first: what it judges in a tick is what this tick acts on
         self.scheduler.add("fast", self._fast, 1, 0, _FAST_BUDGET_US, True)
@@ -200,7 +215,7 @@ class Cabinet:
         self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
         self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
-        if self.latches.running:
+        if self.latches.running or self.latches.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
 
@@ -210,9 +225,9 @@ class Cabinet:
         return self.node.pdo.checkers[self._command]
 
     def _at_rest(self):
-        """No power flows and none can: contactors commanded and seen open."""
+        """No power can flow: every contactor is commanded open and has had its time to open."""
         state = self.contactors.state
-        return state == contactors.OPEN or state == contactors.LOCKED
+        return state != contactors.OPENING and not contactors.OPEN < state < contactors.OPENING
 
     def _may_write(self):
         if not self.session.unlocked:
@@ -339,8 +354,8 @@ class Cabinet:
                 node.give_up_id()
             if node.reset_communication:
                 node.reset()
-            if node.reset_node:
-                self.restart = True
+            if node.reset_node and not self.latches.running:
+                self.restart = True  # an orderly one: the mark has gone first
         if self._log_safe or self._at_rest():
             self._write_records()
 
@@ -399,6 +414,7 @@ class Cabinet:
         if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
             self._ivt.restart()  # a sensor that lost its supply forgot its set-up
             self._configured = False
+        self._hold_stamps(now_ms)
         overruns = 0
         for count in self.scheduler.overruns:
             overruns += count
@@ -428,6 +444,14 @@ class Cabinet:
             )  # fmt: skip
         except OSError:
             self._storage_failed = True
+
+    def _hold_stamps(self, now_ms):
+        """Stamps that may stand for days: an age that was long must stay long."""
+        hold_all(self._ivt.at_ms, now_ms)
+        self.cells.hold_stamps(now_ms)
+        self.node.pdo.hold_stamps(now_ms)
+        for owner, names in self._stamps:
+            hold_attributes(owner, names, now_ms)
 
     def _put_counters(self):
         """What was counted in the last second."""

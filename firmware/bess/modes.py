@@ -47,6 +47,8 @@ class Modes:
         self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
         self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
         self._open_wait_ms = parameters.get("open_wait_ms")
+        self._breaking_ma = parameters.get("breaking_ma")
+        self._breaking_wait_ms = parameters.get("breaking_wait_ms")
         rated_ma = parameters.get("capacity_mah") // 2  # 0.5C is the most the tables allow
         self._open_ma = rated_ma * parameters.get("open_current_permille") // 1000
         self.request = 0
@@ -97,6 +99,10 @@ class Modes:
         """Orderly stop: silence, NMT stop, or a fault that asks for it."""
         return self._protection.stop_requested or self.stop_requested
 
+    def _wants_power(self):
+        """The other values of the request are reserved and mean standby."""
+        return self.request == REQUEST_READY or self.request == REQUEST_RUN
+
     def _self_test(self):
         self._pcs.block()
         if (
@@ -109,6 +115,9 @@ class Modes:
             and self._slots.all_seated
         ):
             self.self_test_failed = False
+            # whoever starts with empty cells charges them first, whatever was forgotten
+            if self._cells.cell_min_dmv <= _CHARGED_DMV:
+                self._limits.charge_only = True
             self._enter(STANDBY, "self-test passed")
         elif self._elapsed_ms() > _SELF_TEST_TIMEOUT_MS:
             self.self_test_failed = True
@@ -118,7 +127,7 @@ class Modes:
         if self._must_stop() or not self._slots.all_seated:
             return
         blocked = self._protection.charge_blocked and self._protection.discharge_blocked
-        if self.request >= REQUEST_READY and not blocked and self._contactors.is_open:
+        if self._wants_power() and not blocked and self._contactors.is_open:
             self._pcs.mode = pcs_control.OFF
             self._contactors.close()
             self._enter(PRECHARGE, "requested")
@@ -127,7 +136,7 @@ class Modes:
         self._pcs.mode = pcs_control.OFF
         if self._contactors.closed:
             self._enter(READY, "closed")
-        elif self._must_stop() or self.request < REQUEST_READY:
+        elif self._must_stop() or not self._wants_power():
             self._contactors.open("request withdrawn")
             self._enter(STANDBY, "request withdrawn")
         elif self._elapsed_ms() > self._precharge_timeout_ms:
@@ -136,7 +145,7 @@ class Modes:
 
     def _ready(self):
         self._pcs.mode = pcs_control.OFF
-        if self._must_stop() or self.request < REQUEST_READY:
+        if self._must_stop() or not self._wants_power():
             self._enter(STOPPING, "stop requested")
         elif self.request == REQUEST_RUN and not self.silent:
             self._pcs.mode = pcs_control.FOLLOW
@@ -176,10 +185,23 @@ class Modes:
 
     def _fault(self):
         self._pcs.block()
+        if self._beyond_breaking():
+            return  # the fuse acts first
         self._contactors.open("trip")
         if self._protection.locked_out:
             self._contactors.lock()
         self._try_reset(False)
+
+    def _beyond_breaking(self):
+        """More current than the contactors can break: the fuse has its time before they open."""
+        current_ma = self._meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        return (
+            current_ma > self._breaking_ma
+            and self._meter.fresh_current
+            and self._elapsed_ms() < self._breaking_wait_ms
+        )
 
     def _service(self):
         self._pcs.block()

@@ -20,7 +20,7 @@ TABLE = b"""\
 0x2001 modules_per_string               5      1     16  usual high-voltage cabinet
 0x2002 cells_per_module                48      4     54  at most three 18-cell front ends a module
 0x2003 sensors_per_afe                  5      1      5  GPIO1..5 of each LTC6813
-0x2004 capacity_mah                280000   1000 400000  large-format LFP
+0x2004 capacity_mah                280000   2000 400000  large-format LFP
 0x2005 ntc_beta_k                    3435   2000   5000  10 kohm NTC with 10 kohm to VREF2
 0x2006 pcs_rated_w                 125000   1000 150000  PCS beside one 215 kWh cabinet
 0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
@@ -204,6 +204,8 @@ TABLE = b"""\
 0x20C9 open_wait_ms                  2000      0  10000  at most, levels 1..2
 0x20CA weld_discharge_ms              500    100  30000  before the weld check looks at U3
 0x20CB weld_gap_mv                  20000   1000 100000  the plus side must lie this far below the string
+0x20CC breaking_ma                1000000  10000 2000000  breaking capacity of the contactors, their data sheet
+0x20CD breaking_wait_ms              1000      0   5000  protection.md: beyond it the fuse has 1 s
 # PCS and power
 0x20D0 ramp_soft_permille_s           100      1  10000  10 %/s
 0x20D1 ramp_tracking_permille_s      5000      1  10000  500 %/s

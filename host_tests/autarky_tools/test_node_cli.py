@@ -77,14 +77,23 @@ def test_read_speaks_names_and_units(bus: str) -> None:
 def test_write_reads_back(bus: str) -> None:
     done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
     assert done.returncode == 0, done.stderr
-    assert "3600 mV, stored" in done.stdout
+    assert "3600 mV; stored, it acts from the cabinet's next start" in done.stdout
+    done = node("write", "3", "cell_ov_3_dmv", "36500", "--bus", bus)
+    assert "NOT in force" in done.stdout
+    done = node("write", "3", "heartbeat_ms", "500", "--bus", bus)
+    assert "acts at once" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("write", "2", "cell_ov_3_dmv", "99999"), "allowed are 30000..43000"),
-        (("write", "2", "cell_ov_3_dmv", "many"), "as an integer"),
+        (("write", "2", "cell_ov_3_dmv", "many"), "write 'many' as an integer"),
+        (("write", "2", "cell_ov_3_dmv", "1", "--key", "zz"), "64 hex digits"),
+        (("read", "2", "cells.voltage.maxx"), "similar: cells.voltage.max"),
+        (("read", "2", "0xZZ.1"), "write it as 0xINDEX.SUB"),
+        (("names", "nosuchthing"), "no name has"),
+        (("trace", "2"), "no trace is there"),
         (("write", "2", "soc", "5"), "soc can only be read"),
         (("read", "2", "cell_ov"), "similar: cell_ov_1_dmv"),
         (("read", "77", "soc"), "cabinet 77 does not answer"),
@@ -92,7 +101,8 @@ def test_write_reads_back(bus: str) -> None:
     ],
 )
 def test_refusals_are_sentences(bus: str, arguments: tuple[str, ...], sentence: str) -> None:
-    done = node(*arguments, "--bus", bus)
+    on_bus = () if arguments[0] == "names" else ("--bus", bus)
+    done = node(*arguments, *on_bus)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
@@ -101,7 +111,7 @@ def test_refusals_are_sentences(bus: str, arguments: tuple[str, ...], sentence: 
 def test_a_wrong_key_is_refused_with_a_hint(bus: str) -> None:
     done = node("write", "2", "cell_ov_3_dmv", "36000", "--key", "11" * 32, "--bus", bus)
     assert done.returncode == 1
-    assert "--key" in done.stderr
+    assert "did not take the key: it is the wrong one" in done.stderr
 
 
 def test_log_and_snapshot_go_to_files(bus: str, tmp_path: Path) -> None:
@@ -144,3 +154,37 @@ def test_scan_assigns_ids_that_outlive_the_site(tmp_path: Path) -> None:
 def test_names_can_be_searched() -> None:
     rows = json.loads(node("names", "cell_ov", "--json").stdout)
     assert {"cell_ov_1_dmv", "fault.cell_ov"} <= {row["name"] for row in rows}
+
+
+def test_the_last_id_is_said_and_the_next_scan_finds_the_rest() -> None:
+    port = free_port()
+    process = start(port, "--cabinets", "2", "--unconfigured")
+    bus = f"127.0.0.1:{port}"
+    try:
+        done = node("scan", "--assign", "127", "--bus", bus)
+        assert done.returncode == 1
+        assert "assign from a lower one" in done.stderr
+        assert "Traceback" not in done.stderr
+        rows = json.loads(node("scan", "--assign", "10", "--bus", bus, "--json").stdout)
+        assert [row["node"] for row in rows] == [10]
+    finally:
+        stop(process)
+
+
+def test_a_closed_contactor_is_told_with_a_remedy() -> None:
+    port = free_port()
+    command = [str(AUTARKY), "site", "--cabinets", "1", "--bus", f"127.0.0.1:{port}",
+               "--set", "sdo_timeout_ms=60000"]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        bus = f"127.0.0.1:{port}"
+        deadline = time.monotonic() + 30
+        while "run" not in node("read", "2", "state", "--bus", bus).stdout:
+            assert time.monotonic() < deadline
+        done = node("write", "2", "cell_ov_3_dmv", "36000", "--bus", bus)
+        assert done.returncode == 1
+        assert "stop the cabinet first" in done.stderr
+        done = node("watch", "2", "fault.worst", "--count", "1", "--bus", bus)
+        assert "none" in done.stdout
+    finally:
+        stop(process)

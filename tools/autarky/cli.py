@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarky.errors import clear_errors
+from autarky.errors import clear_errors, parse_key
 from autarky.node.cli import app as node_app
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(
     cabinets: Annotated[int | None, typer.Option(help="How many virtual cabinets (1..32).")] = None,
     hours: Annotated[float | None, typer.Option(help="Length in hours of virtual time.")] = None,
     realtime: Annotated[bool, typer.Option(help="Keep pace with the clock on the wall.")] = False,
-    seed: Annotated[int, typer.Option(help="Same seed, same bits.")] = 1,
+    seed: Annotated[int, typer.Option(help="Same seed, same bits.", min=0)] = 1,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write summary.json here.")
     ] = None,
@@ -88,8 +88,10 @@ def run(
             raise SiteError(
                 f"there is no scenario {scenario!r}: choose from {', '.join(SCENARIOS)}"
             )
-        if hours is not None and hours <= 0:
+        if hours is not None and not 0 < hours < 1e6:
             raise SiteError(f"--hours {hours}: the length must be above 0")
+        if json_file is not None and not json_file.resolve().parent.is_dir():
+            raise SiteError(f"--json {json_file}: its folder does not exist")
         if cabinets is not None and not SCENARIOS[scenario].resizable:
             raise SiteError(f"scenario {scenario} has its own number of cabinets; drop --cabinets")
         config = SiteConfig(
@@ -137,10 +139,11 @@ def site(
     ] = False,
     bus: Annotated[str, typer.Option(help="Where CAN clients attach.")] = "127.0.0.1:4500",
     socketcand: Annotated[
-        int | None, typer.Option(help="Port for socketcand clients (SavvyCAN, python-can).")
+        int | None,
+        typer.Option(help="Port for socketcand clients (SavvyCAN, python-can).", min=1, max=65535),
     ] = None,
     unconfigured: Annotated[bool, typer.Option(help="Cabinets without a node id: silent.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the cells' spread.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the cells' spread.", min=0)] = 1,
     interpreter: Annotated[str, typer.Option(help="As in `autarky run`.")] = "micropython",
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; repeat.")] = None,
     state: Annotated[
@@ -158,9 +161,11 @@ def site(
 
       autarky site --cabinets 2 --realtime --bus 127.0.0.1:4500
 
-      python -m can.viewer -i autarky -c 127.0.0.1:4500       (in another terminal)
+      .venv/bin/can_viewer -i autarky -c 127.0.0.1:4500       (in another terminal)
 
       autarky site --realtime --socketcand 29536 --no-coordinator
+
+      .venv/bin/can_logger -i socketcand -c can0 --bus-kwargs host=127.0.0.1 port=29536
     """
     with clear_errors(), contextlib.ExitStack() as stack:
         from rich.console import Console
@@ -173,7 +178,7 @@ def site(
         config = SiteConfig(
             cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
             parameters=_overrides(set_), unconfigured=unconfigured, state=state,
-            device_key=bytes.fromhex(key),
+            device_key=parse_key(key),
         )  # fmt: skip
         signal.signal(signal.SIGTERM, _terminate)
         running = VirtualSite(config)
@@ -182,7 +187,8 @@ def site(
         stack.enter_context(running)
         running.coordinator.silent = not coordinator
         console = Console()
-        console.print(f"site bus at {bus}, {cabinets} cabinets; Ctrl-C ends it", highlight=False)
+        many = "1 cabinet" if cabinets == 1 else f"{cabinets} cabinets"
+        console.print(f"site bus at {bus}, {many}; Ctrl-C ends it", highlight=False)
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
         recorder = Recorder()
         while True:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import typer
 
+_KEY_BYTES = 32
+
 
 class AutarkyError(RuntimeError):
     """Something a person can act on; the message is a sentence that says what to do."""
@@ -19,9 +21,22 @@ def clear_errors() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:
+        raise  # the reader of a pipe has left: nothing to say
     except (AutarkyError, can.CanError, OSError, ValueError) as error:
         typer.echo(f"autarky: {error}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("autarky: stopped; everything that was started has ended", err=True)
         raise typer.Exit(130) from None
+
+
+def parse_key(text: str) -> bytes:
+    """A device key of 32 bytes from hex digits. Raises AutarkyError."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise AutarkyError(f"--key must be {2 * _KEY_BYTES} hex digits, {text!r} is not")
+    return key

@@ -93,7 +93,7 @@ def print_summary(console: Console, summary: Summary) -> None:
     """The end of a run."""
     if summary.faults:
         table = Table(title="faults", title_justify="left")
-        for name in ("fault", "injected ms", "seen ms", "open command after ms", "limit ms", ""):
+        for name in ("fault", "injected ms", "seen ms", "open command after ms", "deadline ms", ""):
             table.add_column(name, justify="left" if name in ("fault", "") else "right")
         for fault in summary.faults:
             table.add_row(

@@ -48,8 +48,9 @@ class Contactors:
         self._rated_j = parameters.get("precharge_rated_j")
         self._cooling_s = parameters.get("precharge_cooling_s")
         self._heat_mj = 0  # energy in the precharge resistor that has not left it yet
-        self.state = OPEN
+        self.state = WELD_CHECK  # nobody knows how the last opening ended
         self.cause = "boot"
+        self._started = False
         self.closings = 0
         self.tries = 0
         self.welded = False
@@ -130,6 +131,9 @@ class Contactors:
     def step(self, now_ms):
         """One fast tick."""
         self._now_ms = now_ms
+        if not self._started:
+            self._started = True
+            self._enter(WELD_CHECK, "boot")
         self._states[self.state]()
         inputs = self._inputs
         signals = self._signals

@@ -19,6 +19,8 @@ U1 = const(1)
 U2 = const(2)
 U3 = const(3)
 _CHANNELS = const(4)
+_LARGEST = const(2000000)  # mA, mV
+_HIGH = const(31)  # its high word and some
 
 FILTERS = ((0x520, 0x7F8, 0), (RESPONSE_ID, 0x7FF, 0))
 
@@ -83,11 +85,14 @@ class IvtS:
         high = data[2] << 8 | data[3]
         if high & 0x8000:
             high -= 0x10000
-        # beyond +-8192 A or V the sensor cannot have measured it; keeps small ints small
-        if high < -128 or high > 127:
-            self.errors += 1
-            return True
-        self.value[channel] = high << 16 | data[4] << 8 | data[5]
+        # beyond +-2 kA or kV the exact value says no more; keeps every product a small int
+        if high >= _HIGH:
+            value = _LARGEST
+        elif high < -_HIGH:
+            value = -_LARGEST
+        else:
+            value = high << 16 | data[4] << 8 | data[5]
+        self.value[channel] = min(max(value, -_LARGEST), _LARGEST)
         count = self.count[channel] + 1
         self.count[channel] = count if count < 0x3FFFFFFF else 1
         self.at_ms[channel] = now_ms

@@ -65,8 +65,8 @@ class ChargeCounter:
         self._last_ms = now_ms
         if not self.started or elapsed_ms <= 0:
             return
-        if elapsed_ms > 1000:  # |500 A| * 1 s stays below 2**30; a longer gap is a stale-data fault
-            elapsed_ms = 1000
+        if elapsed_ms > 500:  # 2000 A * 0.5 s stays below 2**30; a longer gap is a stale-data fault
+            elapsed_ms = 500
         total = self._remainder_ma_ms + current_ma * elapsed_ms
         uah = total // _MA_MS_PER_UAH
         self._remainder_ma_ms = total - uah * _MA_MS_PER_UAH

@@ -65,7 +65,13 @@ class Keeper:
         """Store only the node id (0: none) and the bit rate; True when it is safe."""
         parameters = self._parameters
         present = array("i", parameters.values)
-        parameters.restore(self._slots.load() or b"")
+        try:
+            stored = self._slots.load() or b""
+        except OSError:
+            return False
+        for row in range(len(present)):  # what a session wrote and did not store stays unstored
+            parameters.values[row] = self._base[row]
+        parameters.restore(stored)
         self._set_identity(node_id, kbit_s)
         good = self._save()
         for row in range(len(present)):

@@ -10,7 +10,7 @@ from array import array
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, hold_all, ticks_diff
 from bess.table import rows
 
 _RPDO = const(0x1400)
@@ -177,6 +177,12 @@ class Pdos:
                 if sent_ms == _NEVER or ticks_diff(now_ms, sent_ms) >= wait_ms:
                     self._send(frame, now_ms)
             frame += 1
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); once a second."""
+        hold_all(self.heard_ms, now_ms)
+        hold_all(self._sent_ms, now_ms)
+        self._looked_ms = held(now_ms, self._looked_ms)
 
     def _send(self, frame, now_ms):
         out = self._frame

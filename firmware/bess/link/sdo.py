@@ -101,6 +101,7 @@ class SdoServer:
         self._done = 0  # bytes taken or given
         self._source = None
         self._sink = None
+        self._entry = None
         self._held = bytearray(_BYTES)  # newest whole segment: how much of it counts comes later
         self._holding = False
         self._block = 0  # segments of the present block
@@ -129,9 +130,15 @@ class SdoServer:
         """Work on one request."""
         self._since_ms = now_ms
         if self._state == _GET_BLOCK and data[0] != 0x80:
-            self._block_segment(data)
+            try:
+                self._block_segment(data)
+            except (OSError, ValueError, IndexError):
+                self._refuse(abort.HARDWARE)
             return
-        refusal = self._handlers[data[0] >> 5](data)
+        try:
+            refusal = self._handlers[data[0] >> 5](data)
+        except (OSError, ValueError, IndexError):  # storage behind an object failed
+            refusal = abort.HARDWARE
         if refusal:
             self._refuse(refusal)
 
@@ -142,7 +149,10 @@ class SdoServer:
         if self._state == _IDLE or self.busy:
             return
         if self._state == _GIVE_BLOCK:
-            self._send_segments(now_ms)
+            try:
+                self._send_segments(now_ms)
+            except (OSError, ValueError, IndexError):
+                self._refuse(abort.HARDWARE)
             return
         silent_ms = ticks_diff(now_ms, self._since_ms)
         if silent_ms >= self._timeout_ms:
@@ -208,11 +218,19 @@ class SdoServer:
         if refusal:
             return refusal
         self._sink = sink
+        self._entry = entry
         self._size = size
         self._done = 0
         self._toggle = 0
         self._holding = False
         return abort.NONE
+
+    def _put(self, data):
+        """Give bytes to the sink, if a write is still allowed: a transfer may last."""
+        return self._dictionary.may_write(self._entry) or self._sink.write(data)
+
+    def _finish(self):
+        return self._dictionary.may_write(self._entry) or self._sink.end()
 
     # upload
 
@@ -268,7 +286,7 @@ class SdoServer:
             if refusal:
                 return refusal
             count = size or min(self._sink_size(), 4)
-            refusal = self._sink.write(bytes(data[4 : 4 + count])) or self._sink.end()
+            refusal = self._put(bytes(data[4 : 4 + count])) or self._finish()
             self._sink = None
             if refusal:
                 return refusal
@@ -296,13 +314,13 @@ class SdoServer:
         self._done += count
         if self._size and self._done > self._size:
             return abort.TOO_LONG
-        refusal = self._sink.write(bytes(data[1 : 1 + count]))
+        refusal = self._put(bytes(data[1 : 1 + count]))
         if refusal:
             return refusal
         if command & 1:
             if self._size and self._done < self._size:
                 return abort.TOO_SHORT
-            refusal = self._sink.end()
+            refusal = self._finish()
             if refusal:
                 return refusal
             self._state = _IDLE
@@ -370,7 +388,7 @@ class SdoServer:
         if self._size and self._done > self._size:
             return abort.TOO_LONG
         self._crc = crc16(self._words, self._crc, self._held, 0, count)
-        return self._sink.write(bytes(self._held[:count]))
+        return self._put(bytes(self._held[:count]))
 
     def _block_download_end(self, data):
         if self._state != _GET_BLOCK_END:
@@ -382,7 +400,7 @@ class SdoServer:
             return abort.TOO_SHORT
         if self._with_crc and unpack_from("<H", data, 1)[0] != self._crc:
             return abort.CRC
-        refusal = self._sink.end()
+        refusal = self._finish()
         if refusal:
             return refusal
         self._state = _IDLE

@@ -42,10 +42,13 @@ class Session:
         self._unlocked_ms = 0
         self._failed_ms = 0
         self._delay_s = 0
+        self._waiting = False
         self.unlocked = 0
 
     def step(self, now_ms):
         self._now_ms = now_ms
+        if self._waiting and ticks_diff(now_ms, self._failed_ms) >= self._delay_s * 1000:
+            self._waiting = False
         if self.unlocked and ticks_diff(now_ms, self._unlocked_ms) >= self._session_ms:
             self.unlocked = 0
 
@@ -63,6 +66,7 @@ class Session:
         if not same(expected, data):
             self._delay_s = min(self._delay_s * 2 or 1, _LONGEST_WAIT_S)
             self._failed_ms = self._now_ms
+            self._waiting = True
             return abort.ACCESS
         self._delay_s = 0
         self.unlocked = 1
@@ -84,7 +88,7 @@ class Session:
 
     def wait_s(self):
         """Seconds until the next answer is taken, after a wrong one."""
-        if not self._delay_s:
+        if not self._waiting:
             return 0
         left_ms = self._delay_s * 1000 - ticks_diff(self._now_ms, self._failed_ms)
         return (left_ms + 999) // 1000 if left_ms > 0 else 0

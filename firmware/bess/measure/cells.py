@@ -13,6 +13,7 @@ from math import log
 from bess.drivers import ltc681x
 from bess.measure import signals as s
 from bess.port.interpreter import const
+from bess.port.ticks import hold_all
 
 SCAN_TICKS = const(10)
 _GROUPS = const(6)
@@ -100,8 +101,10 @@ class CellMonitor:
         self.scans = 0
         self._ntc_faults = array("i", bytes(12))
         self._reference_bad = 0
+        self._aux_read = 0
         self._unused = 0
         self._scan_used = 0
+        self._sensors_used = 0
         self.cell_sum_dmv = 0
         self.afe_temp_dc = 0
         self._supply_bad = 0
@@ -147,6 +150,11 @@ class CellMonitor:
         for i in range(self.sensor_count):
             self._temp_ms[i] = now_ms
 
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); once a second."""
+        hold_all(self._device_ms, now_ms)
+        hold_all(self._temp_ms, now_ms)
+
     def temperature_dc(self, sensor):
         """Newest reading of a sensor in 0.1 degC."""
         return self._temp[sensor] - _TEMP_OFFSET_DC
@@ -155,6 +163,11 @@ class CellMonitor:
     def temperatures_dc(self):
         """All readings in 0.1 degC, for those that may allocate."""
         return [value - _TEMP_OFFSET_DC for value in self._temp]
+
+    @property
+    def all_sensors_fresh(self):
+        """The newest scan read every temperature sensor."""
+        return self._sensors_used == self.sensor_count
 
     @property
     def all_fresh(self):
@@ -206,14 +219,17 @@ class CellMonitor:
         leaves.store_words(chain.received, chain.valid, 3, raw, good)
         device = self._devices
         bad = 0
+        read = 0
         while device:
             device -= 1
+            read += good[device]
             reference = raw[6 * device + 5]
             plausible = _VREF2_LOW <= reference <= _VREF2_HIGH
             scale[device] = _SCALE // reference if good[device] and plausible else 0
             if good[device] and not plausible:
                 bad += 1
         self._reference_bad = bad
+        self._aux_read = read
         leaves.count_ntc_faults(raw, scale, self.sensors_per_device, self._ntc_faults)
         leaves.convert_ntc(
             raw, scale, self.sensors_per_device, self._ntc, self._temp, self._temp_fresh
@@ -436,17 +452,25 @@ class CellMonitor:
         for streak in self._chain.crc_streak:
             worst = max(worst, streak)
         signals.put(s.AFE_CRC, worst)
-        signals.put(s.AFE_REFERENCE, self._reference_bad)
         faults = self._ntc_faults
-        signals.put(s.SENSOR_OPEN, faults[0])
-        signals.put(s.SENSOR_SHORT, faults[1])
-        signals.put(s.SENSORS_LOST, faults[2])
+        # a device that was not read may be the one whose sensors are gone
+        if self._aux_read == self._devices:
+            signals.put(s.AFE_REFERENCE, self._reference_bad)
+            signals.put(s.SENSOR_OPEN, faults[0])
+            signals.put(s.SENSOR_SHORT, faults[1])
+            signals.put(s.SENSORS_LOST, faults[2])
+        else:
+            signals.put_partial(s.AFE_REFERENCE, self._reference_bad)
+            signals.put_partial(s.SENSOR_OPEN, faults[0])
+            signals.put_partial(s.SENSOR_SHORT, faults[1])
+            signals.put_partial(s.SENSORS_LOST, faults[2])
 
     def _evaluate_temperatures(self):
         """Put the temperature signals; True when every sensor was fresh."""
         out = self._scan
         self._leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
         used = out[5]
+        self._sensors_used = used
         if not used:
             return False
         self.temp_min_dc = out[0] - _TEMP_OFFSET_DC

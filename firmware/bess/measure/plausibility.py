@@ -40,31 +40,54 @@ class Plausibility:
         self._sensor_mean = array("H", bytes(2 * cells.sensor_count))
         self._last_cell = array("H", bytes(2 * cells.cell_count))
         self._cell_mean = array("H", bytes(2 * cells.cell_count))
+        self._link_samples = 0
+        self._string_samples = 0
+        self._pcs_ms = -1
         self._open_s = 0
         self._last_ma = 0
         self._power_then_w = 0
 
     def step_cells(self, soc_cpct):
-        """Spreads, sums and the PCS against its limits."""
-        cells = self._cells
+        """Spreads, sums and the PCS against its limits; each on fresh readings only."""
         meter = self._meter
         signals = self._signals
-        if not cells.all_fresh or not meter.seen_all:
-            return
+        if meter.link_samples != self._link_samples:
+            self._link_samples = meter.link_samples
+            signals.put(s.LINK_VOLTAGE, meter.link_mv)
+        if self._pcs.status_ms != self._pcs_ms:
+            self._pcs_ms = self._pcs.status_ms
+            signals.put(s.PCS_EXCESS, self._excess_permille())
+        if self._cells.seen_all:
+            self._judge_spreads(soc_cpct)
+        if self._cells.all_fresh and meter.string_samples != self._string_samples:
+            self._string_samples = meter.string_samples
+            self._judge_string()
+
+    def _judge_spreads(self, soc_cpct):
+        """A spread of only some cells may speak for a fault, never against one."""
+        cells = self._cells
+        signals = self._signals
         middle = _SOC_LOW_CPCT <= soc_cpct <= _SOC_HIGH_CPCT
-        spread_dmv = cells.cell_max_dmv - cells.cell_min_dmv
-        signals.put(s.CELL_SPREAD, spread_dmv if middle else 0)
-        signals.put(s.TEMP_SPREAD, cells.temp_max_dc - cells.temp_min_dc)
-        sum_mv = cells.cell_sum_dmv // 10
-        string_mv = meter.string_mv
+        spread_dmv = cells.cell_max_dmv - cells.cell_min_dmv if middle else 0
+        spread_dc = cells.temp_max_dc - cells.temp_min_dc
+        if cells.all_fresh:
+            signals.put(s.CELL_SPREAD, spread_dmv)
+        else:
+            signals.put_partial(s.CELL_SPREAD, spread_dmv)
+        if cells.all_sensors_fresh:
+            signals.put(s.TEMP_SPREAD, spread_dc)
+        else:
+            signals.put_partial(s.TEMP_SPREAD, spread_dc)
+
+    def _judge_string(self):
+        sum_mv = self._cells.cell_sum_dmv // 10
+        string_mv = self._meter.string_mv
         gap_mv = sum_mv - string_mv
         if gap_mv < 0:
             gap_mv = -gap_mv
-        signals.put(s.STRING_SUM, gap_mv // (sum_mv // 1000 + 1))
+        self._signals.put(s.STRING_SUM, gap_mv // (sum_mv // 1000 + 1))
         # cells are all there, but nothing arrives behind the fuse
-        signals.put(s.FUSE_OPEN, 1 if 2 * string_mv < sum_mv else 0)
-        signals.put(s.LINK_VOLTAGE, meter.link_mv)
-        signals.put(s.PCS_EXCESS, self._excess_permille())
+        self._signals.put(s.FUSE_OPEN, 1 if 2 * string_mv < sum_mv else 0)
 
     def _excess_permille(self):
         power_w = self._pcs.power_actual_w

@@ -38,6 +38,7 @@ class StringMeter:
         self.fresh_current = False
         self.seen_all = False
         self.link_samples = 0
+        self.string_samples = 0
 
     def update(self, now_ms):
         """Take what the driver received since the last tick; put the fast signals."""
@@ -59,6 +60,7 @@ class StringMeter:
         if count[ivt_s.U1] != self._u1_count:
             self._u1_count = count[ivt_s.U1]
             self.string_mv = value[ivt_s.U1]
+            self.string_samples = (self.string_samples + 1) & 0xFFFF
             signals.put(s.STRING_PER_CELL, self.string_mv * 10 // self._cell_count)
         if count[ivt_s.U2] != self._u2_count and count[ivt_s.U3] != self._u3_count:
             self._u2_count = count[ivt_s.U2]

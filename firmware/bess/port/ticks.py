@@ -7,6 +7,7 @@ from bess.port.interpreter import const
 
 TICKS_MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
+_HELD = const(0x10000000)  # 3.1 days: beyond, a stamp is moved along, so that its age stays old
 
 
 def ticks_diff(later_ms, earlier_ms):
@@ -30,3 +31,26 @@ def ticks_add(now_ms, delta_ms):
     if t < 0:
         return t + _HALF + _HALF
     return t
+
+
+def held(now_ms, stamp_ms):
+    """A past stamp (or -1), moved along so that it never is more than 2**28 ms ago.
+
+    Called once a second for whatever may stand for days: without it an age would turn
+    negative after 6.2 days and small again after 12.4.
+    """
+    if stamp_ms < 0 or (now_ms - stamp_ms) & TICKS_MASK <= _HELD:
+        return stamp_ms
+    return (now_ms - _HELD) & TICKS_MASK
+
+
+def hold_all(stamps, now_ms):
+    """`held` for every stamp of an array('i')."""
+    for i in range(len(stamps)):
+        stamps[i] = held(now_ms, stamps[i])
+
+
+def hold_attributes(owner, names, now_ms):
+    """`held` for attributes of an object; for the slow task."""
+    for name in names:
+        setattr(owner, name, held(now_ms, getattr(owner, name)))

@@ -16,11 +16,19 @@ _HALF = const(20)
 SIZE = const(40)
 
 
+def provision(memory):
+    """Write a first valid record into new backup memory; done once, in provisioning."""
+    latches = Latches(memory)
+    latches.set_running(True)
+    latches.set_running(False)
+
+
 class Latches:
     """memory: bytearray-like of SIZE bytes at least that keeps its content without power.
 
     `has(id)`, `running`; `add(id)`, `remove(id)`, `set_running(on)` write at once and allocate
-    nothing. `blank` tells that memory held nothing valid.
+    nothing. `blank` tells that memory held nothing valid: its content was lost,
+    which counts as a latch, since nobody knows what stood there.
     """
 
     def __init__(self, memory):

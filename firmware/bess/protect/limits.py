@@ -117,8 +117,8 @@ class AllowedPower:
                 _FLOOR_PERMILLE,
             ),
         )
-        charge_ma = capacity_ma // 1000 * charge // 1000 * factor_permille
-        discharge_ma = capacity_ma // 1000 * discharge // 1000 * factor_permille
+        charge_ma = capacity_ma // 1000 * charge * factor_permille // 1000
+        discharge_ma = capacity_ma // 1000 * discharge * factor_permille // 1000
         if self.charge_only:
             charge_ma = min(charge_ma, self._floor_ma)
             discharge_ma = 0
@@ -153,9 +153,9 @@ class AllowedPower:
         discharge = charge = 0
         # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
         if current_ma > 0:
-            discharge = (current_ma >> 6) * 1000 // (self._largest_discharge_ma >> 6)
+            discharge = (current_ma >> 6) * 1000 // max(self._largest_discharge_ma >> 6, 1)
         else:
-            charge = (-current_ma >> 6) * 1000 // (self._largest_charge_ma >> 6)
+            charge = (-current_ma >> 6) * 1000 // max(self._largest_charge_ma >> 6, 1)
         self._signals.put(s.DISCHARGE_OVERLOAD, discharge)
         self._signals.put(s.CHARGE_OVERLOAD, charge)
 

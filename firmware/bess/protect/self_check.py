@@ -44,8 +44,7 @@ class SelfCheck:
         """The operator has seen what stood at boot."""
         signals = self._signals
         for signal in self._acknowledged:
-            if signals.value[signal]:
-                signals.put(signal, 0)
+            signals.put(signal, 0)  # also where a restored latch never saw a sample
 
     def step_fast(self, now_ms):
         """The clock may neither stand still nor jump."""

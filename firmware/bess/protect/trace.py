@@ -92,9 +92,10 @@ class Trace:
     def size(self):
         header = bytearray(8)
         self._region.readinto(0, header)
-        if header[0:2] != b"TR":
+        count = header[2] | header[3] << 8
+        if header[0:2] != b"TR" or count > SAMPLES:
             return 0
-        return 8 + (header[2] | header[3] << 8) * RECORD
+        return 8 + count * RECORD
 
     def read(self, offset, count):
         part = bytearray(count)
@@ -122,7 +123,7 @@ class Trend:
         record = self._record
         pack_into(
             "<IiiHHhbB", record, 0, self._sequence, current_ma, string_mv, cell_min, cell_max,
-            temp_min, (temp_max + 5) // 10, soc_cpct // 50,
+            temp_min, min(max((temp_max + 5) // 10, -128), 127), soc_cpct // 50,
         )  # fmt: skip
         pack_into("<H", record, 20, 0)
         pack_into("<H", record, 22, crc32(record[:22]) & 0xFFFF)

@@ -40,6 +40,11 @@ class Rig:
         self.now_ms = 0
         self.follow = True
         self.rise_mv = 10000
+        assert self.machine.state == c.WELD_CHECK  # nobody knows how the last opening ended
+        self.run(600)
+        assert self.machine.is_open
+        self.now_ms = 0
+        self.machine._failed_ms = self.machine._since_ms = 0
 
     def run(self, ms):
         for _ in range(ms // 10):
@@ -370,3 +375,17 @@ def test_a_hot_resistor_is_not_loaded_again_before_it_has_cooled():
         rig.machine.cool(1)
     rig.run(20)
     assert rig.machine.state == c.CLOSE_MINUS
+
+
+def test_a_weld_that_happened_without_power_is_found_at_boot():
+    rig = Rig()
+    pins = {"minus": Pin(), "plus": Pin(), "precharge": Pin()}
+    machine = Contactors(pins, rig.inputs, rig.meter, Parameters(), rig.signals)
+    rig.meter.outer_plus_mv = rig.meter.string_mv
+    machine.close()
+    for now_ms in range(0, 2000, 10):
+        rig.meter.link_samples += 1
+        machine.step(now_ms)
+        assert not any(pin.level for pin in pins.values())
+    assert machine.state == c.LOCKED
+    assert machine.welded

@@ -21,7 +21,7 @@ def frame(channel, value, counter, state=0):
 def test_results_keep_sign_and_size():
     sensor = IvtS(Port())
     counter = 0
-    for value in (0, 1, -1, 123456, -123456, 500000, -500000, 8388607, -8388608):
+    for value in (0, 1, -1, 123456, -123456, 500000, -500000, 1999999, -2000000):
         counter = (counter + 1) & 15
         assert sensor.receive(0x521, frame(CURRENT, value, counter), 6, 10)
         assert sensor.value[CURRENT] == value
@@ -39,10 +39,16 @@ def test_repeated_counters_and_error_bits_are_not_fresh():
     assert sensor.errors == 5
 
 
-def test_impossible_results_are_refused():
+def test_what_is_beyond_the_sensor_counts_as_its_largest_value():
+    """A short of 100 kA is a short, and no product may leave 31 bits."""
     sensor = IvtS(Port())
-    sensor.receive(0x521, frame(CURRENT, 0x7FFFFFFF, 1), 6, 10)
-    assert sensor.count[CURRENT] == 0
+    counter = 0
+    for value in (2000001, 2097152, 0x7FFFFFFF, 100000000):
+        for sign in (1, -1):
+            counter = (counter + 1) & 15
+            sensor.receive(0x521, frame(CURRENT, sign * value, counter), 6, 10)
+            assert sensor.value[CURRENT] == sign * 2000000, value
+    assert sensor.count[CURRENT] == 8
 
 
 def test_frames_of_others_are_left_alone():

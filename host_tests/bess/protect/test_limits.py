@@ -154,3 +154,101 @@ def test_a_discharge_block_takes_discharge_alone():
     assert limits.charge_w > 0
     limits.follow_blocks(False, False)
     assert limits.charge_ma > 0
+
+
+def exact(**changes):
+    """Charge and discharge in mA for one changed input; 500 permille of 280 A is 140 A."""
+    soc_cpct = changes.pop("soc_cpct", 5000)
+    return limits_of(Cells(**changes), soc_cpct=soc_cpct)
+
+
+def test_tapers_are_exact_to_one_unit():
+    """Typed from protection.md: 3.45..3.55 V, 3.15..3.00 V, SOC 95..100 % and 10..5 %."""
+    permille = 280
+    for dmv, charge in (
+        (34500, 500), (34501, 499), (34600, 450), (35000, 250), (35400, 50), (35490, 5),
+        (35498, 1), (35499, 0), (35500, 0), (36000, 0),
+    ):  # fmt: skip
+        assert exact(high_dmv=dmv)[0] == charge * permille, dmv
+    for dmv, discharge in (
+        (31500, 500), (31499, 499), (31350, 450), (30750, 250), (30003, 1), (30002, 0), (30000, 0),
+    ):  # fmt: skip
+        assert exact(low_dmv=dmv)[1] == discharge * permille, dmv
+    for cpct, charge in (
+        (9500, 500),
+        (9501, 499),
+        (9750, 250),
+        (9949, 51),
+        (9950, 50),
+        (10000, 50),
+    ):
+        assert exact(soc_cpct=cpct)[0] == charge * permille, cpct
+    for cpct, discharge in ((1000, 500), (999, 499), (750, 250), (551, 51), (550, 50), (0, 50)):
+        assert exact(soc_cpct=cpct)[1] == discharge * permille, cpct
+
+
+def test_power_is_exact():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(high_dmv=35000, low_dmv=30750), 5000, 768_050, False, 1000)
+    assert (limits.charge_ma, limits.discharge_ma) == (70_000, 70_000)
+    assert limits.charge_w == 7680 * 700 // 100
+    assert limits.discharge_w == 7680 * 700 // 100
+    limits.evaluate(Cells(), 5000, 1_000_000, False, 1000)
+    assert limits.charge_w == limits.discharge_w == 125_000
+
+
+def test_overload_is_exact():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    for current_ma, discharge, charge in (
+        (140_000, 1000, 0), (-140_000, 0, 1000), (175_000, 1250, 0), (-175_040, 0, 1250), (0, 0, 0),
+        (70_000, 500, 0),
+    ):  # fmt: skip
+        limits.overload(current_ma)
+        assert abs(signals.value[DISCHARGE_OVERLOAD] - discharge) <= 1, current_ma
+        assert abs(signals.value[CHARGE_OVERLOAD] - charge) <= 1, current_ma
+
+
+def test_overload_counts_against_a_twentieth_c_at_least():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.overload(14_000)
+    assert signals.value[DISCHARGE_OVERLOAD] == 1000
+    limits.overload(-28_000)
+    assert signals.value[CHARGE_OVERLOAD] in (2000, 2004)
+
+
+def test_the_largest_limit_of_the_last_second_counts_and_no_older_one():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    for _ in range(9):
+        limits.evaluate(Cells(), 5000, 768000, False, 0)
+        limits.overload(140_000)
+        assert signals.value[DISCHARGE_OVERLOAD] == 1000
+    limits.evaluate(Cells(), 5000, 768000, False, 0)
+    limits.overload(140_000)
+    assert signals.value[DISCHARGE_OVERLOAD] > 9000
+
+
+def test_before_the_first_scan_nothing_is_allowed():
+    limits = AllowedPower(Parameters(), Signals())
+    assert (limits.charge_ma, limits.discharge_ma, limits.charge_w, limits.discharge_w) == (0,) * 4
+    assert not limits.charge_only
+
+
+def test_charge_only_ends_above_three_volts_and_only_with_every_cell_read():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.charge_only = True
+    cells = Cells(low_dmv=30000)
+    cells.all_fresh = True
+    limits.evaluate(cells, 5000, 768000, False, 1000)
+    assert limits.charge_only
+    cells.cell_min_dmv = 30001
+    cells.all_fresh = False
+    limits.evaluate(cells, 5000, 768000, False, 1000)
+    assert limits.charge_only
+    cells.all_fresh = True
+    limits.evaluate(cells, 5000, 768000, False, 1000)
+    assert not limits.charge_only

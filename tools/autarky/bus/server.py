@@ -40,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise BusServerError(
             f"cannot listen on {host}:{port}: {error.strerror or error}. "
-            "Is another site running there? Choose another port with --bus."
+            "Is another site running there? Choose another port with --bus or --socketcand."
         ) from error
     sock.setblocking(False)
     return sock

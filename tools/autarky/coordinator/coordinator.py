@@ -50,7 +50,7 @@ class CabinetView:
     heard_ms: int = -1
     booted: bool = False
     nmt_state: str = "?"
-    state: int = modes.SELF_TEST
+    state: int = -1  # not heard yet
     charge_limit_w: float = 0.0
     discharge_limit_w: float = 0.0
     worst_fault: int = 0
@@ -75,6 +75,8 @@ class CabinetView:
 
     @property
     def state_name(self) -> str:
+        if self.state < 0:
+            return "unknown"
         return modes.NAMES[self.state] if self.state < len(modes.NAMES) else f"state {self.state}"
 
     def snapshot(self, now_ms: int) -> CabinetSnapshot:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarky.errors import clear_errors
+from autarky.errors import clear_errors, parse_key
 
 if TYPE_CHECKING:
     from autarky.node.client import Client
@@ -25,6 +25,9 @@ Interface = Annotated[str, typer.Option(help="python-can interface: autarky, soc
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
 _BUS = "127.0.0.1:4500"
+_OWN_INDEX = 0x2000
+_COORDINATOR = 1
+_HIGHEST_ID = 127
 
 
 def _client(interface: str, bus: str) -> Client:
@@ -65,12 +68,18 @@ def list_(bus: Bus = _BUS, interface: Interface = "autarky", as_json: AsJson = F
         rows = []
         for node_id, state in client.listen().items():
             row: dict[str, Any] = {"node": node_id, "state": state}
-            for name in ("device_name", "software_version", "identity.serial"):
+            names_ = ("device_name", "software_version", "identity.serial")
+            row.update(dict.fromkeys(names_, ""))
+            rows.append(row)
+            if node_id == _COORDINATOR:
+                row["device_name"] = "coordinator"
+                continue
+            for name in names_:
                 try:
                     row[name] = client.read(node_id, name).raw
                 except NodeError:
-                    row[name] = ""
-            rows.append(row)
+                    row[name] = "no answer"
+                    break
         if not rows:
             raise NodeError("no heartbeat was heard: is the site running, are ids assigned (scan)?")
         _print(rows, as_json)
@@ -95,7 +104,10 @@ def names(
          "range": "" if v.min is None else f"{v.min}..{v.max}"}
         for name, v in client.names().items() if part.lower() in name.lower()
     ]  # fmt: skip
-    _print(rows, as_json)
+    with clear_errors():
+        if not rows:
+            raise client.NodeError(f"no name has {part!r} in it")
+        _print(rows, as_json)
 
 
 @app.command()
@@ -135,6 +147,10 @@ def write(
 ) -> None:
     """Write a parameter; needs the device key and open contactors.
 
+    Parameters of the cabinet (0x2000 and up) act with its next start, so store them; those of
+    CiA 301 (heartbeat, PDOs) act at once. On a virtual site: `autarky site --no-coordinator`
+    keeps the contactors open.
+
     Example:
 
       autarky node write 2 cell_ov_3_dmv 36000 --store
@@ -142,10 +158,11 @@ def write(
     with clear_errors(), _client(interface, bus) as client:
         from autarky.node.client import NodeError
 
+        secret = parse_key(key)
         try:
-            secret, number = bytes.fromhex(key), int(value, 0)
+            number = int(value, 0)
         except ValueError:
-            raise NodeError("write VALUE as an integer and --key as hex digits") from None
+            raise NodeError(f"write {value!r} as an integer, in the unit of {name}") from None
         client.unlock(node, secret)
         reading = client.write(node, name, number)
         if store:
@@ -153,8 +170,18 @@ def write(
         if as_json:
             typer.echo(json.dumps({reading.name: reading.raw}))
         else:
-            kept = ", stored" if store else ", until the next reset (--store keeps it)"
-            typer.echo(f"{name} is {reading.shown}{kept}")
+            typer.echo(f"{name} is {reading.shown}; {_when_it_acts(name, store)}")
+
+
+def _when_it_acts(name: str, stored: bool) -> str:
+    """Parameters of CiA 301 act at once, our own with the next start of the cabinet."""
+    from autarky.node.client import find
+
+    if find(name).index < _OWN_INDEX:
+        return "it acts at once" + (" and is stored" if stored else ", and is lost with a reset")
+    if stored:
+        return "stored, it acts from the cabinet's next start (NMT reset node)"
+    return "NOT in force: it acts with the next start, and without --store it is lost then"
 
 
 @app.command()
@@ -173,6 +200,8 @@ def scan(
       autarky node scan --assign 10
     """
     with clear_errors(), _client(interface, bus) as client:
+        from autarky.node.client import NodeError
+
         rows: list[dict[str, Any]] = []
         taken = set(client.listen()) if assign else set()
         node_id = assign or 0
@@ -182,24 +211,31 @@ def scan(
             )
             rows.append(row)
             if not assign:
-                client.network.lss.send_switch_state_global(0)
+                client.leave_configuration()
                 break  # without an id the next scan would find the same one
             while node_id in taken:
                 node_id += 1
+            if node_id > _HIGHEST_ID:
+                client.leave_configuration()
+                _print(rows[:-1], as_json)
+                raise NodeError(
+                    f"no node id from {assign} to {_HIGHEST_ID} is free for the next cabinet "
+                    f"(serial {identity[3]}): assign from a lower one"
+                )
             client.assign(node_id)
             taken.add(node_id)
             row["node"] = node_id
         if rows or as_json:
             _print(rows, as_json)
         else:
-            typer.echo("every cabinet on the bus has a node id")
+            typer.echo("no cabinet without a node id answered")
 
 
 @app.command()
 def log(
     node: NodeId,
     out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
-    last: Annotated[int, typer.Option(help="Show only the newest records.")] = 40,
+    last: Annotated[int, typer.Option(help="Show only the newest records.", min=1)] = 40,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
@@ -241,6 +277,10 @@ def trace(
         from autarky.node import client as module
 
         rows = module.decode_trace(client.domain(node, module.TRACE))
+        if not rows:
+            raise module.NodeError(
+                "no trace is there: a trip's is whole 15 s after it, and needs a trip"
+            )
         if out is not None:
             module.write_rows(rows, out)
             typer.echo(f"{len(rows)} samples in {out}")
@@ -295,7 +335,7 @@ def watch(
     node: NodeId,
     what: Annotated[list[str] | None, typer.Argument(help="Names; a useful set without.")] = None,
     period: Annotated[float, typer.Option(help="Seconds between readings.", min=0.05)] = 0.5,
-    count: Annotated[int, typer.Option(help="Stop after this many; 0 = until Ctrl-C.")] = 0,
+    count: Annotated[int, typer.Option(help="Stop after this many; 0 = never.", min=0)] = 0,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,

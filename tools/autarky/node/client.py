@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import struct
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import can
 import canopen
+import canopen.lss
 from canopen import objectdictionary
 from canopen.objectdictionary import ODVariable
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
@@ -29,15 +31,20 @@ from bess.table import rows
 EDS = GENERATED / "cabinet.eds"
 SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
 _LISTEN_S = 1.3
-LEVELS = ("", "warn", "limit", "trip", "lockout", "stop")
+LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
     "state": modes.NAMES, "contactors.state": contactors.STATE_NAMES,
     "thermal.mode": thermal.MODE_NAMES, "fault.worst_level": LEVELS,
 }  # fmt: skip
+_KEY_HINTS = {
+    0x06010000: "it is the wrong one; the next try must wait, longer each time",
+    0x08000022: "after a wrong key it takes none for a while: read session.wait",
+}
 # what a person can do about an abort code
 _HINTS = {
-    0x06010000: "the session is locked or the key is wrong; give the device key with --key",
-    0x08000022: "not in this state: contactors must be open, and a wrong key costs a delay",
+    0x06010000: "the session is locked; give the device key with --key",
+    0x08000022: "its contactors are closed: stop the cabinet first (on a virtual site "
+    "`autarky site --no-coordinator` keeps them open)",
     0x06010002: "it can only be read",
     0x06010001: "it can only be written",
     0x06090031: "the value is too high",
@@ -91,12 +98,27 @@ def find(name: str) -> ODVariable:
         return found
     if name.lower().startswith("0x"):
         index, _, sub = name.partition(".")
+        try:
+            wanted = int(index, 16), int(sub or "0", 0)
+        except ValueError:
+            raise NodeError(f"{name!r} is no place: write it as 0xINDEX.SUB") from None
         for variable in variables():
-            if (variable.index, variable.subindex) == (int(index, 16), int(sub or 0)):
+            if (variable.index, variable.subindex) == wanted:
                 return variable
     near = [known for known in names() if name.lower() in known.lower()][:8]
+    near = near or difflib.get_close_matches(name, names(), 5)
     text = f"; similar: {', '.join(near)}" if near else "; `autarky node names` lists all"
     raise NodeError(f"nothing is named {name!r}{text}")
+
+
+class _Ended(can.Listener):
+    """Takes the end of the bus from the reading thread; the next request says it in a sentence."""
+
+    def on_message_received(self, msg: can.Message) -> None:
+        """Everything is canopen's."""
+
+    def on_error(self, exc: Exception) -> None:
+        """Nothing to do: requests time out and tell."""
 
 
 class Client:
@@ -108,7 +130,11 @@ class Client:
 
     def __init__(self, interface: str, channel: str) -> None:
         self.network = canopen.Network()
-        self.network.connect(interface=interface, channel=channel)
+        self.network.listeners.append(_Ended())  # pyright: ignore[reportArgumentType]
+        try:
+            self.network.connect(interface=interface, channel=channel)
+        except TypeError as error:
+            raise NodeError(f"interface {interface!r} needs more than a channel: {error}") from None
 
     def __enter__(self) -> Client:
         return self
@@ -142,7 +168,9 @@ class Client:
         raw: Any = variable.decode_raw(data)
         if isinstance(raw, bytes | bytearray):
             return Reading(name, raw.hex(), raw.hex())
-        choices = _CHOICES.get(name)
+        if name == "fault.worst":
+            return Reading(name, raw, faults().get(raw, "none"))
+        choices = LEVELS if name.startswith("fault.") else _CHOICES.get(name)
         if choices is not None and raw < len(choices):
             return Reading(name, raw, choices[raw])
         if isinstance(raw, str) or not variable.unit:
@@ -172,6 +200,9 @@ class Client:
         try:
             unlock(self.node(node_id), key)
         except (SdoAbortedError, SdoCommunicationError) as error:
+            if isinstance(error, SdoAbortedError):
+                text = _KEY_HINTS.get(error.code, str(error))
+                raise NodeError(f"cabinet {node_id} did not take the key: {text}") from None
             raise self._guard(node_id, "the key", error) from error
 
     def store(self, node_id: int) -> None:
@@ -211,8 +242,13 @@ class Client:
             self.network.unsubscribe(0x700 + node_id, beat)
         return dict(sorted(heard.items()))
 
+    def leave_configuration(self) -> None:
+        """Every cabinet back to the LSS waiting state, so that the next scan can find it."""
+        self.network.lss.send_switch_state_global(self.network.lss.WAITING_STATE)
+
     def fastscan(self) -> list[int] | None:
         """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
+        self.leave_configuration()
         self.network.lss.RESPONSE_TIMEOUT = 0.15
         found, identity = self.network.lss.fast_scan()
         return identity if found else None
@@ -220,14 +256,23 @@ class Client:
     def assign(self, node_id: int) -> None:
         """Give the cabinet that fastscan selected an id, stored over a loss of power."""
         lss = self.network.lss
-        lss.configure_node_id(node_id)
-        lss.store_configuration()
-        lss.send_switch_state_global(lss.WAITING_STATE)
+        try:
+            lss.configure_node_id(node_id)
+            lss.store_configuration()
+        except canopen.lss.LssError as error:
+            raise NodeError(f"the cabinet did not take node id {node_id}: {error}") from error
+        finally:
+            self.leave_configuration()
+
+
+@cache
+def faults() -> dict[int, str]:
+    """Names of the fault table by id."""
+    return {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 
 
 def decode_log(data: bytes) -> list[dict[str, Any]]:
     """Records of the event log, oldest first; those with a wrong check are left out."""
-    faults = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
     out = []
     for at in range(0, len(data) - event_log.RECORD + 1, event_log.RECORD):
         record = data[at : at + event_log.RECORD]
@@ -241,7 +286,7 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
             {
                 "sequence": sequence, "boot": boot, "time_s": ticks / 100,
                 "event": names_of[kind] if kind < len(names_of) else f"kind {kind}",
-                "fault": faults.get(item, "") if item else "",
+                "fault": faults().get(item, "") if item else "",
                 "level": LEVELS[level] if level < len(LEVELS) else str(level),
                 "value": value, "limit": limit,
             }
@@ -287,7 +332,7 @@ def write_rows(table: list[dict[str, Any]], path: Path) -> None:
     """CSV or Parquet, by the file's ending. Raises NodeError for another one."""
     if path.suffix == ".csv":
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(table[0]) if table else ["sequence"])
+            writer = csv.DictWriter(file, list(table[0]) if table else [])
             writer.writeheader()
             writer.writerows(table)
     elif path.suffix == ".parquet":

@@ -207,7 +207,7 @@ def _power_cycle(cause: str) -> Inject:
 
 def _corrupt_parameters(site: VirtualSite, i: int) -> None:
     assert site.state_folder is not None
-    folder = site.state_folder / f"cabinet{i}"
+    folder = site.state_folder / f"cabinet{site.cabinets[i].node_id}"
     (folder / "parameters.bin").write_bytes(b"\xc5\xa7" + b"\x55" * 100)
     site.power_cycle(i)
 

@@ -44,7 +44,7 @@ Discharged {{ '%.2f'|format(s.energy_kwh.discharged) }} kWh, charged
 {{ 'pass' if c.passed else 'FAIL' }}</td><td>{{ c.name }}</td><td>{{ c.detail }}</td></tr>
 {% endfor %}</table>{% endif %}
 {% if s.faults %}<h2>Faults</h2><table><tr><th>fault</th><th>injected ms</th><th>seen as</th>
-<th>seen ms</th><th>open command ms</th><th>latency ms</th><th>limit ms</th><th></th></tr>
+<th>seen ms</th><th>open command ms</th><th>latency ms</th><th>deadline ms</th><th></th></tr>
 {% for f in s.faults %}<tr><td>{{ f.id }}</td><td class="n">{{ f.injected_ms }}</td>
 <td>{{ f.seen_as }}</td><td class="n">{{ f.seen_ms }}</td><td class="n">{{ f.command_ms }}</td>
 <td class="n">{{ f.latency_ms }}</td><td class="n">{{ f.deadline_ms - f.injected_ms }}</td>
@@ -57,6 +57,7 @@ Discharged {{ '%.2f'|format(s.energy_kwh.discharged) }} kWh, charged
 </body></html>
 """)
 _MOST_CABINETS = 8  # more lines than this say nothing
+_MOST_NUMBERS = 20  # more marks than this cover each other
 
 
 def write_report(folder: Path, summary: Summary, recorder: Recorder) -> None:
@@ -109,17 +110,20 @@ def _plot(summary: Summary, recorder: Recorder) -> bytes:
     axes[5].set_xlabel("time s")
     marked = [event for event in recorder.events if event[1]]
     for axis in axes:
+        axis.ticklabel_format(axis="y", useOffset=False) if axis not in axes[4:] else None
         axis.grid(alpha=0.25)
         for time_s, _ in marked[:60]:
             axis.axvline(time_s, color="0.6", lw=0.6, ls=":")
         if axis.get_legend_handles_labels()[0]:
-            axis.legend(loc="upper left", fontsize=7, ncols=4)
-    for number, (time_s, _) in enumerate(marked[:60], start=1):
+            axis.legend(loc="upper left", bbox_to_anchor=(1.005, 1.0), fontsize=7)
+    numbered = marked if len(marked) <= _MOST_NUMBERS else []
+    for number, (time_s, _) in enumerate(numbered, start=1):
         top = axes[0].get_ylim()[1]
         height = top + (number % 3) * 0.05 * top  # neighbours in steps, so that none covers another
         axes[0].annotate(str(number), (time_s, height), fontsize=7, ha="center",
                          annotation_clip=False)  # fmt: skip
-    figure.suptitle(f"{summary.scenario}, {summary.cabinets} cabinets, seed {summary.seed}\n")
+    shown = f", the first {_MOST_CABINETS} shown" if len(nodes) > _MOST_CABINETS else ""
+    figure.suptitle(f"{summary.scenario}, {len(nodes)} cabinets{shown}, seed {summary.seed}\n")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=90)
     plt.close(figure)

@@ -226,7 +226,7 @@ class VirtualSite:
         lines.append(f"@cause={cabinet.cause}")
         lines.append(f"@key={config.device_key.hex()}")
         if self._state is not None:
-            folder = (self._state / f"cabinet{cabinet.index}").resolve()
+            folder = (self._state / f"cabinet{cabinet.node_id}").resolve()
             folder.mkdir(parents=True, exist_ok=True)
             lines.append(f"@state={folder}")
         return "\n".join(lines)
