@@ -1,4 +1,4 @@
-from bess.protect.latches import SIZE, Latches
+from bess.protect.latches import SIZE, Latches, provision
 
 
 class Cut(Exception):
@@ -143,3 +143,18 @@ def test_every_start_goes_on_where_the_last_one_ended():
         latches = Latches(memory)
         latches.remove(fault)
         assert found(memory) == (False, list(range(fault + 1, 20)))
+
+
+def test_provisioned_memory_is_valid_and_empty():
+    for fill in (b"\xff", b"\x00", b"\x55"):
+        memory = bytearray(fill * SIZE)
+        provision(memory)
+        assert not Latches(memory).blank
+        assert found(memory) == (False, [])
+
+
+def test_blank_is_told_until_something_is_written():
+    latches = Latches(bytearray(SIZE))
+    assert latches.blank
+    latches.add(1)
+    assert not latches.blank

@@ -86,8 +86,13 @@ def test_what_stood_at_boot_waits_for_the_operator():
     for signal in (s.WATCHDOG_RESET, s.PARAMETERS_CORRUPT, s.UNCLEAN_STOP, s.CLOCK):
         assert signals.value[signal] == 0
         assert signals.count[signal] == 2
+
+
+def test_a_reset_gives_a_sample_to_latches_that_were_restored_at_boot():
+    check, signals = build()
     check.operator_reset()
-    assert signals.count[s.CLOCK] == 2
+    for signal in (s.WATCHDOG_RESET, s.PARAMETERS_CORRUPT, s.UNCLEAN_STOP, s.CLOCK):
+        assert (signals.value[signal], signals.count[signal]) == (0, 1)
 
 
 def test_nothing_stands_at_a_good_boot():
