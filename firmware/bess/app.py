@@ -35,7 +35,7 @@ from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
 from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
-from bess.port.ticks import hold_all, hold_attributes, ticks_diff
+from bess.port.ticks import hold_attributes, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.faults import STOP, TRIP, Protection
@@ -190,7 +190,11 @@ class Cabinet:
         self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
+        self._stamps_at = 0
         self._stamps = (
+            (self._ivt, None),
+            (self.cells, None),
+            (self.node.pdo, None),
             (self._pcs, ("status_ms",)),
             (self._monitor, ("at_ms",)),
             (self.meter, ("_started_ms",)),
@@ -446,11 +450,16 @@ class Cabinet:
             self._storage_failed = True
 
     def _hold_stamps(self, now_ms):
-        """Stamps that may stand for days: an age that was long must stay long."""
-        hold_all(self._ivt.at_ms, now_ms)
-        self.cells.hold_stamps(now_ms)
-        self.node.pdo.hold_stamps(now_ms)
-        for owner, names in self._stamps:
+        """Stamps that may stand for days: an age that was long must stay long.
+
+        One owner a second, since days are left to hold them.
+        """
+        at = self._stamps_at
+        owner, names = self._stamps[at]
+        self._stamps_at = (at + 1) % len(self._stamps)
+        if names is None:
+            owner.hold_stamps(now_ms)
+        else:
             hold_attributes(owner, names, now_ms)
 
     def _put_counters(self):

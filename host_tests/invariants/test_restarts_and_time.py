@@ -36,7 +36,7 @@ def start_again(site) -> Cabinet:
 
 
 def days_pass(site, days: float) -> None:
-    """Let the clock run on in leaps the cabinet sees as 1 s, its slow task between them."""
+    """Let the clock run on in leaps, with a round of the slow task (one owner a second) between."""
     cabinet = app(site)
     leap_ms = 2**27
     for _ in range(round(days * 86_400_000 / leap_ms)):
@@ -44,7 +44,7 @@ def days_pass(site, days: float) -> None:
         for i in range(len(cabinet.scheduler._last_ms)):
             cabinet.scheduler._last_ms[i] = (cabinet.scheduler._last_ms[i] + leap_ms) & TICKS_MASK
         site.cabinets[0].skew_ms += leap_ms
-        site.run_for(1.1)
+        site.run_for(0.1 + len(cabinet._stamps))
 
 
 def test_a_stamp_is_held_at_three_days_and_never_looks_fresh() -> None:

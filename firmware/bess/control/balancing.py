@@ -34,6 +34,7 @@ class Balancing:
         self.surplus_uah = array("i", bytes(4 * cells.cell_count))
         self._masks = array("i", bytes(4 * chain.device_count))
         self._second = 0
+        self._left = False  # something is left to bleed
         self.bleeding = 0
         self.lowest = 0  # cell that was the lowest at the newest choice
 
@@ -45,6 +46,8 @@ class Balancing:
         if allowed and cells.cell_min_dmv >= self._start_dmv and magnitude_ma < _REST_MA:
             self._take_up()
         safe = allowed and cells.afe_temp_dc < self._board_max_dc
+        if not self._left and not self.bleeding:
+            return  # most of the year
         self._work_off()
         self._choose(safe)
 
@@ -55,6 +58,7 @@ class Balancing:
         uah_per_dmv = self._capacity_mah * _PPM_PER_DMV // 1000
         for i in range(cells.cell_count):
             self.surplus_uah[i] = (cells.voltage_dmv[i] - lowest) * uah_per_dmv
+        self._left = True
 
     def _work_off(self):
         """Charge that went through the closed switches in the last second."""
@@ -78,6 +82,7 @@ class Balancing:
         self.lowest = lowest = self._cells.cell_min_index
         first = 0
         total = 0
+        left = not safe  # unless every cell is looked at
         changed = False
         for device in range(len(self._layout)):
             mask = 0
@@ -85,9 +90,11 @@ class Balancing:
             if safe:
                 for i in range(count):
                     cell = first + i
-                    if i & 1 == odd and cell != lowest and self.surplus_uah[cell] > self._gap_uah:
-                        mask |= 1 << i
-                        total += 1
+                    if self.surplus_uah[cell] > self._gap_uah and cell != lowest:
+                        left = True
+                        if i & 1 == odd:
+                            mask |= 1 << i
+                            total += 1
             if mask != self._masks[device]:
                 self._masks[device] = mask
                 self._chain.set_discharge(device, mask)
@@ -96,3 +103,4 @@ class Balancing:
         if changed:
             self._chain.prepare_config()
         self.bleeding = total
+        self._left = left

@@ -10,6 +10,7 @@ the string measured behind the minus contactor, for the weld check.
 from array import array
 
 from bess.port.interpreter import const
+from bess.port.ticks import hold_all
 
 COMMAND_ID = const(0x411)
 RESPONSE_ID = const(0x511)
@@ -97,3 +98,7 @@ class IvtS:
         self.count[channel] = count if count < 0x3FFFFFFF else 1
         self.at_ms[channel] = now_ms
         return True
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        hold_all(self.at_ms, now_ms)

@@ -179,7 +179,7 @@ class Pdos:
             frame += 1
 
     def hold_stamps(self, now_ms):
-        """Keep old stamps old (port.ticks.held); once a second."""
+        """Keep old stamps old (port.ticks.held); now and then."""
         hold_all(self.heard_ms, now_ms)
         hold_all(self._sent_ms, now_ms)
         self._looked_ms = held(now_ms, self._looked_ms)

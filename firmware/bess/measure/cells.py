@@ -151,7 +151,7 @@ class CellMonitor:
             self._temp_ms[i] = now_ms
 
     def hold_stamps(self, now_ms):
-        """Keep old stamps old (port.ticks.held); once a second."""
+        """Keep old stamps old (port.ticks.held); now and then."""
         hold_all(self._device_ms, now_ms)
         hold_all(self._temp_ms, now_ms)
 

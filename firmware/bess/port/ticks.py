@@ -36,7 +36,7 @@ def ticks_add(now_ms, delta_ms):
 def held(now_ms, stamp_ms):
     """A past stamp (or -1), moved along so that it never is more than 2**28 ms ago.
 
-    Called once a second for whatever may stand for days: without it an age would turn
+    Called now and then for whatever may stand for days: without it an age would turn
     negative after 6.2 days and small again after 12.4.
     """
     if stamp_ms < 0 or (now_ms - stamp_ms) & TICKS_MASK <= _HELD:
@@ -51,6 +51,6 @@ def hold_all(stamps, now_ms):
 
 
 def hold_attributes(owner, names, now_ms):
-    """`held` for attributes of an object; for the slow task."""
+    """`held` for attributes of an object, for the slow task."""
     for name in names:
         setattr(owner, name, held(now_ms, getattr(owner, name)))
