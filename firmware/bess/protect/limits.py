@@ -23,7 +23,6 @@ DISCHARGE_BY_TEMPERATURE = array(
     + (500, 500, 0, 550, 0, 0),
 )
 _FLOOR_PERMILLE = const(50)  # 0.05C: only voltage ends a charge
-_SOC_FULL_CPCT = const(9500)
 _SOC_EMPTY_CPCT = const(1000)
 _SOC_TAPER_CPCT = const(500)
 _CHARGE_TAPER_DMV = const(34500)

@@ -389,3 +389,272 @@ def test_a_weld_that_happened_without_power_is_found_at_boot():
         assert not any(pin.level for pin in pins.values())
     assert machine.state == c.LOCKED
     assert machine.welded
+
+
+def timeline(rig, until, ms=20000):
+    """[(state, since)] on the rig's clock until a state or the end."""
+    seen = []
+    for _ in range(ms // 10):
+        at_ms = rig.now_ms
+        rig.run(10)
+        name = c.STATE_NAMES[rig.machine.state]
+        if not seen or seen[-1][0] != name:
+            seen.append((name, at_ms))
+        if name == until:
+            break
+    return seen
+
+
+def parameter(name):
+    return Parameters().get(name)
+
+
+def test_the_timeline_of_closing_and_opening_is_exact():
+    settle_ms = parameter("contactor_settle_ms")
+    weld_ms = parameter("weld_discharge_ms")
+    rig = Rig()
+    rig.meter.link_mv = rig.meter.string_mv
+    rig.machine.close()
+    assert timeline(rig, "closed") == [
+        ("close_minus", 0),
+        ("precharge", settle_ms),
+        ("close_plus", settle_ms + 20),  # two fresh samples of the link
+        ("closed", 2 * settle_ms + 20),
+    ]
+    assert rig.machine.tries == 0
+    assert rig.machine.closed is True
+    start_ms = rig.now_ms
+    rig.machine.open("test")
+    rig.machine._since_ms = start_ms  # it fell between two ticks
+    assert timeline(rig, "open") == [
+        ("opening", start_ms),
+        ("weld_check", start_ms + settle_ms),
+        ("open", start_ms + settle_ms + weld_ms),
+    ]
+    assert rig.machine.closed is False
+
+
+def test_asking_to_open_again_does_not_hold_the_weld_check_up():
+    rig = Rig().closed()
+    for _ in range(200):
+        rig.machine.open("again")
+        rig.run(10)
+    assert rig.machine.is_open
+
+
+def test_precharge_wants_two_new_samples_and_the_weld_check_too():
+    for state, ends in (("precharge", c.CLOSE_PLUS), ("weld_check", c.OPEN)):
+        for base in (700, 65535):
+            rig = Rig()
+            rig.meter.link_samples = base
+            rig.meter.link_mv = rig.meter.string_mv
+            rig.machine.close()
+            if state == "weld_check":
+                timeline(rig, "closed")
+                rig.machine.open("test")
+            timeline(rig, state)
+            begin = rig.machine._link_samples
+            for fresh, expected in ((0, False), (1, False), (2, True)):
+                for _ in range(100):
+                    rig.meter.link_samples = (begin + fresh - 1) & 0xFFFF  # run() adds one
+                    rig.now_ms += 10
+                    rig.follow = True
+                    rig.meter.link_samples = (begin + fresh) & 0xFFFF
+                    rig.machine.step(rig.now_ms)
+                    if rig.machine.state == ends:
+                        break
+                assert (rig.machine.state == ends) == expected, (state, base, fresh)
+
+
+def test_times_out_exactly_and_tries_again_exactly():
+    settle_ms = parameter("contactor_settle_ms")
+    timeout_ms = parameter("precharge_timeout_ms")
+    weld_ms = parameter("weld_discharge_ms")
+    pause_ms = parameter("precharge_pause_ms")
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    failed_ms = settle_ms + timeout_ms + 10
+    seen = timeline(rig, "none", failed_ms + pause_ms + 20)
+    assert seen == [
+        ("close_minus", 0),
+        ("precharge", settle_ms),
+        ("opening", failed_ms),
+        ("weld_check", failed_ms + settle_ms),
+        ("open", failed_ms + settle_ms + weld_ms),
+        ("close_minus", failed_ms + pause_ms),
+    ]
+    assert rig.machine.tries == 1
+    rig.machine.forget_tries()
+    assert rig.machine.tries == 0
+    for first in ("minus", "plus"):
+        rig = Rig()
+        rig.meter.link_mv = rig.meter.string_mv
+        rig.machine.close()
+        if first == "plus":
+            timeline(rig, "close_plus")
+            rig.follow = False
+            rig.inputs.plus_closed = False
+            begin_ms = rig.now_ms - 10
+        else:
+            rig.follow = False
+            begin_ms = 0
+        assert timeline(rig, "opening")[-1] == ("opening", begin_ms + timeout_ms + 10)
+
+
+def test_a_new_machine_is_quiet():
+    """Nothing is driven, wanted, welded or failed before anybody asked."""
+    rig = Rig()
+    pins = {"minus": Pin(), "plus": Pin(), "precharge": Pin()}
+    signals = Signals()
+    machine = Contactors(pins, rig.inputs, rig.meter, Parameters(), signals)
+    for now_ms in range(0, 3000, 10):
+        rig.meter.link_samples += 1
+        machine.step(now_ms)
+        for signal in (s.FEEDBACK_DIFFERS, s.WELDED, s.CONTACTOR_STUCK, s.PRECHARGE_FAILED):
+            assert (signals.value[signal], signals.count[signal] > 0) == (0, True)
+        assert not any(pin.level for pin in pins.values())
+    assert machine.is_open is True
+    assert machine.wanted is False
+    assert machine.welded is False
+
+
+def test_service_clears_the_weld_it_has_looked_at():
+    rig = Rig().closed()
+    rig.follow = False
+    rig.machine.open("test")
+    rig.run(2000)
+    assert rig.machine.welded is True
+    rig.follow = True
+    rig.machine.unlock()
+    rig.run(1000)
+    assert rig.machine.welded is False
+    assert rig.signals.value[s.WELDED] == 0
+
+
+def test_a_mirror_contact_has_the_discharge_time_to_fall():
+    weld_ms = parameter("weld_discharge_ms")
+    rig = Rig().closed()
+    rig.follow = False
+    rig.machine.open("test")
+    rig.inputs.minus_closed = False  # one of two is enough
+    start_ms = timeline(rig, "weld_check")[-1][1]
+    assert timeline(rig, "locked")[-1] == ("locked", start_ms + weld_ms)
+
+
+def test_the_heat_of_the_resistor_is_exact():
+    """I^2 R t of a tick: 56 ohm, at most 100 A, kept up to twice the rating of 6 kJ."""
+    rated_mj = parameter("precharge_rated_j") * 1000
+    for current_ma, mj in (
+        (0, 0), (-99, 5), (14000, 140 * 140 * 56 // 10), (-14000, 140 * 140 * 56 // 10),
+        (2000000, 5600000), (-2000000, 5600000), (100100, 5600000),
+    ):  # fmt: skip
+        rig = Rig()
+        rig.machine.close()
+        timeline(rig, "precharge")
+        rig.meter.current_ma = current_ma
+        if current_ma == -99:
+            mj = 0  # below the resolution of 0.1 A
+        rig.machine.step(rig.now_ms)
+        assert rig.machine._heat_mj == mj, current_ma
+    for current_ma in (2000000, -2000000):
+        rig = Rig()
+        rig.machine.close()
+        timeline(rig, "precharge")
+        rig.meter.current_ma = current_ma
+        for _ in range(3):
+            rig.machine._warm()
+        assert rig.machine._heat_mj == 2 * rated_mj
+        assert rig.signals.value[s.PRECHARGE_HEAT] == 2000
+
+
+def test_the_resistor_cools_exactly():
+    rated_j = parameter("precharge_rated_j")
+    cooling_s = parameter("precharge_cooling_s")
+    rig = Rig()
+    machine = rig.machine
+    machine._heat_mj = rated_j * 1000
+    machine.cool(2)
+    expected_mj = rated_j * 1000 - rated_j * 1000 * 2 // cooling_s - 1
+    assert machine._heat_mj == expected_mj
+    assert rig.signals.value[s.PRECHARGE_HEAT] == expected_mj // rated_j
+    for _ in range(4000):
+        machine.cool(1)
+    assert machine._heat_mj == 0
+
+
+def test_the_rating_itself_is_too_hot():
+    rated_mj = parameter("precharge_rated_j") * 1000
+    for heat_mj, closes in ((rated_mj - 1, True), (rated_mj, False)):
+        rig = Rig()
+        rig.rise_mv = 0
+        rig.machine._heat_mj = heat_mj
+        rig.machine.close()
+        rig.run(10)
+        assert (rig.machine.state == c.CLOSE_MINUS) == closes
+        rig = Rig()
+        rig.rise_mv = 0
+        rig.machine.close()
+        timeline(rig, "precharge")
+        rig.machine._heat_mj = heat_mj
+        rig.run(10)
+        assert (rig.machine.state == c.PRECHARGE) == closes
+
+
+def test_a_string_without_voltage_never_matches():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.meter.string_mv = 0
+    rig.machine.close()
+    rig.run(2000)
+    assert rig.machine.state == c.PRECHARGE
+    rig.meter.string_mv = rig.meter.link_mv = 1
+    rig.run(10)
+    assert rig.machine.state == c.CLOSE_PLUS
+
+
+def test_the_bounds_of_the_weld_check_are_exact():
+    gap_mv = parameter("weld_gap_mv")
+    string_mv = 768000
+    half_mv = gap_mv // 2
+    for string, plus, minus, cause in (
+        (string_mv, string_mv - gap_mv, -half_mv, "weld check passed"),
+        (string_mv, string_mv - gap_mv + 1, -half_mv, "plus welded"),
+        (2 * gap_mv, 2 * gap_mv, gap_mv, "weld check passed"),
+        (2 * gap_mv + 1, 2 * gap_mv, gap_mv, "plus welded"),
+        (string_mv, gap_mv, 0, "weld check passed"),
+        (string_mv, gap_mv + 1, 0, "minus welded"),
+        (string_mv, 2 * gap_mv, half_mv, "weld check passed"),
+        (string_mv, 2 * gap_mv, half_mv - 1, "minus welded"),
+        (string_mv, 2 * gap_mv, -half_mv, "weld check passed"),
+        (string_mv, 2 * gap_mv, 1 - half_mv, "minus welded"),
+    ):
+        rig = Rig().closed()
+        rig.meter.string_mv = string
+        rig.meter.outer_plus_mv = plus
+        rig.meter.outer_minus_mv = minus
+        rig.machine.open("test")
+        rig.run(2000)
+        assert rig.machine.cause == cause, (string, plus, minus)
+
+
+def test_the_weld_check_at_boot_counts_from_the_first_tick():
+    rig = Rig()
+    rig.meter.link_samples = 500
+    machine = Contactors(rig.pins, rig.inputs, rig.meter, Parameters(), rig.signals)
+    opened_ms = -1
+    for now_ms in range(100000, 102000, 10):
+        machine.step(now_ms)
+        rig.meter.link_samples += 1
+        if machine.is_open and opened_ms < 0:
+            opened_ms = now_ms
+    assert opened_ms == 100000 + parameter("weld_discharge_ms")
+
+
+def test_locked_drives_open_in_every_tick():
+    rig = Rig()
+    rig.machine.lock()
+    rig.machine._drive(True, True, True)
+    assert rig.levels() == (1, 1, 1)
+    rig.run(10)
+    assert rig.levels() == (0, 0, 0)

@@ -1,7 +1,8 @@
-from struct import unpack_from
+from struct import pack, unpack_from
+from zlib import crc32
 
 from bess.port.storage import MemoryRegion
-from bess.protect.event_log import RECORD, EventLog
+from bess.protect.event_log import BOOT, CLEARED, KIND_NAMES, RAISED, RECORD, STATE, EventLog
 
 
 def fill(log, count, first=0):
@@ -63,3 +64,53 @@ def test_reading_across_records_gives_the_same_bytes():
     whole = log.read(0, log.size())
     pieces = b"".join([log.read(at, min(7, len(whole) - at)) for at in range(0, len(whole), 7)])
     assert pieces == whole
+
+
+def record(sequence, ticks, boot, kind, item, level, value, limit):
+    body = pack("<IIHBBBBii", sequence, ticks, boot, kind, item, level, 0, value, limit)
+    return body + pack("<H", crc32(body) & 0xFFFF)
+
+
+def test_the_stored_bytes_are_a_contract():
+    """A log written by older firmware stays readable."""
+    assert RECORD == 24
+    assert [KIND_NAMES[kind] for kind in (RAISED, CLEARED, STATE, BOOT)] == [
+        "raised", "cleared", "state", "boot",
+    ]  # fmt: skip
+    region = MemoryRegion(4 * RECORD)
+    expected = []
+    for boot in (1, 2, 3):
+        log = EventLog(region)
+        assert log.boot == boot
+        for n in range(3):
+            sequence = 3 * (boot - 1) + n
+            fields = (1000 + 17 * sequence, n + 1, 90 + n, 3 - n, -5000 - sequence, 70000 + n)
+            log.put(*fields)
+            expected.append(record(sequence, fields[0], boot, *fields[1:]))
+        assert log.lost == 0
+        log.flush(10)
+        assert log.read(0, log.size()) == b"".join(expected[-4:])
+        assert log.records == min(len(expected), 4)
+
+
+def test_flush_writes_as_many_as_it_is_told():
+    log = EventLog(MemoryRegion(100 * RECORD))
+    for number in range(10):
+        log.put(number, 1, 1, 1, number, 0)
+    for most, records in ((0, 0), (1, 1), (3, 4), (0, 4), (6, 10), (5, 10)):
+        log.flush(most)
+        assert log.records == records
+
+
+def test_the_boot_count_wraps():
+    region = MemoryRegion(4 * RECORD)
+    region.write(0, record(0, 1, 65535, 1, 1, 1, 1, 1))
+    assert EventLog(region).boot == 0
+
+
+def test_a_whole_record_at_a_foreign_place_is_none():
+    region = MemoryRegion(4 * RECORD)
+    region.write(0, record(0, 1, 1, 1, 1, 1, 1, 1))
+    region.write(RECORD, record(6, 1, 9, 1, 1, 1, 1, 1))
+    log = EventLog(region)
+    assert (log.boot, log.records) == (2, 1)

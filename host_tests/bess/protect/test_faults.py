@@ -478,3 +478,158 @@ def test_a_change_over_the_limit_tells_it_too():
     for _ in range(10):
         rig.feed(s.CELL_MAX, 36510)
     assert (19, TRIP, True, 0x3210, 36510, 36500) in told
+
+
+def row_of(protection, fault, level):
+    pairs = list(zip(protection._fault, protection._level, strict=True))
+    return pairs.index((fault, level))
+
+
+def counted(protection, name):
+    """Replace a method by one that counts its calls; returns the counter, a list."""
+    calls = []
+    original = getattr(protection, name)
+
+    def wrapper(*arguments):
+        calls.append(arguments)
+        return original(*arguments)
+
+    setattr(protection, name, wrapper)
+    return calls
+
+
+def test_a_quiet_sample_costs_no_judgement():
+    """The fast path's budget: what is well is passed over by the leaf, in every row."""
+    for fields, _, level, threshold, samples, sign in cases():
+        rig = Rig()
+        protection = rig.protection
+        row = row_of(protection, int(fields[0]), level)
+        judged = counted(protection, "_judge")
+        signal = s.NAMES.index(fields[2])
+        rig.feed(signal, threshold)
+        rig.feed(signal, threshold - sign)
+        assert (row,) not in judged, fields[1]
+        if samples > 1 and fields[5] == "-":
+            rig.feed(signal, threshold + sign)
+            rig.feed(signal, threshold)
+            assert judged.count((row,)) == 2, fields[1]
+            rig.feed(signal, threshold)
+            assert judged.count((row,)) == 2, fields[1]
+
+
+def test_reactions_are_renewed_only_when_something_changed():
+    rig = Rig()
+    for _ in range(10):
+        rig.feed(s.CELL_MAX, 36600)
+    reacted = counted(rig.protection, "_react")
+    for value in (36600, 36600, 33000, 36600, 33000, 33000):
+        rig.feed(s.CELL_MAX, value)
+    assert rig.protection.tripped
+    before = len(reacted)
+    for _ in range(5):
+        rig.feed(s.CELL_MAX, 35000, partial=True)
+        rig.feed(s.CELL_MAX, 35000)
+    assert len(reacted) == before
+
+
+def test_a_judgement_is_true_or_false():
+    rig = Rig()
+    row = list(rig.protection._signal).index(s.CELL_MAX)
+    rig.signals.put(s.CELL_MAX, 33000)
+    assert rig.protection._judge(row) is False
+    rig.signals.put_partial(s.CELL_MAX, 33000)
+    assert rig.protection._judge(row) is False
+    for _ in range(200):
+        rig.signals.put(s.CELL_MAX, 37000)
+        result = rig.protection._judge(row)
+        if result:
+            break
+        assert result is False
+    assert result is True
+    rig.signals.put(s.CELL_MAX, 37000)
+    assert rig.protection._judge(row) is False
+    assert rig.protection.is_active(99, TRIP) is False
+    assert rig.protection.is_active(19, LOCKOUT) is False
+
+
+def test_every_standing_row_shows_in_levels_register_and_answer():
+    for fields, mark, level, _, _, _ in cases():
+        rig = Rig()
+        fault = int(fields[0])
+        rig.protection._active[row_of(rig.protection, fault, level)] = 1
+        assert rig.protection.is_active(fault, level) is True
+        assert rig.protection.levels[fault - 1] == (LIMIT if mark == "S" else level)
+        assert rig.protection.error_register == error_register(int(fields[9], 0))
+
+
+def test_of_two_equal_faults_the_first_of_the_table_is_the_worst_and_none_when_both_have_gone():
+    rig = Rig()
+    rig.feed(s.COMMAND_AGE, 3010)
+    first = rig.protection.worst_fault
+    for _ in range(60):
+        rig.feed(s.CELL_MAX, 36200)
+    assert (rig.protection.worst_fault, rig.protection.worst_level) == (first, LIMIT)
+    rig.feed(s.COMMAND_AGE, 10)
+    assert rig.protection.worst_fault == 19
+    for _ in range(60):
+        rig.feed(s.CELL_MAX, 33000)
+    assert (rig.protection.worst_fault, rig.protection.worst_level) == (0, 0)
+    assert rig.protection.charge_blocked is False
+    assert rig.protection.discharge_blocked is False
+    assert rig.protection.tripped is False
+
+
+def test_after_it_cleared_a_fault_needs_its_whole_delay_and_recovery_again():
+    rig = Rig()
+    for _ in range(3):
+        for _ in range(10):
+            assert not rig.protection.is_active(19, TRIP)
+            rig.feed(s.CELL_MAX, 36600)
+            if rig.protection.is_active(19, TRIP):
+                break
+        assert rig.protection.is_active(19, TRIP)
+        raised = [event for event in rig.events if event == (19, TRIP, True)]
+        for _ in range(3):
+            rig.feed(s.CELL_MAX, 33000)
+        assert rig.protection.reset(False)
+        row = row_of(rig.protection, 19, TRIP)
+        assert rig.protection._count[row] == 0
+        assert rig.protection._good[row] == 0
+        assert rig.protection._busy[row] == 0
+    assert len(raised) == 3
+
+
+def test_a_limit_needs_its_whole_recovery_every_time():
+    rig = Rig()
+    for _ in range(3):
+        rig.feed(s.CURRENT_AGE, 60)
+        for _ in range(999):
+            rig.feed(s.CURRENT_AGE, 10)
+        assert rig.protection.worst_level == 1
+        rig.feed(s.CURRENT_AGE, 10)
+        assert rig.protection.worst_level == 0
+
+
+def test_a_table_without_fast_rows_is_judged_with_the_scan_alone():
+    line = next(" ".join(fields) for fields in rows(TABLE) if fields[1] == "cell_ov")
+    events = []
+    signals = Signals()
+    protection = Protection(
+        PARAMETERS,
+        signals,
+        lambda *event: events.append(event),
+        leaves,
+        None,
+        (line + "\n").encode(),
+    )
+    for _ in range(200):
+        signals.put(s.CELL_MAX, 37000)
+        protection.evaluate_fast()
+    assert events == []
+    for _ in range(200):
+        signals.put(s.CELL_MAX, 37000)
+        protection.evaluate_cells()
+    assert protection.tripped is True
+    assert {event[5] for event in events} == {
+        PARAMETERS.get("cell_ov_%s_dmv" % mark) for mark in line.split()[6]
+    }

@@ -158,3 +158,68 @@ def test_blank_is_told_until_something_is_written():
     assert latches.blank
     latches.add(1)
     assert not latches.blank
+
+
+def fletcher(data):
+    """Written apart from the firmware: Fletcher-16 with seeds that no erased memory gives."""
+    low, high = 0x5A, 0xA5
+    for byte in data:
+        low = (low + byte) % 255
+        high = (high + low) % 255
+    return bytes((low, high))
+
+
+def half(sequence, running, *faults):
+    body = bytearray(18)
+    body[0] = sequence
+    body[1] = running
+    for fault in faults:
+        body[2 + fault // 8] |= 1 << fault % 8
+    return bytes(body) + fletcher(body)
+
+
+def test_the_stored_bytes_are_a_contract():
+    """A controller with newer firmware reads what an older one latched."""
+    assert SIZE == 40
+    memory = Memory()
+    latches = Latches(memory)
+    latches.add(3)
+    assert bytes(memory.data) == half(1, 0, 3) + b"\xff" * 20
+    latches.set_running(True)
+    assert bytes(memory.data) == half(1, 0, 3) + half(2, 1, 3)
+    latches.add(127)
+    assert bytes(memory.data) == half(3, 1, 3, 127) + half(2, 1, 3)
+    again = Latches(memory)
+    again.remove(3)
+    assert bytes(memory.data) == half(3, 1, 3, 127) + half(4, 1, 127)
+    for sequence in range(5, 300):
+        again.set_running(not again.running)
+        assert bytes(memory.data[20 * (1 - sequence % 2) :][:20]) == half(
+            sequence & 0xFF, 1 if again.running else 0, 127
+        )
+
+
+def test_the_first_byte_written_makes_the_half_invalid():
+    memory = Memory()
+    latches = Latches(memory)
+    latches.add(3)
+    latches.add(4)
+    before = bytes(memory.data)
+    memory.left = 1
+    assert not add_until_cut(latches, 5)
+    changed = [i for i in range(SIZE) if memory.data[i] != before[i]]
+    assert changed == [18]
+    assert memory.data[18] == before[18] ^ 0xFF
+
+
+def test_a_whole_half_wins_over_a_torn_one_of_either_side():
+    for torn in (0, 20):
+        memory = bytearray(SIZE)
+        latches = Latches(memory)
+        latches.add(3)
+        latches.add(4)
+        memory[torn + 7] ^= 1
+        again = Latches(memory)
+        assert again.has(3) is True
+        assert again.has(4) is (torn == 0)
+        assert again.blank is False

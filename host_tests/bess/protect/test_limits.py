@@ -252,3 +252,35 @@ def test_charge_only_ends_above_three_volts_and_only_with_every_cell_read():
     cells.all_fresh = True
     limits.evaluate(cells, 5000, 768000, False, 1000)
     assert not limits.charge_only
+
+
+class Small:
+    """A string of 1 Ah, whose shares of a limit round to nothing."""
+
+    def get(self, name):
+        return 1000 if name == "capacity_mah" else Parameters().get(name)
+
+
+def test_a_small_string_still_rises_and_still_has_an_overload():
+    signals = Signals()
+    limits = AllowedPower(Small(), signals)
+    limits.evaluate(Cells(), 5000, 768000, True, 1000)
+    assert (limits.charge_ma, limits.discharge_ma) == (1, 1)
+    limits.overload(640)
+    assert signals.value[DISCHARGE_OVERLOAD] == 10000
+    limits.overload(-640)
+    assert signals.value[CHARGE_OVERLOAD] == 10000
+
+
+def test_charge_only_is_a_twentieth_c():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.charge_only = True
+    limits.evaluate(Cells(low_dmv=29000), 5000, 768000, False, 1000)
+    assert (limits.charge_ma, limits.discharge_ma) == (14000, 0)
+
+
+def test_the_smallest_limit_of_an_overload_is_exact():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.overload(14_000 * 5)
+    assert signals.value[DISCHARGE_OVERLOAD] == (70_000 >> 6) * 1000 // (14_000 >> 6)

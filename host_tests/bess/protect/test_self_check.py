@@ -122,3 +122,31 @@ def test_a_jump_is_put_once():
     check.step_fast(5000)
     check.step_fast(5000)
     assert signals.count[s.CLOCK] == 1
+
+
+def test_canaries_are_written_one_a_call_with_four_patterns_in_turns():
+    check, signals = build()
+    expected = [0x55] * 8
+    assert [len(canary) for canary in check._canaries] == [64] * 8
+    for pattern in (0xAA, 0x00, 0xFF, 0x55, 0xAA):
+        for canary in range(8):
+            check.step_slow()
+            expected[canary] = pattern
+            assert check._canaries == [bytearray([byte]) * 64 for byte in expected]
+            assert signals.value[s.RAM_TEST] == 0
+
+
+def test_every_byte_of_a_canary_counts():
+    for byte in range(64):
+        check, signals = build()
+        check._canaries[0][byte] ^= 1
+        check.step_slow()
+        assert signals.value[s.RAM_TEST] == 1
+
+
+def test_the_clock_is_judged_from_its_second_stamp_even_at_zero():
+    check, signals = build()
+    check.step_fast(0)
+    assert signals.count[s.CLOCK] == 0
+    check.step_fast(101)
+    assert (signals.value[s.CLOCK], signals.count[s.CLOCK]) == (1, 1)

@@ -1,4 +1,5 @@
-from struct import unpack_from
+from struct import pack, unpack_from
+from zlib import crc32
 
 from bess.port.storage import MemoryRegion
 from bess.protect.trace import AFTER, RECORD, SAMPLES, Trace, Trend
@@ -110,3 +111,107 @@ def test_a_torn_trend_record_costs_only_itself():
         again = Trend(region)
         again.append(count, 1, 2, 3, 4, 50, 6000)
         assert unpack_from("<I", again.read(count % 10 * 24, 4))[0] == count
+
+
+def taken(trace, first, count):
+    samples(trace, count, first)
+    trace.freeze()
+    samples(trace, AFTER, first + count)
+
+
+def test_the_stored_trace_is_a_contract():
+    assert (SAMPLES, AFTER, RECORD) == (300, 150, 20)
+    trace, region = build()
+    for number, (first, count) in enumerate(((0, 10), (1000, 400), (5000, 20)), 1):
+        taken(trace, first, count)
+        assert trace.busy
+        trace.flush(10000)
+        assert not trace.busy
+        stop = first + count + AFTER
+        begin = max(first, stop - SAMPLES)
+        body = b"".join([pack("<iiiHHhh", n, 2, 3, 4, 5, -6, 7) for n in range(begin, stop)])
+        size = stop - begin
+        header = b"TR" + pack("<HHBB", size, crc32(body) & 0xFFFF, number, 0)
+        assert trace.size() == 8 + RECORD * size
+        assert bytes(trace.read(0, trace.size())) == header + body
+        assert trace.count == number
+    assert Trace(region).count == 3
+
+
+def test_the_old_trace_is_gone_with_the_first_byte_of_the_new_one():
+    trace, region = build()
+    taken(trace, 0, 10)
+    trace.flush(10000)
+    taken(trace, 1000, 10)
+    assert trace.size() > 0
+    trace.flush(1)
+    assert trace.size() == 0
+    head = bytearray(2)
+    region.readinto(0, head)
+    assert head == b"\xff\xff"
+    assert Trace(region).size() == 0
+
+
+def test_flush_writes_as_many_samples_as_it_is_told():
+    trace, region = build()
+    taken(trace, 0, 10)
+    for most in (0, 1, 4):
+        trace.flush(most)
+    one = bytearray(RECORD)
+    region.readinto(8 + 4 * RECORD, one)
+    assert one != b"\xff" * RECORD
+    region.readinto(8 + 5 * RECORD, one)
+    assert one == b"\xff" * RECORD
+    assert trace.busy
+    trace.flush(155)
+    assert trace.busy
+    trace.flush(1)  # the header
+    assert not trace.busy
+
+
+def test_a_new_trace_is_idle_and_busy_from_the_trip_to_its_last_byte():
+    trace, _ = build()
+    assert trace.busy is False
+    samples(trace, 5)
+    assert trace.busy is False
+    trace.freeze()
+    assert trace.busy is True
+    samples(trace, AFTER)
+    assert trace.busy is True
+    trace.flush(1)
+    assert trace.busy is True
+
+
+def test_the_count_of_traces_wraps():
+    trace, region = build()
+    trace.count = 255
+    taken(trace, 0, 1)
+    trace.flush(10000)
+    assert trace.count == 0
+    assert Trace(region).count == 0
+
+
+def test_a_header_that_claims_too_many_samples_is_no_trace():
+    trace, region = build()
+    for count, size in ((SAMPLES, 8 + SAMPLES * RECORD), (SAMPLES + 1, 0)):
+        region.write(0, b"TR" + pack("<HHBB", count, 0, 1, 0))
+        assert trace.size() == size
+
+
+def test_the_stored_trend_is_a_contract():
+    region = MemoryRegion(10 * 24)
+    trend = Trend(region)
+    for sequence, (temp_min, temp_max, soc_cpct) in enumerate(
+        ((-55, 254, 10000), (250, 255, 5049), (-300, -306, 0), (0, 1400, 50), (0, -1400, 99))
+    ):
+        trend.append(-140000, 768000, 32000, 33000, temp_min, temp_max, soc_cpct)
+        whole_dc = min(max((temp_max + 5) // 10, -128), 127)
+        body = pack(
+            "<IiiHHhbBH", sequence, -140000, 768000, 32000, 33000, temp_min, whole_dc,
+            soc_cpct // 50, 0,
+        )  # fmt: skip
+        one = bytes(trend.read(sequence * 24, 24))
+        assert one == body + pack("<H", crc32(body) & 0xFFFF)
+    assert whole_dc == -128
+    assert unpack_from("<b", trend.read(0, 24), 18)[0] == 25
+    assert unpack_from("<b", trend.read(24, 24), 18)[0] == 26
