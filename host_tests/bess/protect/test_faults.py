@@ -4,6 +4,7 @@ from bess.parameters import Parameters
 from bess.port import leaves
 from bess.protect.fault_table import TABLE
 from bess.protect.faults import LIMIT, LOCKOUT, STOP, TRIP, Protection, error_register
+from bess.protect.latches import SIZE, Latches
 from bess.table import rows
 
 
@@ -548,6 +549,17 @@ def test_a_judgement_is_true_or_false():
     assert result is True
     rig.signals.put(s.CELL_MAX, 37000)
     assert rig.protection._judge(row) is False
+    rig.signals.put(s.CELL_MAX, 36600)
+    trip = row_of(rig.protection, 19, TRIP)
+    for _ in range(20):
+        rig.signals.put(s.CELL_MAX, 36600)
+        rig.protection._judge(trip)
+    for value in (35500, 33000):  # inside the hysteresis; well, but latched
+        rig.signals.put(s.CELL_MAX, value)
+        assert rig.protection._judge(trip) is False
+    rig.protection._suspended[trip] = 1
+    rig.signals.put(s.CELL_MAX, 36600)
+    assert rig.protection._judge(trip) is False
     assert rig.protection.is_active(99, TRIP) is False
     assert rig.protection.is_active(19, LOCKOUT) is False
 
@@ -633,3 +645,37 @@ def test_a_table_without_fast_rows_is_judged_with_the_scan_alone():
     assert {event[5] for event in events} == {
         PARAMETERS.get("cell_ov_%s_dmv" % mark) for mark in line.split()[6]
     }
+
+
+def test_flags_of_rows_are_zero_or_one():
+    """They are shown and counted as numbers by tools."""
+    rig = Rig()
+    trip_by_under_voltage(rig)
+    for _ in range(10):
+        rig.feed(s.CELL_MAX, 36600)
+    rig.feed(s.CELL_MAX, 33000)
+    protection = rig.protection
+    protection.suspend_undervoltage(True)
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    latches.add(19)
+    restored = Protection(PARAMETERS, Signals(), rig.event, leaves, latches)
+    restored.restore()
+    assert restored.tripped is True
+    for one in (protection, restored):
+        for flags in (one._active, one._busy, one._well, one._suspended):
+            assert max(flags) <= 1
+    assert sum(protection._suspended) == 2
+    assert sum(restored._active) == 1
+    assert sum(restored._busy) == 1
+
+
+def test_under_voltage_is_suspended_wherever_its_rows_stand():
+    line = next(" ".join(fields) for fields in rows(TABLE) if fields[1] == "cell_ov")
+    for copies in range(3):
+        table = TABLE + ("\n" + line).encode() * copies + b"\n"
+        protection = Protection(PARAMETERS, Signals(), None, leaves, None, table)
+        protection.suspend_undervoltage(True)
+        assert sum(protection._suspended) == 2
+        assert protection._suspended[row_of(protection, 20, TRIP)] == 1
+        assert protection._suspended[row_of(protection, 22, TRIP)] == 1

@@ -284,3 +284,24 @@ def test_the_smallest_limit_of_an_overload_is_exact():
     limits = AllowedPower(Parameters(), signals)
     limits.overload(14_000 * 5)
     assert signals.value[DISCHARGE_OVERLOAD] == (70_000 >> 6) * 1000 // (14_000 >> 6)
+
+
+def test_the_tables_are_typed_as_on_the_page():
+    """protection.md, "Allowed power": from, permille at the start and at the end of a stretch."""
+    assert list(CHARGE_BY_TEMPERATURE) == [
+        -32768, 0, 0,
+        20, 50, 50,
+        50, 100, 300,
+        150, 500, 500,
+        450, 500, 0,
+        500, 0, 0,
+    ]  # fmt: skip
+    assert list(DISCHARGE_BY_TEMPERATURE) == [
+        -32768, 0, 0,
+        -330, 100, 100,
+        -200, 200, 200,
+        20, 300, 300,
+        50, 500, 500,
+        500, 500, 0,
+        550, 0, 0,
+    ]  # fmt: skip
