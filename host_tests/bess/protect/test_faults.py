@@ -611,17 +611,6 @@ def test_after_it_cleared_a_fault_needs_its_whole_delay_and_recovery_again():
     assert len(raised) == 3
 
 
-def test_a_limit_needs_its_whole_recovery_every_time():
-    rig = Rig()
-    for _ in range(3):
-        rig.feed(s.CURRENT_AGE, 60)
-        for _ in range(999):
-            rig.feed(s.CURRENT_AGE, 10)
-        assert rig.protection.worst_level == 1
-        rig.feed(s.CURRENT_AGE, 10)
-        assert rig.protection.worst_level == 0
-
-
 def test_a_table_without_fast_rows_is_judged_with_the_scan_alone():
     line = next(" ".join(fields) for fields in rows(TABLE) if fields[1] == "cell_ov")
     events = []
