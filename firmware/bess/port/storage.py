@@ -1,7 +1,8 @@
 """Storage that survives a power cut at any byte: regions, and two framed slots on one.
 
 A region is any object with `size`, `readinto(offset, buffer)` and `write(offset, data)`;
-a board offers them by name (FRAM, a file, a flash partition behind an adapter that erases).
+a board offers them by name: FRAM, or files. On NOR flash the files lie on littlefs, which
+copies a block before it erases one; tests cut it at every programmed byte and every erase.
 """
 
 from binascii import crc32
