@@ -215,3 +215,11 @@ def test_the_stored_trend_is_a_contract():
     assert whole_dc == -128
     assert unpack_from("<b", trend.read(0, 24), 18)[0] == 25
     assert unpack_from("<b", trend.read(24, 24), 18)[0] == 26
+
+
+def test_a_whole_trace_waits_unchanged_until_it_may_be_written():
+    trace, _ = build()
+    taken(trace, 0, 400)
+    samples(trace, 50, 9000)
+    trace.flush(10000)
+    assert currents(trace) == list(range(250, 550))
