@@ -482,8 +482,10 @@ def test_a_change_over_the_limit_tells_it_too():
 
 
 def row_of(protection, fault, level):
-    pairs = list(zip(protection._fault, protection._level, strict=True))
-    return pairs.index((fault, level))
+    for row in range(len(protection._fault)):
+        if protection._fault[row] == fault and protection._level[row] == level:
+            return row
+    raise ValueError("no such row")
 
 
 def counted(protection, name):
@@ -530,6 +532,11 @@ def test_reactions_are_renewed_only_when_something_changed():
     for _ in range(5):
         rig.feed(s.CELL_MAX, 35000, partial=True)
         rig.feed(s.CELL_MAX, 35000)
+    assert len(reacted) == before
+    rig.feed(s.CURRENT_AGE, 60)
+    before = len(reacted)
+    for _ in range(500):
+        rig.feed(s.CURRENT_AGE, 10)  # on its way to recovery
     assert len(reacted) == before
 
 

@@ -132,7 +132,7 @@ def test_canaries_are_written_one_a_call_with_four_patterns_in_turns():
         for canary in range(8):
             check.step_slow()
             expected[canary] = pattern
-            assert check._canaries == [bytearray([byte]) * 64 for byte in expected]
+            assert check._canaries == [bytearray(bytes([byte]) * 64) for byte in expected]
             assert signals.value[s.RAM_TEST] == 0
 
 
