@@ -8,6 +8,7 @@ from bess.control import pcs_control
 from bess.objects import REQUEST_READY, REQUEST_RUN
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
+from bess.protect.limits import CHARGED_DMV
 
 SELF_TEST = const(0)
 STANDBY = const(1)
@@ -22,7 +23,6 @@ NAMES = ("self_test", "standby", "precharge", "ready", "run", "stopping", "fault
 _SELF_TEST_TIMEOUT_MS = const(10000)
 _SERVICE_KEY_MS = const(5000)
 _DEEP_DMV = const(20000)  # below, the string is locked out
-_CHARGED_DMV = const(30000)
 _RESET_TICKS = const(100)  # a second for the causes to be seen gone
 
 
@@ -116,7 +116,7 @@ class Modes:
         ):
             self.self_test_failed = False
             # whoever starts with empty cells charges them first, whatever was forgotten
-            if self._cells.cell_min_dmv <= _CHARGED_DMV:
+            if self._cells.cell_min_dmv <= CHARGED_DMV:
                 self._limits.charge_only = True
             self._enter(STANDBY, "self-test passed")
         elif self._elapsed_ms() > _SELF_TEST_TIMEOUT_MS:
@@ -240,7 +240,7 @@ class Modes:
         if self.state == SERVICE:
             self._contactors.unlock()
         # protection.md: out of an under-voltage trip only by charging
-        if _DEEP_DMV <= self._cells.cell_min_dmv < _CHARGED_DMV:
+        if _DEEP_DMV <= self._cells.cell_min_dmv <= CHARGED_DMV:
             self._limits.charge_only = True
             self._protection.suspend_undervoltage(True)
 

@@ -59,6 +59,8 @@ class Machine(RuleBasedStateMachine):
     @rule(name=st.sampled_from(NAMES), over=st.sampled_from([1, 5, 50]),
           samples=st.sampled_from([-1, 0, 1]))  # fmt: skip
     def inject_hold_recover_reset(self, name: str, over: int, samples: int) -> None:
+        if TRIPS[name][5]:  # directed: what is judged while charging only is met while charging
+            self.charge(True)
         self.inject_and_hold(name, over, samples, False)
         self.recover(name)
         self.reset(TRIPS[name][4] == 4)

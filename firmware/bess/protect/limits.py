@@ -29,7 +29,7 @@ _CHARGE_TAPER_DMV = const(34500)
 _DISCHARGE_TAPER_DMV = const(31500)
 _TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
 _TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
-_CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
+CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
 _HISTORY = const(10)  # evaluations in a second
 _EVALUATION_MS = const(100)
 
@@ -121,7 +121,7 @@ class AllowedPower:
         if self.charge_only:
             charge_ma = min(charge_ma, self._floor_ma)
             discharge_ma = 0
-            if cells.cell_min_dmv > _CHARGED_DMV and cells.all_fresh:
+            if cells.cell_min_dmv > CHARGED_DMV and cells.all_fresh:
                 self.charge_only = False
         if closed:
             charge_ma = min(charge_ma, self.charge_ma + self._rise_ma)

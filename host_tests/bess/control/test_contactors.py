@@ -456,9 +456,7 @@ def test_precharge_wants_two_new_samples_and_the_weld_check_too():
             begin = rig.machine._link_samples
             for fresh, expected in ((0, False), (1, False), (2, True)):
                 for _ in range(100):
-                    rig.meter.link_samples = (begin + fresh - 1) & 0xFFFF  # run() adds one
                     rig.now_ms += 10
-                    rig.follow = True
                     rig.meter.link_samples = (begin + fresh) & 0xFFFF
                     rig.machine.step(rig.now_ms)
                     if rig.machine.state == ends:

@@ -231,6 +231,23 @@ def scan(
             typer.echo("no cabinet without a node id answered")
 
 
+def _write_or_print(
+    rows: list[dict[str, Any]],
+    what: str,
+    out: Path | None,
+    shown: list[dict[str, Any]],
+    as_json: bool,
+) -> None:
+    """All rows into a file or as JSON; `shown` of them as a table."""
+    if out is not None:
+        from autarky.node.client import write_rows
+
+        write_rows(rows, out)
+        typer.echo(f"{len(rows)} {what} in {out}")
+    else:
+        _print(rows if as_json else shown, as_json)
+
+
 @app.command()
 def log(
     node: NodeId,
@@ -252,11 +269,7 @@ def log(
         from autarky.node import client as module
 
         rows = module.decode_log(client.domain(node, module.EVENT_LOG))
-        if out is not None:
-            module.write_rows(rows, out)
-            typer.echo(f"{len(rows)} records in {out}")
-        else:
-            _print(rows if as_json else rows[-last:], as_json)
+        _write_or_print(rows, "records", out, rows[-last:], as_json)
 
 
 @app.command()
@@ -281,11 +294,7 @@ def trace(
             raise module.NodeError(
                 "no trace is there: a trip's is whole 15 s after it, and needs a trip"
             )
-        if out is not None:
-            module.write_rows(rows, out)
-            typer.echo(f"{len(rows)} samples in {out}")
-        else:
-            _print(rows if as_json else rows[:: max(len(rows) // 30, 1)], as_json)
+        _write_or_print(rows, "samples", out, rows[:: max(len(rows) // 30, 1)], as_json)
 
 
 @app.command()
