@@ -255,3 +255,16 @@ def test_a_wrong_answer_is_forgiven_for_good_when_its_delay_is_over() -> None:
     assert session.wait_s() == 0
     session.step(HALF + 5000)
     assert session.wait_s() == 0
+
+
+@pytest.mark.parametrize(
+    ("cell_min_dmv", "first"), [(19999, False), (20000, True), (30000, True), (30001, False)]
+)
+def test_a_reset_at_three_volts_or_less_charges_first(inline_site, cell_min_dmv, first) -> None:
+    """The same bound as the end of the recovery: until every cell is above 3.00 V."""
+    cabinet = app(inline_site())
+    cabinet.limits.charge_only = False
+    cabinet.cells.cell_min_dmv = cell_min_dmv
+    cabinet.modes.state = modes.FAULT
+    cabinet.modes.request_reset()
+    assert cabinet.limits.charge_only == first
