@@ -165,7 +165,7 @@ class Cabinet:
             self.cells, self.meter, self._pcs, self.contactors, self.limits, parameters, signals
         )
         self.environment = Environment(
-            board.analog, board.inputs, self.thermal, self._pcs, parameters, signals
+            board.analog, board.inputs, self.thermal, self._pcs, self.cells.ntc, parameters, signals
         )
         self.insulation = Insulation(
             self._monitor, self.meter, parameters.get("insulation_fitted") == 1, signals

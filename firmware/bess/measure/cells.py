@@ -81,7 +81,7 @@ class CellMonitor:
         self._temp_fresh = bytearray(self.sensor_count)
         self._raw = array("H", bytes(2 * 6 * devices))  # GPIO1..5 and VREF2 of each device
         self._scale = array("i", bytes(4 * devices))
-        self._ntc = ntc_table(parameters.get("ntc_beta_k"))
+        self.ntc = ntc_table(parameters.get("ntc_beta_k"))
         self._cold_shift_dmv = parameters.get("cell_uv_cold_shift_dmv")
         self._open_wire_dmv = parameters.get("open_wire_threshold_mv") * 10
         self._scan = array("i", bytes(24))
@@ -232,7 +232,7 @@ class CellMonitor:
         self._aux_read = read
         leaves.count_ntc_faults(raw, scale, self.sensors_per_device, self._ntc_faults)
         leaves.convert_ntc(
-            raw, scale, self.sensors_per_device, self._ntc, self._temp, self._temp_fresh
+            raw, scale, self.sensors_per_device, self.ntc, self._temp, self._temp_fresh
         )
         leaves.stamp_fresh(self._temp_ms, self._temp_fresh, self.sensor_count, now_ms)
 

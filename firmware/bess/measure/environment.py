@@ -5,7 +5,6 @@ Analog channels are objects with read_u16() as machine.ADC has them; NTCs hang b
 """
 
 from bess.measure import signals as s
-from bess.measure.cells import ntc_table
 from bess.port.interpreter import const
 
 _OFFSET_DC = const(1000)
@@ -21,11 +20,11 @@ class Environment:
 
     analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply,
     ambient, humidity, board; inputs: dict with coolant_flow, heater_on, compressor_ok.
-    thermal: `pump_on`, `heater_on`. Temperatures `coolant_dc`, `ambient_dc` are -32768 when
-    their sensor gives nothing; `humidity_permille` is relative.
+    thermal: `pump_on`, `heater_on`; ntc: the cells' table. Temperatures `coolant_dc` and
+    `ambient_dc` are -32768 when their sensor gives nothing; `humidity_permille` is relative.
     """
 
-    def __init__(self, analog, inputs, thermal, pcs, parameters, signals):
+    def __init__(self, analog, inputs, thermal, pcs, ntc, parameters, signals):
         self._analog = analog
         self._flow = inputs["coolant_flow"]
         self._heater = inputs["heater_on"]
@@ -33,7 +32,7 @@ class Environment:
         self._thermal = thermal
         self._pcs = pcs
         self._signals = signals
-        self._table = ntc_table(parameters.get("ntc_beta_k"))
+        self._ntc = ntc
         self._margin_dc = parameters.get("condensation_margin_dc")
         self.coolant_dc = _INVALID_DC
         self.ambient_dc = _INVALID_DC
@@ -59,8 +58,8 @@ class Environment:
         if not _LOW_RATIO <= ratio <= _HIGH_RATIO:
             return _INVALID_DC
         step = ratio >> 8
-        low = self._table[step]
-        return low - ((low - self._table[step + 1]) * (ratio & 255) >> 8) - _OFFSET_DC
+        low = self._ntc[step]
+        return low - ((low - self._ntc[step + 1]) * (ratio & 255) >> 8) - _OFFSET_DC
 
     def step_slow(self):
         """Temperatures, coolant, condensation."""

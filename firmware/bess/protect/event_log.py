@@ -17,7 +17,7 @@ RECORD = const(24)
 _FORMAT = "<IIHBBBBiiH"
 _BODY = const(22)
 _PENDING = const(64)
-_FIELDS = const(6)
+_FIELDS = const(4)  # ticks; kind, item, level in one; value; limit
 
 # kind
 RAISED = const(1)
@@ -74,11 +74,9 @@ class EventLog:
         at = self._head * _FIELDS
         pending = self._pending
         pending[at] = ticks
-        pending[at + 1] = kind
-        pending[at + 2] = item
-        pending[at + 3] = level
-        pending[at + 4] = value
-        pending[at + 5] = limit
+        pending[at + 1] = kind | item << 8 | level << 16
+        pending[at + 2] = value
+        pending[at + 3] = limit
         self._head = following
 
     def flush(self, most):
@@ -87,10 +85,11 @@ class EventLog:
             most -= 1
             at = self._tail * _FIELDS
             pending = self._pending
+            what = pending[at + 1]
             record = self._record
             pack_into(
-                _FORMAT, record, 0, self._sequence, pending[at], self.boot, pending[at + 1],
-                pending[at + 2], pending[at + 3], 0, pending[at + 4], pending[at + 5], 0,
+                _FORMAT, record, 0, self._sequence, pending[at], self.boot, what & 0xFF,
+                what >> 8 & 0xFF, what >> 16, 0, pending[at + 2], pending[at + 3], 0,
             )  # fmt: skip
             pack_into("<H", record, _BODY, _check(record))
             self._region.write(self._sequence % self.capacity * RECORD, record)
