@@ -20,6 +20,7 @@ from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100
+_put_words = struct.pack_into
 
 
 def _pack_into(layout, target, at, source):
@@ -58,9 +59,7 @@ class Link:
         self._tick = array("I", bytes(wire.TICK_HEAD))
         self.analog = array("H", bytes(2 * len(wire.ANALOG)))
         self.counts = array("H", (0, 0))  # frames of each bus, site first
-        self.rx = bytearray(wire.RX_FRAMES_MAX * wire.FRAME_SIZE)
-        rx = memoryview(self.rx)
-        self.whole = [rx[at + 8 : at + 16] for at in range(0, len(rx), wire.FRAME_SIZE)]
+        self.rx = array("I", bytes(wire.RX_FRAMES_MAX * wire.FRAME_SIZE))
         self._done = array("I", bytes(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE))
         self.tx_count = 0
         self.spi = bytearray(wire.SPI_MAX)
@@ -161,9 +160,9 @@ class VirtualCan:
         self._at = 0
         self._end = 0
         self._handler = None
-        view = memoryview(bytearray(8))
-        self._short = [view[:length] for length in range(9)]
-        self._whole = link.whole
+        self._bytes = bytearray(8)  # of the frame that recv gave last
+        view = memoryview(self._bytes)
+        self._data = [view[:length] for length in range(9)]
         link.controllers.append(self)
 
     def set_filters(self, filters):
@@ -191,20 +190,12 @@ class VirtualCan:
             return None
         self._at = record + 1
         rx = self._link.rx
-        at = record << 4
-        length = rx[at + 4]
-        data = self._whole[record]
-        if length < 8:
-            short = self._short[length]
-            i = 0
-            while i < length:
-                short[i] = data[i]
-                i += 1
-            data = short
-        flags = rx[at + 3]
-        slot[0] = rx[at] | rx[at + 1] << 8
-        slot[1] = data
-        slot[2] = (2 if flags & 0x80 else 0) | (1 if flags & 0x40 else 0)
+        at = record << 2  # in words, which are small integers on every machine that runs this
+        _put_words("<II", self._bytes, 0, rx[at + 2], rx[at + 3])
+        identifier = rx[at]
+        slot[0] = identifier & 0xFFFF
+        slot[1] = self._data[rx[at + 1] & 0xFF]
+        slot[2] = (2 if identifier & 0x80000000 else 0) | (1 if identifier & 0x40000000 else 0)
         slot[3] = 0
         return slot
 
@@ -261,6 +252,22 @@ class InputPin:
 
     def value(self):
         return (self._link.inputs >> self._bit) & 1
+
+
+class InputPins:
+    """Inputs by name, made when they are asked for: a cabinet uses few of the sixteen slots."""
+
+    def __init__(self, link):
+        self._link = link
+
+    def __getitem__(self, name):
+        """Raises KeyError for a name that no pin has."""
+        if name in wire.INPUTS:
+            return InputPin(self._link, wire.INPUTS.index(name))
+        slot = int(name[4:]) if name[:4] == "slot" and name[4:].isdigit() else wire.SLOTS_MAX
+        if slot >= wire.SLOTS_MAX:
+            raise KeyError("no input is named " + name)
+        return InputPin(self._link, wire.SLOT_BIT + slot)
 
 
 class AnalogPin:
@@ -395,11 +402,7 @@ class Devices:
         self.afe_cs = ChipSelect()
         self.clock = RealClock() if realtime else LockstepClock()
         self.watchdog = Watchdog()
-        self.inputs = {}
-        for bit, name in enumerate(wire.INPUTS):
-            self.inputs[name] = InputPin(link, bit)
-        for slot in range(wire.SLOTS_MAX):
-            self.inputs["slot%d" % slot] = InputPin(link, wire.SLOT_BIT + slot)
+        self.inputs = InputPins(link)
         self.analog = {}
         for channel, name in enumerate(wire.ANALOG):
             self.analog[name] = AnalogPin(link, channel)

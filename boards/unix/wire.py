@@ -47,7 +47,7 @@ FRAMES_MAX = 64  # of a DONE
 RX_FRAMES_MAX = (
     128  # of a TICK; half of it for each bus, more than fits into 10 ms of 8-byte frames
 )
-SPI_MAX = 2048
+SPI_MAX = 1024
 
 # read commands of the AFE in the order of their images: CVA..F, AUXA, B, STATA, B, CFGA, B
 GROUPS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 0x002, 0x026)
@@ -62,7 +62,7 @@ SLOTS_MAX = 16
 # storage regions of the virtual board, bytes
 STORAGE = (
     ("parameters", 8192), ("log", 240000), ("program", 1048576), ("trace", 8192),
-    ("trend", 2073600),
+    ("trend", 2073600), ("state", 512),
 )  # fmt: skip
 BACKUP_BYTES = 64
 OUTPUTS = (

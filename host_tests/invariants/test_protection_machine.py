@@ -25,6 +25,7 @@ REACHED: Counter[str] = Counter()
 EXAMPLES: Counter[str] = Counter()
 SIGNALS = sorted({row[0] for row in TRIPS.values()})
 NAMES = sorted(TRIPS)
+GATED = [name for name in NAMES if TRIPS[name][5]]
 
 
 class Machine(RuleBasedStateMachine):
@@ -44,7 +45,7 @@ class Machine(RuleBasedStateMachine):
 
     def _feed(self, signal: str, value: int, partial: bool) -> None:
         put = self.signals.put_partial if partial else self.signals.put
-        put(s.NAMES.index(signal), value)
+        put(s.number_of(signal), value)
         self.protection.evaluate_fast()
         self.protection.evaluate_cells()
         self.oracle.sample(signal, value, partial)
@@ -64,6 +65,11 @@ class Machine(RuleBasedStateMachine):
         self.inject_and_hold(name, over, samples, False)
         self.recover(name)
         self.reset(TRIPS[name][4] == 4)
+
+    @rule(name=st.sampled_from(GATED), over=st.sampled_from([1, 50]))
+    def inject_behind_the_gate(self, name: str, over: int) -> None:
+        """Few steps open a gate by chance: without this rule their faults are met too seldom."""
+        self.inject_hold_recover_reset(name, over, 0)
 
     @rule(signal=st.sampled_from(SIGNALS), value=st.integers(-2000, 40000), partial=st.booleans(),
           times=st.integers(1, 60))  # fmt: skip
@@ -136,5 +142,6 @@ def test_every_core_fault_was_latched_in_a_tenth_of_the_examples() -> None:
     if not EXAMPLES["all"]:
         pytest.skip("counts what TestProtection reached in the same process")
     total = EXAMPLES["all"]
+    print({name: round(100 * REACHED[name] / total) for name in NAMES})
     low = {name: REACHED[name] for name in NAMES if REACHED[name] < 0.1 * total}
     assert not low, f"of {total} examples: {low}"

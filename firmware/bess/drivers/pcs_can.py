@@ -6,8 +6,8 @@ is separate hardware: without it the PCS blocks its gates whatever the bus says.
 
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
-from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 from bess.port.ticks import ticks_diff
 
 PCS_TABLE = b"""\
@@ -61,7 +61,7 @@ class PcsCan:
     20 ms by `transmit`.
     """
 
-    def __init__(self, port, leaves=plain_leaves):
+    def __init__(self, port, leaves=native_leaves):
         self._port = port
         self._codec = FrameCodec(PCS_TABLE)
         self._image = self._codec.image

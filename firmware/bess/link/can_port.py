@@ -5,6 +5,7 @@ once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
 """
 
 from array import array
+from struct import pack_into
 
 from bess.port.interpreter import const, copy8
 from bess.port.ticks import ticks_diff
@@ -21,7 +22,7 @@ class CanPort:
     """Ring of 64 received frames and a send that never blocks.
 
     After `receive()` returned True the frame is in `rx_id`, `rx_length` and the eight bytes
-    `rx_data` (zeros beyond the length), until 63 more frames have come. Extended and remote
+    `rx_data` (zeros beyond the length), until the next call. Extended and remote
     frames never pass: no service of ours uses them.
     `rx_lost` counts frames that found the ring full, `tx_lost` those that found the
     controller's queue full or the bus off.
@@ -32,14 +33,13 @@ class CanPort:
         self._slot = [0, memoryview(bytearray(64)), 0, 0]  # machine.CAN.recv fills it
         self._ids = array("H", bytes(2 * _RING))
         self._lengths = bytearray(_RING)
-        self._data = bytearray(8 * _RING)
-        data = memoryview(self._data)
-        self._views = [data[at : at + 8] for at in range(0, 8 * _RING, 8)]
+        # halfwords: small integers on every machine, so that a frame is taken out in one call
+        self._data = array("H", bytes(8 * _RING))
         self._head = 0
         self._tail = 0
         self.rx_id = 0
         self.rx_length = 0
-        self.rx_data = self._views[0]
+        self.rx_data = bytearray(8)
         self.rx_lost = 0
         self.tx_lost = 0
         self.bus_off = False
@@ -73,7 +73,9 @@ class CanPort:
             return False
         self.rx_id = self._ids[tail]
         self.rx_length = self._lengths[tail]
-        self.rx_data = self._views[tail]
+        data = self._data
+        at = tail << 2
+        pack_into("4H", self.rx_data, 0, data[at], data[at + 1], data[at + 2], data[at + 3])
         self._tail = (tail + 1) & _MASK
         return True
 

@@ -83,17 +83,14 @@ class Dictionary:
         self._changed = changed
         found = []
         for number in range(len(self._tables)):
-            row = 0
             for offset, fields in rows_at(self._tables[number]):
                 place, _, sub = fields[0].partition(".")
                 index, sub = (int(place, 16), _STAR) if sub == "*" else address(fields[0])
-                found.append((index << 8 | sub, offset, number, row))
-                row += 1
+                found.append((index << 8 | sub, offset, number))
         found.sort()
         self._keys = array("i", [entry[0] for entry in found])
         self._offsets = array("H", [entry[1] for entry in found])
         self._numbers = bytearray([entry[2] for entry in found])
-        self._rows = array("H", [entry[3] for entry in found])
 
     def lookup(self, index, sub):
         """Entry, or the abort code that refuses it."""
@@ -131,7 +128,11 @@ class Dictionary:
             high = int(fields[4], 0)
             key = self._keys[at]
             entry = Entry(parameter_kind(key >> 8, key & 0xFF, high), "rw")
-            entry.row, entry.low, entry.high = self._rows[at], int(fields[3], 0), high
+            entry.row, entry.low, entry.high = (
+                self._parameters.row_at(start),
+                int(fields[3], 0),
+                high,
+            )
             return entry
         entry = Entry(fields[2], fields[3])
         entry.source = fields[5]

@@ -6,8 +6,8 @@ three bits and all repeats are refused; random corruption passes with at most 1/
 delayed by a whole round of the counter can alias, so age is bounded by the receiver's time-out.
 """
 
-from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 
 _POLYNOMIAL = const(0x2F)
 
@@ -65,7 +65,7 @@ def data_ids(kind, node_id):
 class Sender:
     """Protects frames of one object; `protect` writes CRC and counter in place."""
 
-    def __init__(self, ids, leaves=plain_leaves):
+    def __init__(self, ids, leaves=native_leaves):
         self._ids = ids
         self._crc = leaves.crc8h2f
         self._counter = 15
@@ -85,7 +85,7 @@ class Checker:
     `resync_frames` good ones in a row are needed before OK comes again.
     """
 
-    def __init__(self, ids, step_max, resync_frames, leaves=plain_leaves):
+    def __init__(self, ids, step_max, resync_frames, leaves=native_leaves):
         self._ids = ids
         self._crc = leaves.crc8h2f
         self._step_max = step_max

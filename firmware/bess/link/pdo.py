@@ -8,8 +8,8 @@ inhibit time, event timer, SYNC start value.
 from array import array
 
 from bess.link.e2e import OK, Checker, Sender, data_ids
-from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 from bess.port.ticks import held, hold_all, ticks_diff
 from bess.table import rows
 
@@ -34,7 +34,7 @@ class Pdos:
     `hurry` shortens to `hurry_ms`; `fill(frame)` is called before it is packed.
     """
 
-    def __init__(self, port, codec, table, parameters, leaves=plain_leaves):
+    def __init__(self, port, codec, table, parameters, leaves=native_leaves):
         self._port = port
         self._codec = codec
         self._table = table

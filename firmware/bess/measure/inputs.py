@@ -10,7 +10,7 @@ from bess.measure import signals as s
 class Inputs:
     """`hvil_closed`, `estop_pressed`, `missing_slots` (bit per slot), feedback bits.
 
-    pins: dict of objects with value(): hvil, estop, reset_key, minus_closed, plus_closed,
+    pins: gives objects with value() by name: hvil, estop, reset_key, minus_closed, plus_closed,
     precharge_closed, door, smoke, gas, enable_ok, slot0.. for each module slot.
     """
 

@@ -101,25 +101,34 @@ BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
 COUNT = const(90)
 
-NAMES = (
-    "charge_overload", "discharge_overload", "short", "current_age", "voltage_age", "pcs_age",
-    "command_age", "hvil_open", "estop", "modules_missing", "feedback_differs", "welded",
-    "precharge_failed", "pcs_fault", "task_overrun", "task_stopped", "heap_used",
-    "self_test_failed", "cell_max", "cell_min", "string_per_cell", "temp_max", "temp_min",
-    "afe_age", "temp_age", "afe_crc", "open_wire", "afe_sum", "afe_self_test", "charging",
-    "guard_lost", "duplicate_id", "bus_off",
-    "cell_min_raw", "cell_spread", "temp_spread", "temp_rise", "string_sum",
-    "current_mismatch", "current_offset", "current_stuck", "insulation", "insulation_age",
-    "insulation_device", "precharge_heat", "contactor_stuck", "fuse_open", "terminal_temp",
-    "terminal_sensor", "afe_supply", "afe_temp", "afe_reference", "afe_config", "sensor_open",
-    "sensor_short", "sensors_lost", "sensor_frozen", "sensor_implausible", "cell_frozen",
-    "door", "smoke", "gas", "coolant_flow", "flow_stuck", "heater_stuck", "compressor",
-    "condensation", "wrong_module", "pcs_temp", "pcs_excess", "pcs_crc", "command_crc",
-    "command_replay", "cabinet_bus_off", "receive_overrun", "parameters_corrupt",
-    "program_hash", "ram_test", "watchdog_reset", "unclean_stop", "clock", "log_lost",
-    "log_storage", "supply", "contactor_cycles", "soc", "link_voltage", "adc_reference",
-    "board_temp", "enable_lost",
-)  # fmt: skip
+# a bytes literal stays in flash; strings of their own would cost heap
+_NAMES = b"""
+charge_overload discharge_overload short current_age voltage_age pcs_age
+command_age hvil_open estop modules_missing feedback_differs welded
+precharge_failed pcs_fault task_overrun task_stopped heap_used self_test_failed
+cell_max cell_min string_per_cell temp_max temp_min afe_age
+temp_age afe_crc open_wire afe_sum afe_self_test charging
+guard_lost duplicate_id bus_off cell_min_raw cell_spread temp_spread
+temp_rise string_sum current_mismatch current_offset current_stuck insulation
+insulation_age insulation_device precharge_heat contactor_stuck fuse_open terminal_temp
+terminal_sensor afe_supply afe_temp afe_reference afe_config sensor_open
+sensor_short sensors_lost sensor_frozen sensor_implausible cell_frozen door
+smoke gas coolant_flow flow_stuck heater_stuck compressor
+condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
+command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
+watchdog_reset unclean_stop clock log_lost log_storage supply
+contactor_cycles soc link_voltage adc_reference board_temp enable_lost
+"""
+
+
+def names():
+    """Names of the signals, by number."""
+    return _NAMES.decode().split()
+
+
+def number_of(name):
+    """Number of a signal. Raises ValueError for an unknown name."""
+    return names().index(name)
 
 
 class Signals:

@@ -70,8 +70,9 @@ class Protection:
         self._recover_need = array("H")
         self._emcy = array("H")
         self._fast_rows = 0
+        names = s.names()
         for fields in rows(table):
-            self._add(fields, parameters)
+            self._add(fields, parameters, names)
         count = len(self._fault)
         self._count = array("H", bytes(2 * count))
         self._good = array("H", bytes(2 * count))
@@ -89,7 +90,7 @@ class Protection:
         self.worst_level = 0
         self.worst_fault = 0
 
-    def _add(self, fields, parameters):
+    def _add(self, fields, parameters, names):
         name, unit, gate, levels = fields[1], fields[4], fields[5], fields[6]
         period_ms = int(fields[8])
         sign = 1 if fields[3] == "over" else -1
@@ -101,8 +102,8 @@ class Protection:
             recover_ms = parameters.get(fields[10]) if fields[10] != "-" else period_ms
             self._fault.append(int(fields[0]))
             self._level.append(STOP if mark == "S" else int(mark))
-            self._signal.append(s.NAMES.index(fields[2]))
-            self._gate.append(_NO_GATE if gate == "-" or mark != "3" else s.NAMES.index(gate))
+            self._signal.append(names.index(fields[2]))
+            self._gate.append(_NO_GATE if gate == "-" or mark != "3" else names.index(gate))
             self._direction.append(_DIRECTIONS[fields[7]])
             self._sign.append(sign)
             self._threshold.append(sign * threshold)
