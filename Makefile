@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint format bench generate lock soak clean coverage mutate
+.PHONY: help setup run test test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,12 @@ soak: $(READY) ## a million steps of the state machines, then an hour of random 
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 	  --hypothesis-seed=$(SEED) host_tests/invariants $(ARGS)
 	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
+
+soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into firmware/bess/estimate/README.md
+	@$(BIN)/python -m autarky.soc.report
+
+soc-tables: $(READY) ## fit the shipped chemistry tables anew from ../shared/data
+	@$(BIN)/python -m autarky.soc.report --tables
 
 generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
 	@$(BIN)/python -m autarky.generate

@@ -13,7 +13,8 @@ from bess.control.pcs_control import PcsControl
 from bess.control.thermal import Thermal
 from bess.drivers import iso165c, ivt_s, ltc681x, pcs_can
 from bess.drivers.ltc681x import Chain
-from bess.estimate.charge_counter import ChargeCounter, soc_from_rest_cpct
+from bess.estimate.charge_counter import ChargeCounter
+from bess.estimate.estimator import Estimator
 from bess.link import abort, communication
 from bess.link.can_port import CanPort
 from bess.link.dictionary import Dictionary
@@ -33,8 +34,8 @@ from bess.measure.insulation import Insulation
 from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
-from bess.port import leaves as plain_leaves
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 from bess.port.ticks import hold_attributes, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
@@ -50,8 +51,10 @@ _FAST_BUDGET_US = const(5000)
 _SCAN_BUDGET_US = const(3000)
 _CELLS_BUDGET_US = const(5000)
 _SLOW_BUDGET_US = const(5000)
+_ESTIMATE_BUDGET_US = const(5000)
 _EVALUATION_PHASE = const(6)  # the tick after the last cell group was read
 _SLOW_PHASE = const(7)
+_ESTIMATE_PHASE = const(8)
 _SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
 _LOG_RECORDS_A_TICK = const(2)
@@ -66,14 +69,13 @@ _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
 
 
-def native_leaves():
-    """The machine-code leaves for this processor, or their plain twins."""
-    try:
-        import leaves_viper
-
-        return leaves_viper
-    except (ImportError, SyntaxError, ValueError):  # CPython; no native code for this processor
-        return plain_leaves
+def chemistry_table(number):
+    """Text of the table that parameter `chemistry` names; only that one is loaded."""
+    if number == 1:
+        from bess.estimate import nmc as table
+    else:
+        from bess.estimate import lfp as table
+    return table.TABLE
 
 
 def chain_layout(modules, cells_per_module):
@@ -99,7 +101,7 @@ class Cabinet:
     software_version = "0.1.0"
 
     def __init__(self, board, parameters, leaves=None):
-        leaves = leaves or native_leaves()
+        leaves = leaves or native_leaves
         self.hardware_version = board.name
         self.keeper = Keeper(parameters, board.storage["parameters"])
         self.keeper.load()
@@ -148,7 +150,11 @@ class Cabinet:
         )
         self.meter = StringMeter(self._ivt, parameters, self.cells.cell_count, signals)
         self.inputs = Inputs(board.inputs, modules, signals)
-        self.counter = ChargeCounter(parameters.get("capacity_mah"))
+        self.counter = ChargeCounter(parameters.get("current_offset_2_ma"))
+        self.estimator = Estimator(
+            self.cells, self.meter, self.counter, board.storage["state"],
+            chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor,
+        )  # fmt: skip
         self.latches = Latches(board.backup)
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)
@@ -217,6 +223,9 @@ class Cabinet:
             "cells", self._evaluate_cells, SCAN_TICKS, _EVALUATION_PHASE, _CELLS_BUDGET_US, True
         )
         self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
+        self.scheduler.add(
+            "estimate", self._estimate, SCAN_TICKS, _ESTIMATE_PHASE, _ESTIMATE_BUDGET_US, False
+        )
         self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
         if self.latches.running or self.latches.blank:
@@ -264,7 +273,10 @@ class Cabinet:
         self.inputs.sample()
         self.meter.update(now_ms)
         if self.meter.fresh_current:
-            self.counter.add(self.meter.current_ma, now_ms)
+            if self._at_rest():
+                self.counter.rest(self.meter.current_ma, now_ms)
+            else:
+                self.counter.add(self.meter.current_ma, now_ms)
             self.limits.overload(self.meter.current_ma)
         self._take_command(now_ms)
         self.self_check.step_fast(now_ms)
@@ -359,6 +371,7 @@ class Cabinet:
             if node.reset_communication:
                 node.reset()
             if node.reset_node and not self.latches.running:
+                self._keep_state()
                 self.restart = True  # an orderly one: the mark has gone first
         if self._log_safe or self._at_rest():
             self._write_records()
@@ -367,7 +380,15 @@ class Cabinet:
         try:
             self.log.flush(_LOG_RECORDS_A_TICK)
             self.trace.flush(_TRACE_SAMPLES_A_TICK)
+            if self.estimator.dirty:
+                self.estimator.save()
             self._storage_failed = False
+        except OSError:
+            self._storage_failed = True
+
+    def _keep_state(self):
+        try:
+            self.estimator.save()
         except OSError:
             self._storage_failed = True
 
@@ -376,8 +397,9 @@ class Cabinet:
         self.slots.step(now_ms)
         self.meter.update_voltage_age(now_ms)
         cells.evaluate(now_ms)
-        soc_cpct = self.counter.soc_cpct
-        self.plausibility.step_cells(soc_cpct)
+        soc_cpct = self.estimator.soc.soc_cpct
+        # a lone cell far off must not carry the string's charge out of the range that is judged
+        self.plausibility.step_cells(self.estimator.soc.mean_cpct)
         self.environment.step_cells()
         protection = self.protection
         protection.evaluate_cells()
@@ -393,6 +415,17 @@ class Cabinet:
             cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
         )  # fmt: skip
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+
+    def _estimate(self, now_ms):
+        cells = self.cells
+        fresh = self.signals.value[s.TEMP_AGE] <= self._temp_silent_ms
+        self.estimator.slice(now_ms, cells.seen_all and cells.all_fresh and fresh)
+        if self.estimator.started:
+            power = self.estimator.power
+            self.limits.follow_model(power.charge_ma[0], power.discharge_ma[0])
+
+    def _on_anchor(self, kind, before_cpct, after_cpct):
+        self.log.put(self.uptime_ticks, event_log.ANCHOR, kind, 0, before_cpct, after_cpct)
 
     def _derating(self):
         """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
@@ -411,8 +444,6 @@ class Cabinet:
         cells = self.cells
         meter = self.meter
         signals = self.signals
-        if not self.counter.started and cells.seen_all and meter.seen_all:
-            self.counter.anchor(soc_from_rest_cpct(cells.cell_mean_dmv), now_ms)
         trusted = cells.seen_all and signals.value[s.TEMP_AGE] <= self._temp_silent_ms
         self.thermal.step(now_ms, trusted)
         if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
@@ -429,8 +460,8 @@ class Cabinet:
         self.plausibility.step_slow()
         self.insulation.step(now_ms)
         self.self_check.step_slow()
-        if self.counter.started:
-            signals.put(s.SOC, self.counter.soc_cpct)
+        if self.estimator.started:
+            signals.put(s.SOC, self.estimator.soc.soc_cpct)
         signals.put(s.CONTACTOR_CYCLES, self.contactors.closings)
         self.contactors.cool(1)
         well = self.protection.worst_level < TRIP and not self.protection.charge_blocked
@@ -444,7 +475,8 @@ class Cabinet:
         try:
             self.trend.append(
                 self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
-                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc, self.counter.soc_cpct,
+                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
+                self.estimator.soc.soc_cpct,
             )  # fmt: skip
         except OSError:
             self._storage_failed = True

@@ -29,7 +29,8 @@ field soc             0 16 u 0.01  %
 field soh            16  8 u 0.5   %
 field energy_up      24 16 u 0.1   kWh
 field energy_down    40 16 u 0.1   kWh
-field strings_joined 56  8 u 1     -
+field strings_joined 56  4 u 1     -
+field anchor_wanted  60  1 u 1     -
 frame cells         0x480 event plain
 field cell_min        0 16 u 1     mV
 field cell_max       16 16 u 1     mV
@@ -71,7 +72,7 @@ OBJECT_TABLE = b"""\
 0x2111 string.current            i32 ro  mA      meter.current_ma
 0x2112 string.power              i32 ro  W       meter.power_w
 0x2113 link.voltage              i32 ro  mV      meter.link_mv
-0x2114 soc                       u16 ro  0.01%   counter.soc_cpct
+0x2114 soc                       u16 ro  0.01%   estimator.soc.soc_cpct
 0x2115 contactors.state          u8  ro  -       contactors.state
 0x2116 contactors.closings       u32 ro  -       contactors.closings
 0x2117 limits.charge_current     i32 ro  mA      limits.charge_ma
@@ -82,6 +83,18 @@ OBJECT_TABLE = b"""\
 0x211C thermal.mode              u8  ro  -       thermal.mode
 0x211D slots.missing             u32 ro  -       slots.missing
 0x211E uptime                    u32 ro  10ms    uptime_ticks
+0x2130 soc.sigma                 u16 ro  0.01%   estimator.soc.sigma_cpct
+0x2131 soc.anchor_wanted         u8  ro  -       estimator.soc.anchor_wanted
+0x2132 soh.capacity              u16 ro  0.01%   estimator.health.soh_cpct
+0x2133 soh.resistance            u32 ro  permille estimator.health.resistance_permille
+0x2134 soh.cycles                u32 ro  permille estimator.health.cycles_permille
+0x2135.* soh.time_at_temperature u32 ro  s       estimator.health.seconds_at
+0x2136.* charge.totals           i32 ro  -       counter.totals
+0x2137 current.zero              i32 ro  mA      counter.zero_ma
+0x2138.* power.discharge         i32 ro  W       estimator.power.discharge_w
+0x2139.* power.charge            i32 ro  W       estimator.power.charge_w
+0x213A.* power.discharge_current i32 ro  mA      estimator.power.discharge_ma
+0x213B.* power.charge_current    i32 ro  mA      estimator.power.charge_ma
 0x2120 link.unknown_frames       u32 ro  -       node.unknown_frames
 0x2121 link.service_lost         u32 ro  -       node.service_lost
 0x2122 link.bus_offs             u32 ro  -       site_port.bus_offs

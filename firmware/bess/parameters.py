@@ -24,6 +24,8 @@ TABLE = b"""\
 0x2005 ntc_beta_k                    3435   2000   5000  10 kohm NTC with 10 kohm to VREF2
 0x2006 pcs_rated_w                 125000   1000 150000  PCS beside one 215 kWh cabinet
 0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
+0x2008 chemistry                        0      0      1  0 lfp, 1 nmc
+0x2009 resistance_permille           3000    100  20000  of the chemistry table's: thermal.md, 0.45 mohm at 280 Ah
 # link
 0x2010 node_id                          2      1    127  1 is the coordinator's
 0x2011 can_kbit_s                     500    250   1000  can.md: 250, 500 or 1000
@@ -399,8 +401,11 @@ class Parameters:
     def _line(self, at):
         """(row, fields) of the line around a position of the table."""
         start = TABLE.rfind(b"\n", 0, at) + 1
-        row = TABLE.count(b"\n0x", 0, start + 2) - 1
-        return row, TABLE[start : TABLE.find(b"\n", at)].decode().split(None, 5)
+        return self.row_at(start), TABLE[start : TABLE.find(b"\n", at)].decode().split(None, 5)
+
+    def row_at(self, start):
+        """Row in `values` of the line that starts at an offset of the table."""
+        return TABLE.count(b"\n0x", 0, start + 2) - 1
 
     def _row(self, name):
         at = TABLE.find(b" " + name.encode() + b" ")

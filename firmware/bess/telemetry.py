@@ -6,7 +6,8 @@ from struct import pack
 from bess import objects
 from bess.port.interpreter import const
 
-_SOH_FULL = const(200)  # half percents
+_SOH_PART = const(50)  # half percents
+_SOH_MOST = const(255)
 _NO_CELL = const(0xFFFF)
 
 
@@ -34,6 +35,7 @@ class Telemetry:
         self._energy_up = slot("energy", "energy_up")
         self._energy_down = slot("energy", "energy_down")
         self._joined = slot("energy", "strings_joined")
+        self._anchor_wanted = slot("energy", "anchor_wanted")
         self._cell_min = slot("cells", "cell_min")
         self._temp_min = slot("temperatures", "temp_min")
         self._stream = slot("cell_stream", "first_index")
@@ -69,9 +71,12 @@ class Telemetry:
         cabinet = self._cabinet
         image = self._image
         cells = cabinet.cells
-        image[self._soc] = cabinet.counter.soc_cpct
-        image[self._soh] = _SOH_FULL
-        up_mah, down_mah = cabinet.counter.usable_mah()
+        estimator = cabinet.estimator
+        soc = estimator.soc
+        image[self._soc] = soc.soc_cpct
+        image[self._soh] = min(estimator.health.soh_cpct // _SOH_PART, _SOH_MOST)
+        image[self._anchor_wanted] = 1 if soc.anchor_wanted else 0
+        up_mah, down_mah = soc.usable_mah()
         deci_volt = cabinet.meter.string_mv // 100
         image[self._energy_up] = up_mah // 1000 * deci_volt // 1000
         image[self._energy_down] = down_mah // 1000 * deci_volt // 1000

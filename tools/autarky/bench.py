@@ -133,7 +133,7 @@ def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
     span = high - low
     whole = (count("ticks", high) - count("ticks", low)) / span
     result = {"tick": whole}
-    for name in ("fast", "storm", "scan", "cells", "slow", "service", "requests"):
+    for name in ("fast", "storm", "scan", "cells", "slow", "estimate", "service", "requests"):
         result[name] = (count(name, high) - count(name, low)) / span - whole
     return result
 

@@ -13,6 +13,8 @@ import typer
 
 from autarky.errors import clear_errors, parse_key
 from autarky.node.cli import app as node_app
+from autarky.soc.cli import app as soc_app
+from autarky.soc.cli import fit_command
 
 if TYPE_CHECKING:
     from autarky.sil.site import VirtualSite
@@ -25,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(node_app, name="node")
+app.add_typer(soc_app, name="soc")
+app.command(name="fit")(fit_command)
 
 
 def _overrides(settings: list[str] | None) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Charge counter of a string: exact integers, every fresh current sample.
 
-A remainder in mA ms (below 2**30) carries into uAh: 1 uAh is 3600 mA ms. Floats
-lost 24 % in a day at 100 Hz; this is exact to the sensor's milliampere.
+A remainder in mA ms (below 2**30) carries into uAh, uAh into mAh, mAh of throughput into Ah: 1 uAh
+is 3600 mA ms. Floats lost 24 % in a day at 100 Hz; this is exact to the sensor's
+milliampere for as long as the cabinet lives.
 """
 
 from array import array
@@ -10,79 +11,87 @@ from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
 
 _MA_MS_PER_UAH = const(3600)
-_UAH_PER_MAH = const(1000)
-
-# rested open-circuit voltage of large-format LFP, mean of charge and discharge, 0.1 mV at
-# 0, 5, 10, 20 ... 90, 95, 100 %; scaled from published LFP curves, no cell maker's table
-_OCV_PERCENT = (0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 100)
-_OCV_DMV = array(
-    "H",
-    (27000, 31200, 32000, 32450, 32750, 32880, 32930, 33000, 33250, 33300, 33330, 33400, 34600),
-)
-
-
-def soc_from_rest_cpct(cell_dmv):
-    """SOC in 0.01 % for a rested cell; on LFP good to some tens of percent in mid-range."""
-    if cell_dmv <= _OCV_DMV[0]:
-        return 0
-    for i in range(1, len(_OCV_PERCENT)):
-        high = _OCV_DMV[i]
-        if cell_dmv <= high:
-            low = _OCV_DMV[i - 1]
-            start = _OCV_PERCENT[i - 1] * 100
-            span = _OCV_PERCENT[i] * 100 - start
-            return start + span * (cell_dmv - low) // (high - low)
-    return 10000
+_THOUSAND = const(1000)
+_LONGEST_MS = const(500)  # 2000 A * 0.5 s stays below 2**30; a longer gap is a stale-data fault
+_ZERO_SAMPLES = const(1024)
+REMAINDER = const(0)  # mA ms, 0..3599
+UAH = const(1)  # 0..999
+MAH = const(2)  # net charge out of the string, + and -
+OUT_MAH = const(3)  # 0..999
+OUT_AH = const(4)
+IN_MAH = const(5)
+IN_AH = const(6)
+_OUT_UAH = const(7)
+_IN_UAH = const(8)
+COUNT = const(9)
 
 
 class ChargeCounter:
-    """`soc_cpct` of the string in 0.01 %, clipped to 0..10000; `started` after the first anchor.
+    """`totals` array('i') by the numbers above; `zero_ma` is the sensor's offset.
 
-    `add` may be called in the fast task; it allocates nothing.
+    `add` and `rest` may be called in the fast task; they allocate nothing. What `add` counts since
+    the last `take_uah` is what the estimators move on by.
     """
 
-    def __init__(self, capacity_mah):
-        self._capacity_mah = capacity_mah
-        self._remainder_ma_ms = 0
-        self._uah = 0
-        self._mah = 0  # charge left in the string
-        self._last_ms = 0
-        self.started = False
-        self.soc_cpct = 0
-
-    def anchor(self, soc_cpct, now_ms):
-        """Set the state of charge from outside: rest voltage at boot, full, empty."""
-        self._mah = self._capacity_mah // 100 * soc_cpct // 100
-        self._uah = 0
-        self._remainder_ma_ms = 0
-        self._last_ms = now_ms
-        self.started = True
-        self._publish()
+    def __init__(self, offset_limit_ma):
+        self.totals = array("i", bytes(4 * COUNT))
+        self.zero_ma = 0
+        self._limit_ma = offset_limit_ma
+        self._zero_sum = 0
+        self._zero_samples = 0
+        self._since_uah = 0
+        self._last_ms = -1
 
     def add(self, current_ma, now_ms):
         """Integrate a fresh current (+ = discharge) held since the last call."""
-        elapsed_ms = ticks_diff(now_ms, self._last_ms)
-        self._last_ms = now_ms
-        if not self.started or elapsed_ms <= 0:
-            return
-        if elapsed_ms > 500:  # 2000 A * 0.5 s stays below 2**30; a longer gap is a stale-data fault
-            elapsed_ms = 500
-        total = self._remainder_ma_ms + current_ma * elapsed_ms
+        elapsed_ms = self._elapsed(now_ms)
+        self._zero_samples = 0
+        self._zero_sum = 0
+        totals = self.totals
+        total = totals[REMAINDER] + (current_ma - self.zero_ma) * elapsed_ms
         uah = total // _MA_MS_PER_UAH
-        self._remainder_ma_ms = total - uah * _MA_MS_PER_UAH
-        self._uah -= uah
-        mah = self._uah // _UAH_PER_MAH
-        if mah:
-            self._uah -= mah * _UAH_PER_MAH
-            self._mah += mah
-            self._publish()
+        totals[REMAINDER] = total - uah * _MA_MS_PER_UAH
+        if not uah:
+            return
+        self._since_uah += uah
+        if uah > 0:
+            self._carry(_OUT_UAH, OUT_MAH, OUT_AH, uah)
+        else:
+            self._carry(_IN_UAH, IN_MAH, IN_AH, -uah)
+        uah += totals[UAH]
+        mah = uah // _THOUSAND
+        totals[UAH] = uah - mah * _THOUSAND
+        totals[MAH] += mah
 
-    def _publish(self):
-        # capacity is at most 400 Ah: hundredths of it keep the product inside 2**30
-        soc_cpct = self._mah * 100 // (self._capacity_mah // 100)
-        self.soc_cpct = min(max(soc_cpct, 0), 10000)
+    def _carry(self, small, middle, large, uah):
+        totals = self.totals
+        uah += totals[small]
+        mah = uah // _THOUSAND
+        totals[small] = uah - mah * _THOUSAND
+        mah += totals[middle]
+        ah = mah // _THOUSAND
+        totals[middle] = mah - ah * _THOUSAND
+        totals[large] += ah
 
-    def usable_mah(self):
-        """(up to full, down to empty), in mAh."""
-        left = min(max(self._mah, 0), self._capacity_mah)
-        return self._capacity_mah - left, left
+    def _elapsed(self, now_ms):
+        elapsed_ms = ticks_diff(now_ms, self._last_ms) if self._last_ms >= 0 else 0
+        self._last_ms = now_ms
+        return min(max(elapsed_ms, 0), _LONGEST_MS)
+
+    def rest(self, current_ma, now_ms):
+        """Contactors are open: nothing flows, and what the sensor shows is its offset."""
+        self._elapsed(now_ms)
+        self._zero_sum += current_ma
+        self._zero_samples += 1
+        if self._zero_samples == _ZERO_SAMPLES:
+            mean_ma = self._zero_sum // _ZERO_SAMPLES
+            # beyond it the sensor is faulty, and a fault says so
+            self.zero_ma = min(max(mean_ma, -self._limit_ma), self._limit_ma)
+            self._zero_sum = 0
+            self._zero_samples = 0
+
+    def take_uah(self):
+        """Charge out of the string since the last call."""
+        uah = self._since_uah
+        self._since_uah = 0
+        return uah

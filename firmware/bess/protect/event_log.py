@@ -24,7 +24,8 @@ RAISED = const(1)
 CLEARED = const(2)
 STATE = const(3)
 BOOT = const(4)
-KIND_NAMES = ("", "raised", "cleared", "state", "boot")
+ANCHOR = const(5)  # item: 1 full, 2 empty; value, limit: state of charge before and after, 0.01 %
+KIND_NAMES = ("", "raised", "cleared", "state", "boot", "anchor")
 
 
 def _check(record):

@@ -30,6 +30,7 @@ _DISCHARGE_TAPER_DMV = const(31500)
 _TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
 _TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
 CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
+_NO_LIMIT_MA = const(0x3FFFFFFF)
 _HISTORY = const(10)  # evaluations in a second
 _EVALUATION_MS = const(100)
 
@@ -78,6 +79,8 @@ class AllowedPower:
         self._history_at = 0
         self._largest_charge_ma = self._floor_ma
         self._largest_discharge_ma = self._floor_ma
+        self._model_charge_ma = _NO_LIMIT_MA
+        self._model_discharge_ma = _NO_LIMIT_MA
         self.charge_only = False
         self.charge_ma = 0
         self.discharge_ma = 0
@@ -118,6 +121,8 @@ class AllowedPower:
         )
         charge_ma = capacity_ma // 1000 * charge * factor_permille // 1000
         discharge_ma = capacity_ma // 1000 * discharge * factor_permille // 1000
+        charge_ma = min(charge_ma, self._model_charge_ma)
+        discharge_ma = min(discharge_ma, self._model_discharge_ma)
         if self.charge_only:
             charge_ma = min(charge_ma, self._floor_ma)
             discharge_ma = 0
@@ -137,6 +142,11 @@ class AllowedPower:
         self._discharge_history[at] = discharge_ma
         self._largest_charge_ma = self._largest(self._charge_history)
         self._largest_discharge_ma = self._largest(self._discharge_history)
+
+    def follow_model(self, charge_ma, discharge_ma):
+        """What the cell model leaves for the next seconds; counts from the next `evaluate` on."""
+        self._model_charge_ma = charge_ma
+        self._model_discharge_ma = discharge_ma
 
     def follow_blocks(self, charge_blocked, discharge_blocked):
         """Zero the direction that a standing fault forbids; called in every fast tick."""

@@ -305,3 +305,28 @@ def test_the_tables_are_typed_as_on_the_page():
         500, 500, 0,
         550, 0, 0,
     ]  # fmt: skip
+
+
+def test_the_cell_model_lowers_a_limit_and_never_raises_one():
+    limits = AllowedPower(Parameters(), Signals())
+    for charge_ma, discharge_ma in ((139999, 140001), (140001, 139999), (0, 0), (1, 2)):
+        limits.follow_model(charge_ma, discharge_ma)
+        limits.evaluate(Cells(), 5000, 768000, False, 1000)
+        assert limits.charge_ma == min(charge_ma, 140000)
+        assert limits.discharge_ma == min(discharge_ma, 140000)
+        assert limits.discharge_w == 7680 * (limits.discharge_ma // 100) // 100
+
+
+def test_without_a_cell_model_the_tables_alone_decide():
+    assert limits_of(Cells()) == (140000, 140000)
+
+
+def test_what_the_cell_model_says_acts_at_once_with_contactors_closed():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    limits.follow_model(50000, 60000)
+    limits.evaluate(Cells(), 5000, 768000, True, 1000)
+    assert (limits.charge_ma, limits.discharge_ma) == (50000, 60000)
+    limits.follow_model(140000, 140000)
+    limits.evaluate(Cells(), 5000, 768000, True, 1000)
+    assert 50000 < limits.charge_ma < 60000

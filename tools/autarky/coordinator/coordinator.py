@@ -8,6 +8,7 @@ given by the caller, so that it runs in lockstep as well as in real time.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -269,7 +270,8 @@ class Coordinator:
                 continue
             image[request_slot] = view.request
             image[stream_slot] = 1 if view.node_id in self.fast_streams else 0
-            image[power_slot] = int(view.setpoint_w / 100)
+            # a sum of shares may lie a hair below its whole
+            image[power_slot] = int(view.setpoint_w / 100 + math.copysign(1e-6, view.setpoint_w))
             image[power_slot + 1] = image[power_slot + 2] = 0
             self._codec.pack(self._command, self._frame)
             self._partners[view.node_id].sender.protect(self._frame)

@@ -1,0 +1,133 @@
+"""Voltage of a cell from its charge, current and temperature: what the estimators share.
+
+OCV with hysteresis, an ohmic drop, a charge transfer that saturates with current
+(Butler-Volmer, solved for equal branches: asinh) and a slow diffusion drop.
+"""
+
+from math import exp, log, sqrt
+
+from bess.port.interpreter import const
+
+_STRIDE = const(4)
+_KELVIN = 273.15
+_TWO_R_OVER_F = 1.7235e-4  # V/K, twice the gas constant over Faraday's
+_RESTING_C = 0.004  # below it hysteresis stands still
+_EMPTY_SOC = 0.1  # diffusion grows by exp(-soc / this) towards empty
+
+
+class CellModel:
+    """Drops of one cell; `advance` it with the current, then read voltages.
+
+    Currents in C, + = discharge; charge 0..1; volts; degC. `number` makes floats of the
+    arithmetic (`float`; a test gives single precision).
+    """
+
+    def __init__(self, chemistry, number=float):
+        self._number = number
+        self.chemistry = chemistry
+        values = chemistry.values
+        self._fast_s = values["fast_tau_s"]
+        self._slow_s = values["slow_tau_s"]
+        self._growth = values["empty_growth_permille"] * 0.001
+        self._reversals = values["reversals"]
+        self._temperature_c = None
+        self._dt_s = None
+        self._fast_keep = self._slow_keep = 0.0
+        self._thermal_v = self._ohmic = self._transfer = self._diffusion = number(0.0)
+        self.fast_c = number(0.0)  # current that the charge transfer has settled to
+        self.slow_c = number(0.0)  # and diffusion
+        self.lean = number(0.0)  # hysteresis: +1 on the discharge branch, -1 on that of charge
+        self.lean_unknown = number(1.0)  # what is left of not knowing the branch at the start
+
+    def set_temperature(self, temperature_c):
+        """Resistances between two rows of the table, straight in the logarithm."""
+        if temperature_c == self._temperature_c:
+            return
+        self._temperature_c = temperature_c
+        table = self.chemistry.resistance
+        dc = temperature_c * 10
+        at = 0
+        while at + 2 * _STRIDE < len(table) and dc > table[at + _STRIDE]:
+            at += _STRIDE
+        part = (dc - table[at]) / (table[at + _STRIDE] - table[at])
+        self._ohmic = self._between(table, at + 1, part)
+        self._transfer = self._between(table, at + 2, part)
+        self._diffusion = self._between(table, at + 3, part)
+        self._thermal_v = (temperature_c + _KELVIN) * _TWO_R_OVER_F
+
+    def _between(self, table, at, part):
+        # at the coldest a cell is as good as an open circuit; bounded for the arithmetic's sake
+        part = part if part < 2 else 2
+        part = part if part > -2 else -2
+        low, high = table[at], table[at + _STRIDE]
+        return self._number(low * 1e-5 * exp(part * log(high / low)))
+
+    def advance(self, current_c, moved, dt_s):
+        """Move on by dt_s at a current; moved: charge that went out meanwhile, 0..1."""
+        if dt_s != self._dt_s:
+            self._dt_s = dt_s
+            self._fast_keep = self._number(exp(-dt_s / self._fast_s))
+            self._slow_keep = self._number(exp(-dt_s / self._slow_s))
+        self.fast_c = current_c + (self.fast_c - current_c) * self._fast_keep
+        self.slow_c = current_c + (self.slow_c - current_c) * self._slow_keep
+        side = 0
+        if current_c > _RESTING_C:
+            side = 1
+        elif current_c < -_RESTING_C:
+            side = -1
+        way = moved if moved > 0 else -moved
+        keep = self._number(exp(-way * self._reversals))
+        self.lean = side + (self.lean - side) * keep
+        self.lean_unknown *= keep
+
+    def rest_v(self, soc):
+        """OCV without hysteresis; beyond 0..1 its ends go straight on."""
+        chemistry = self.chemistry
+        at = soc * 100
+        row = int(at)
+        row = 0 if row < 0 else 99 if row > 99 else row
+        part = at - row
+        ocv, entropy = chemistry.ocv_dmv, chemistry.entropy
+        rest = (ocv[row] + (ocv[row + 1] - ocv[row]) * part) * 1e-4
+        slope = entropy[row] + (entropy[row + 1] - entropy[row]) * part
+        return rest + slope * 1e-5 * (self._temperature_c - 25)
+
+    def gap_v(self, soc):
+        """Half the gap between the branches of charge and discharge."""
+        gap = self.chemistry.gap_dmv
+        at = soc * 100
+        row = int(at)
+        if row < 0 or at > 99:
+            return gap[0 if row < 0 else 99] * 1e-4
+        return (gap[row] + (gap[row + 1] - gap[row]) * (at - row)) * 1e-4
+
+    def _asinh(self, x):
+        size = x if x >= 0 else -x
+        value = log(size + sqrt(size * size + 1))
+        return value if x >= 0 else -value
+
+    def fast_v(self, current_c, fast_c):
+        """Ohmic and charge-transfer drop of a new cell, + in discharge."""
+        thermal = self._thermal_v
+        return current_c * self._ohmic + thermal * self._asinh(fast_c * self._transfer / thermal)
+
+    def slow_v(self, soc, slow_c):
+        """Diffusion drop of a new cell, + in discharge."""
+        inside = 0 if soc < 0 else 1 if soc > 1 else soc
+        return slow_c * self._diffusion * (1 + self._growth * exp(-inside / _EMPTY_SOC))
+
+    def now_v(self, soc, current_c, scale):
+        """Terminal voltage at a current now."""
+        drop = self.fast_v(current_c, self.fast_c) + self.slow_v(soc, self.slow_c)
+        return self.rest_v(soc) - self.lean * self.gap_v(soc) - scale * drop
+
+    def after_v(self, soc, current_c, seconds, scale):
+        """Terminal voltage after a constant current for some seconds from now."""
+        fast_c = current_c + (self.fast_c - current_c) * exp(-seconds / self._fast_s)
+        slow_c = current_c + (self.slow_c - current_c) * exp(-seconds / self._slow_s)
+        moved = current_c * seconds / 3600
+        soc = soc - moved
+        drop = self.fast_v(current_c, fast_c) + self.slow_v(soc, slow_c)
+        side, way = (1, moved) if current_c > 0 else (-1, -moved)
+        lean = side + (self.lean - side) * exp(-way * self._reversals)
+        return self.rest_v(soc) - lean * self.gap_v(soc) - scale * drop

@@ -1,0 +1,187 @@
+"""State of charge of a string: the filter on its mean cell, the lowest and highest beside it.
+
+Reported charge is what can still be drawn over what lies between empty and full: the lowest cell
+says when the string is empty, the highest when it is full, and between them the figure
+passes over without a step.
+"""
+
+from bess.estimate.soc_filter import SocFilter
+from bess.port.interpreter import const
+
+_FULL_S = const(30)
+_EMPTY_S = const(10)
+_ANCHOR_SIGMA = 0.005
+_EMPTY_SIGMA = 0.01
+_SLEW_CPCT = const(50)  # in a second
+_LOWEST_CPCT = const(50)  # what is shown without a voltage that says empty
+_HIGHEST_CPCT = const(9950)  # or full
+_WANTED_SIGMA = 0.05 / 3
+_SPREAD = 0.02  # of the cells' charge before anything was seen
+_SPREAD_DRIFT = 1e-5  # variance an hour
+_SPREAD_NOISE_V = 0.05
+_SPREAD_FAST = 2.0
+_MOST_SPREAD = 0.5
+NO_ANCHOR = const(0)
+FULL = const(1)
+EMPTY = const(2)
+
+
+class CellOffset:
+    """How far one extreme cell's charge lies from the mean one's, -0.5..0.5.
+
+    A Kalman filter of one state: where the curve is flat it learns nothing.
+    """
+
+    def __init__(self, number):
+        self._number = number
+        self.soc = number(0.0)
+        self._variance = number(_SPREAD * _SPREAD)
+
+    def step(self, difference_v, slope, fast_v, dt_s):
+        """difference_v: the cell's voltage less the mean one's; slope in V for 0..1."""
+        noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + _SPREAD_FAST * _SPREAD_FAST * fast_v * fast_v
+        if self._variance < _SPREAD * _SPREAD:
+            self._variance += dt_s * (_SPREAD_DRIFT / 3600)
+        seen = slope * slope * self._variance + noise
+        gain = self._variance * slope / seen
+        self._variance *= noise / seen
+        soc = self.soc + gain * (difference_v - slope * self.soc)
+        self.soc = min(max(soc, self._number(-_MOST_SPREAD)), self._number(_MOST_SPREAD))
+
+
+class StringSoc:
+    """`soc_cpct`, `mean_cpct` of the mean cell, `sigma_cpct`, `anchor_wanted`; one `step` a second.
+
+    counter: ChargeCounter; capacity_mah may be renewed by what SOH learns. `anchored` is what the
+    last step met: NO_ANCHOR, FULL or EMPTY, once each time.
+    """
+
+    def __init__(self, chemistry, model, counter, capacity_mah, number=float):
+        self._chemistry = chemistry
+        self._counter = counter
+        self._number = number
+        values = chemistry.values
+        self._full_dmv = values["full_dmv"]
+        self._tail_c = values["full_tail_permille"] * 0.001
+        self._empty_dmv = values["empty_dmv"]
+        self.capacity_mah = capacity_mah
+        self.model = model
+        self.filter = SocFilter(model, number)
+        self._low = CellOffset(number)
+        self._high = CellOffset(number)
+        self._full_s = 0
+        self._empty_s = 0
+        self._at_full = False
+        self._at_empty = False
+        self.started = False
+        self.anchored = NO_ANCHOR
+        self.anchor_wanted = True
+        self.soc_cpct = 0
+        self.mean_cpct = 0
+        self.sigma_cpct = 10000
+        self.current_c = 0.0
+
+    def start(self, soc, sigma, scale, offset_c=0.0):
+        """Begin with a charge 0..1 and its deviation."""
+        self.filter.start(soc, sigma, scale, offset_c)
+        self._counter.take_uah()
+        self._at_full = soc > 0.995
+        self.started = True
+        self.soc_cpct = self._wanted()
+        self._publish_sigma()
+
+    def step(self, dt_s, temperature_c, low_dmv, mean_dmv, high_dmv, trusted):
+        """One second of the string. Voltages in 0.1 mV; trusted: they and temperature are fresh."""
+        moved = self._counter.take_uah() * 0.001 / self.capacity_mah
+        current_c = moved * 3600 / dt_s
+        self.current_c = current_c
+        soc_filter = self.filter
+        if not trusted:
+            soc_filter.step(moved, current_c, dt_s, temperature_c, None)
+            self._full_s = self._empty_s = 0
+            self.anchored = NO_ANCHOR
+        else:
+            soc_filter.step(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
+            self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
+            self._look_for_anchor(dt_s, current_c, low_dmv, high_dmv)
+        self._publish(dt_s)
+
+    def _follow_spread(self, dt_s, low_dmv, mean_dmv, high_dmv):
+        if low_dmv == high_dmv:
+            return
+        model = self.model
+        soc = min(max(self.filter.soc, 0), 1)
+        number = self._number
+        fast_v = number(model.fast_v(model.fast_c, model.fast_c))
+        for offset, dmv in ((self._low, low_dmv), (self._high, high_dmv)):
+            other = min(max(soc + offset.soc, 0), 1)
+            near, far = min(soc, other) - 0.005, max(soc, other) + 0.005
+            slope = number((model.rest_v(far) - model.rest_v(near)) / (far - near))
+            offset.step(number((dmv - mean_dmv) * 1e-4), slope, fast_v, dt_s)
+
+    def _look_for_anchor(self, dt_s, current_c, low_dmv, high_dmv):
+        size_c = current_c if current_c >= 0 else -current_c
+        if high_dmv >= self._full_dmv and size_c <= self._tail_c:
+            self._full_s += dt_s
+        else:
+            self._full_s = 0
+        if low_dmv <= self._empty_dmv and size_c <= self._tail_c:
+            self._empty_s += dt_s
+        else:
+            self._empty_s = 0
+        self.anchored = NO_ANCHOR
+        if self._full_s >= _FULL_S and not self._at_full:
+            self._at_full = True
+            self.filter.anchor(1 - self._high.soc, _ANCHOR_SIGMA)
+            self.anchored = FULL
+        elif self._empty_s >= _EMPTY_S and not self._at_empty:
+            self._at_empty = True
+            # the knee: where the table's rest voltage is that of "empty"
+            empty = self._chemistry.soc_cpct(self._empty_dmv) * 1e-4
+            self.filter.anchor(empty - self._low.soc, _EMPTY_SIGMA)
+            self.anchored = EMPTY
+        if self._at_full and (self.filter.soc < 0.99 - self._high.soc):
+            self._at_full = False
+        if self._at_empty and low_dmv > self._empty_dmv + 2000:
+            self._at_empty = False
+
+    def _wanted(self):
+        low = self.low_soc()
+        whole = low + 1 - self.high_soc()
+        cpct = int(10000 * low / whole + 0.5) if whole > 0 else 5000
+        if self._at_full:
+            return 10000
+        if self._at_empty:
+            return 0
+        return min(max(cpct, _LOWEST_CPCT), _HIGHEST_CPCT)
+
+    def _publish(self, dt_s):
+        wanted = self._wanted()
+        if not self.anchored:
+            most = int(_SLEW_CPCT * dt_s)
+            wanted = min(max(wanted, self.soc_cpct - most), self.soc_cpct + most)
+        self.soc_cpct = wanted
+        self._publish_sigma()
+
+    def _publish_sigma(self):
+        self.mean_cpct = int(min(max(self.filter.soc, 0), 1) * 10000 + 0.5)
+        self.sigma_cpct = int(self.filter.sigma * 10000 + 0.5)
+        self.anchor_wanted = self.filter.sigma > _WANTED_SIGMA
+
+    def low_soc(self):
+        """Charge of the lowest cell, 0..1."""
+        return min(max(self.filter.soc + self._low.soc, 0), 1)
+
+    def high_soc(self):
+        """Charge of the highest cell, 0..1."""
+        return min(max(self.filter.soc + self._high.soc, 0), 1)
+
+    def high_offset(self):
+        """How far the highest cell lies above the mean one."""
+        return self._high.soc
+
+    def usable_mah(self):
+        """(up to full, down to empty), in mAh."""
+        return int((1 - self.high_soc()) * self.capacity_mah), int(
+            self.low_soc() * self.capacity_mah
+        )

@@ -1,0 +1,181 @@
+from array import array
+
+import pytest
+
+from bess.estimate import lfp
+from bess.estimate.charge_counter import ChargeCounter
+from bess.estimate.estimator import STATE_BYTES, Estimator
+from bess.parameters import Parameters
+from bess.port.storage import MemoryRegion
+
+
+class Cells:
+    seen_all = True
+    cell_count = 240
+    temp_mean_dc = 250
+
+    def __init__(self, dmv=33000):
+        self.set(dmv)
+
+    def set(self, dmv):
+        self.cell_min_dmv, self.cell_mean_dmv, self.cell_max_dmv = dmv - 20, dmv, dmv + 20
+
+
+class Meter:
+    seen_all = True
+
+
+class TornRegion(MemoryRegion):
+    """Power goes after `left` more bytes."""
+
+    left = 10**9
+
+    def write(self, offset, data):
+        whole = bytes(data)[: self.left]
+        self.left -= len(whole)
+        if whole:
+            super().write(offset, whole)
+        if len(whole) < len(data):
+            raise OSError(5)
+
+
+def build(region, cells=None, **values):
+    parameters = Parameters()
+    for name, value in values.items():
+        parameters.set(name, value)
+    counter = ChargeCounter(2000)
+    anchors = []
+    estimator = Estimator(
+        cells or Cells(), Meter(), counter, region, lfp.TABLE, parameters,
+        lambda *event: anchors.append(event),
+    )  # fmt: skip
+    return estimator, anchors
+
+
+def run(estimator, seconds, now_ms=0):
+    for _ in range(seconds * 10):
+        now_ms += 100
+        estimator.slice(now_ms, True)
+    return now_ms
+
+
+def test_nothing_starts_before_everything_was_seen():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    estimator._cells.seen_all = False
+    run(estimator, 2)
+    assert not estimator.started
+    estimator._cells.seen_all = True
+    run(estimator, 2)
+    assert estimator.started
+
+
+def test_a_first_start_takes_the_rest_voltage_and_says_how_unsure_it_is():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    run(estimator, 2)
+    assert estimator.soc.sigma_cpct > 500
+    assert estimator.soc.anchor_wanted
+    assert estimator.soc.filter.resistance.scale == pytest.approx(3.0, rel=0.01)
+
+
+def test_what_was_learned_and_counted_survives_a_reboot_exactly():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    now_ms = run(estimator, 5)
+    totals = array("i", (1234, 567, -89012, 34, 5678, 90, 1234, 56, 78))
+    for i in range(len(totals)):
+        estimator.counter.totals[i] = totals[i]
+    estimator.soc.start(0.57, 0.012, 2.5, 0.0011)
+    estimator.health.set_capacity(271000.0, 0.0001)
+    estimator.health.seconds_at[3] = 99
+    estimator.save()
+    again, _ = build(region, Cells(33150))
+    run(again, 1, now_ms)
+    assert again.counter.totals == totals
+    assert again.soc.filter.soc == pytest.approx(0.57, abs=0.002)
+    assert again.soc.filter.sigma == pytest.approx(0.014, abs=0.002)
+    assert again.soc.filter.resistance.scale == pytest.approx(2.5, rel=0.01)
+    assert again.health.capacity_mah == 271000.0
+    assert again.health.seconds_at[3] >= 99
+
+
+def test_cells_that_contradict_the_stored_charge_are_believed():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.soc.start(0.95, 0.01, 3.0)
+    estimator.save()
+    again, _ = build(region, Cells(30000))
+    run(again, 1)
+    assert again.soc.filter.soc < 0.15
+    assert again.soc.filter.sigma > 0.01
+
+
+def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.counter.totals[2] = 111
+    estimator.save()
+    before = bytes(region._data)
+    for cut in range(200):
+        torn = TornRegion(STATE_BYTES)
+        torn.write(0, before)
+        torn.left = cut
+        writer, _ = build(torn)
+        torn.left = 10**9
+        run(writer, 1)
+        assert writer.counter.totals[2] == 111
+        writer.counter.totals[2] = 222
+        torn.left = cut
+        try:
+            writer.save()
+            whole = True
+        except OSError:
+            whole = False
+        torn.left = 10**9
+        again, _ = build(torn)
+        run(again, 1)
+        assert again.counter.totals[2] == (222 if whole else 111)
+
+
+@pytest.mark.parametrize("stored", [b"", b"\x02" + bytes(100), b"\xff" * 200])
+def test_a_record_of_another_version_or_length_is_a_first_start(stored):
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    estimator._store.save(stored)
+    run(estimator, 2)
+    assert estimator.started
+    assert estimator.counter.totals[2] == 0
+
+
+def test_each_second_does_one_step_and_every_power_limit():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 1)
+    solved, stepped = [], []
+    solve, step = estimator.power.solve, estimator.soc.step
+    estimator.power.solve = lambda job, *rest: (solved.append(job), solve(job, *rest))
+    estimator.soc.step = lambda *rest: (stepped.append(rest[0]), step(*rest))
+    run(estimator, 3, now_ms)
+    assert sorted(solved) == sorted([0, 1, 2, 3, 4, 5] * 3)
+    assert stepped == [1.0] * 3
+
+
+def test_an_anchor_is_reported_with_the_charge_before_and_after():
+    estimator, anchors = build(MemoryRegion(STATE_BYTES), Cells(33300))
+    now_ms = run(estimator, 2)
+    estimator._cells.set(35500)
+    run(estimator, 40, now_ms)
+    assert len(anchors) == 1
+    kind, before, after = anchors[0]
+    assert kind == 1
+    assert before < after == 10000
+
+
+def test_it_asks_to_be_saved_every_ten_seconds():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 9)
+    assert not estimator.dirty
+    now_ms = run(estimator, 3, now_ms)
+    assert estimator.dirty
+    estimator.save()
+    assert not estimator.dirty
