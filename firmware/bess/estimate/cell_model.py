@@ -33,7 +33,7 @@ class CellModel:
         self._temperature_c = None
         self._dt_s = None
         self._fast_keep = self._slow_keep = 0.0
-        self._thermal_v = self._ohmic = self._transfer = self._diffusion = number(0.0)
+        self._warm = self._thermal_v = self._ohmic = self._transfer = self._diffusion = number(0.0)
         self.fast_c = number(0.0)  # current that the charge transfer has settled to
         self.slow_c = number(0.0)  # and diffusion
         self.lean = number(0.0)  # hysteresis: +1 on the discharge branch, -1 on that of charge
@@ -54,6 +54,7 @@ class CellModel:
         self._transfer = self._between(table, at + 2, part)
         self._diffusion = self._between(table, at + 3, part)
         self._thermal_v = (temperature_c + _KELVIN) * _TWO_R_OVER_F
+        self._warm = (temperature_c - 25) * 1e-5
 
     def _between(self, table, at, part):
         # at the coldest a cell is as good as an open circuit; bounded for the arithmetic's sake
@@ -80,17 +81,27 @@ class CellModel:
         self.lean = side + (self.lean - side) * keep
         self.lean_unknown *= keep
 
-    def rest_v(self, soc):
-        """OCV without hysteresis; beyond 0..1 its ends go straight on."""
-        chemistry = self.chemistry
+    def ocv_dmv(self, soc):
+        """OCV at 25 degC without hysteresis, 0.1 mV; beyond 0..1 its ends go straight on."""
         at = soc * 100
         row = int(at)
         row = 0 if row < 0 else 99 if row > 99 else row
-        part = at - row
-        ocv, entropy = chemistry.ocv_dmv, chemistry.entropy
-        rest = (ocv[row] + (ocv[row + 1] - ocv[row]) * part) * 1e-4
-        slope = entropy[row] + (entropy[row + 1] - entropy[row]) * part
-        return rest + slope * 1e-5 * (self._temperature_c - 25)
+        ocv = self.chemistry.ocv_dmv
+        low = ocv[row]
+        return (ocv[row + 1] - low) * (at - row) + low
+
+    def entropy_v(self, soc):
+        """What the present temperature adds to the OCV."""
+        at = soc * 100
+        row = int(at)
+        row = 0 if row < 0 else 99 if row > 99 else row
+        entropy = self.chemistry.entropy
+        low = entropy[row]
+        return ((entropy[row + 1] - low) * (at - row) + low) * self._warm
+
+    def rest_v(self, soc):
+        """OCV without hysteresis at the present temperature."""
+        return self.ocv_dmv(soc) * 1e-4 + self.entropy_v(soc)
 
     def gap_v(self, soc):
         """Half the gap between the branches of charge and discharge."""

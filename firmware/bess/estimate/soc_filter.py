@@ -218,16 +218,17 @@ class SocFilter:
         model = self.model
         soc = self.soc
         # the OCV over +- sqrt(3) sigma: slope, and what a straight line misses
-        self._measure_sigma()
         sigma = self.sigma
-        width = max(number(_LEAST_WIDTH), 1.732 * sigma)
+        width = max(_LEAST_WIDTH, 1.732 * sigma)
         inside = min(max(soc, number(0.0)), number(1.0))
         low = max(inside - width, number(0.0))
         high = min(inside + width, number(1.0))
-        low_v, high_v, rest_v = model.rest_v(low), model.rest_v(high), model.rest_v(soc)
-        slope = (high_v - low_v) / (high - low)
-        bend = (low_v + high_v) / 2 - rest_v
-        bend *= min(number(1.0), 3 * sigma * sigma / (width * width))
+        low_dmv, high_dmv, ocv_dmv = model.ocv_dmv(low), model.ocv_dmv(high), model.ocv_dmv(soc)
+        slope = (high_dmv - low_dmv) * 1e-4 / (high - low)
+        bend = ((low_dmv + high_dmv) / 2 - ocv_dmv) * 1e-4
+        if width == _LEAST_WIDTH:  # wider than sqrt(3) sigma
+            bend *= 3 * sigma * sigma / (width * width)
+        rest_v = ocv_dmv * 1e-4 + model.entropy_v(soc)
         fast = model.fast_v(current_c, model.fast_c)
         slow = model.slow_v(soc, model.slow_c)
         gap = model.gap_v(soc)
