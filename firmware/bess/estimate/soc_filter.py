@@ -18,8 +18,7 @@ from math import exp, sqrt
 _ERROR_GAP = 0.11  # of the hysteresis gap, once its branch is known
 _ERROR_SLOW = 0.3  # of the diffusion drop
 _ERROR_COLD_V = 4e-4  # for each kelvin below 15 degC
-_ERROR_S = 10000.0  # how long the error stands, in time
-_ERROR_MOVED = 0.08  # and in charge moved
+_ERROR_S_PER_SOC = 125000.0  # how long an error stands in time, for the charge it stands over
 _NOISE_V = 0.25  # a sample a second; fast errors last many samples
 _NOISE_FAST = 6.0  # of the fast drop
 _MOVED_VARIANCE = 1e-4  # for a full charge moved: gain of the sensor, capacity
@@ -107,6 +106,8 @@ class SocFilter:
         values = model.chemistry.values
         self._error_v = values["error_dmv"] * 1e-4  # slow model error on the plateau
         self._error_soc = values["error_cpct"] * 1e-4  # and along the charge axis
+        self._error_span = values["error_span_cpct"] * 1e-4  # over so much charge an error stands
+        self._least_variance = number(self._error_soc * self._error_soc)
         self.resistance = ResistanceScale(number)
         self._factor = [number(0.0)] * 6  # d0 d1 d2, u01 u02 u12
         self._since_s = 0
@@ -179,7 +180,7 @@ class SocFilter:
     def _predict(self, moved, hours, dt_s):
         factor = self._factor
         way = moved if moved > 0 else -moved
-        keep = self._number(exp(-dt_s / _ERROR_S - way / _ERROR_MOVED))
+        keep = self._number(exp(-(dt_s / _ERROR_S_PER_SOC + way) / self._error_span))
         self._error *= keep
         factor[0] = factor[0] * keep * keep + 1 - keep * keep
         factor[3] *= keep
@@ -266,7 +267,8 @@ class SocFilter:
         a1 = a0 + v1 * f1
         a2 = a1 + v2 * f2
         factor[0] = d0 * (noise / a0)
-        factor[1] = d1 * (a0 / a1)
+        # the table's charge axis is known no better than this, however long one looks at it
+        factor[1] = max(d1 * (a0 / a1), min(d1, self._least_variance))
         factor[2] = d2 * (a1 / a2)
         factor[3] = u01 - v0 * f1 / a0
         b0 = v0 + u01 * v1

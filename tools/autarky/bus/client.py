@@ -9,7 +9,7 @@ import select
 import socket
 import struct
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import can
 
@@ -33,6 +33,10 @@ def _parse(channel: str) -> tuple[str, int, int]:
         ) from None
 
 
+_CONNECT_S = 5.0
+_ANSWER_S = 60.0
+
+
 class AutarkyBus(can.BusABC):
     """One attachment to a bus of a running virtual site.
 
@@ -43,7 +47,7 @@ class AutarkyBus(can.BusABC):
     def __init__(self, channel: str = "127.0.0.1:4500", can_filters: Any = None, **kwargs: Any):
         host, port, number = _parse(channel)
         try:
-            self._socket = socket.create_connection((host, port), timeout=5.0)
+            self._socket = socket.create_connection((host, port), timeout=_CONNECT_S)
         except OSError as error:
             self._is_shutdown = True
             raise can.CanInitializationError(
@@ -51,15 +55,15 @@ class AutarkyBus(can.BusABC):
                 f"start one with `autarky site --realtime --bus {host}:{port}`"
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # the site listens before its cabinets have booted, and answers after
+        self._socket.settimeout(_ANSWER_S)
         self._buffer = b""
         self.channel_info = f"autarky virtual bus {channel}"
         self._socket.sendall(_HELLO.pack(wire.MAGIC, wire.VERSION, wire.KIND_CLIENT, number))
         status, size = _ANSWER.unpack(self._exactly(wire.ANSWER_SIZE))[1::3]
         if status != wire.STATUS_OK:
-            reason = self._exactly(size).decode()
-            self._socket.close()
-            self._is_shutdown = True
-            raise can.CanInitializationError(f"the site refused: {reason}")
+            self._give_up(f"the site refused: {self._exactly(size).decode()}")
+        self._socket.settimeout(_CONNECT_S)
         super().__init__(channel=channel, can_filters=can_filters, **kwargs)
 
     def _exactly(self, size: int) -> bytes:
@@ -67,14 +71,21 @@ class AutarkyBus(can.BusABC):
         while len(data) < size:
             try:
                 more = self._socket.recv(size - len(data))
+            except TimeoutError:
+                self._give_up(
+                    f"the site did not answer within {_ANSWER_S:.0f} s: is it overloaded?"
+                )
             except OSError:
                 more = b""
             if not more:
-                self._socket.close()
-                self._is_shutdown = True
-                raise can.CanInitializationError("the site hung up before it answered")
+                self._give_up("the site hung up before it answered")
             data += more
         return data
+
+    def _give_up(self, why: str) -> NoReturn:
+        self._socket.close()
+        self._is_shutdown = True
+        raise can.CanInitializationError(why)
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
         end = None if timeout is None else time.monotonic() + timeout

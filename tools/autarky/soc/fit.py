@@ -423,7 +423,15 @@ def table_of(
 def singles_of(values: dict[str, int]) -> dict[str, int]:
     """The numbers of a family that a fit takes over."""
     kept = ("full_dmv", "full_tail_permille", "empty_dmv", "low_dmv", "high_dmv")
-    return {name: values[name] for name in kept} | {"error_dmv": 60, "error_cpct": 100}
+    return {name: values[name] for name in kept} | {
+        "error_dmv": 60,
+        "error_cpct": 100,
+        "error_span_cpct": 800,
+    }
+
+
+# a curve alone: the gap and the drops are another cell's, and its charge axis unproved
+_CURVE_ONLY = {"error_dmv": 150, "error_cpct": 500, "error_span_cpct": 2400}
 
 
 def curve_table(path: Path, family: bytes, name: str) -> str:
@@ -449,10 +457,8 @@ def curve_table(path: Path, family: bytes, name: str) -> str:
         fields = line.split()
         if fields[:1] == ["soc"]:
             lines.append(f"soc {fields[1]} {round(mean_dmv[int(fields[1])])} {fields[3]} 0")
-        elif fields[:1] == ["error_cpct"]:
-            lines.append("error_cpct 200")
-        elif fields[:1] == ["error_dmv"]:
-            lines.append("error_dmv 100")
+        elif fields[:1] and fields[0] in _CURVE_ONLY:
+            lines.append(f"{fields[0]} {_CURVE_ONLY[fields[0]]}")
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"
