@@ -47,7 +47,7 @@ FRAMES_MAX = 64  # of a DONE
 RX_FRAMES_MAX = (
     128  # of a TICK; half of it for each bus, more than fits into 10 ms of 8-byte frames
 )
-SPI_MAX = 1024
+SPI_MAX = 800  # two writes to 48 devices
 
 # read commands of the AFE in the order of their images: CVA..F, AUXA, B, STATA, B, CFGA, B
 GROUPS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 0x002, 0x026)

@@ -18,7 +18,7 @@ RUN = const(4)
 STOPPING = const(5)
 FAULT = const(6)
 SERVICE = const(7)
-NAMES = ("self_test", "standby", "precharge", "ready", "run", "stopping", "fault", "service")
+NAMES = b"self_test standby precharge ready run stopping fault service"  # bytes stay in flash
 
 _SELF_TEST_TIMEOUT_MS = const(10000)
 _SERVICE_KEY_MS = const(5000)

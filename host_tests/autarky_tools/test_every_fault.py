@@ -26,7 +26,7 @@ def prepare(site: VirtualSite, case: FaultCase) -> None:
     site.run_for(5.0)
     app = site.cabinets[0].firmware.app
     expected = modes.STANDBY if case.setup == "standby" else modes.RUN
-    assert app.modes.state == expected, modes.NAMES[app.modes.state]
+    assert app.modes.state == expected, modes.NAMES.split()[app.modes.state]
     if case.setup in ("load", "overload"):
         site.coordinator.target_w = 60_000.0 if case.setup == "load" else 105_000.0
         site.run_for(12.0)

@@ -32,4 +32,4 @@ def test_enough_was_reached() -> None:
     for fault in ("2", "3", "19", "20", "49"):  # HVIL, module, cell OV and UV, loss of power
         assert REACHED[fault] >= 0.1 * total, (fault, REACHED)
     for state in (modes.STANDBY, modes.RUN, modes.FAULT, modes.SELF_TEST):
-        assert REACHED[f"state {state}"] >= 0.3 * total, (modes.NAMES[state], REACHED)
+        assert REACHED[f"state {state}"] >= 0.3 * total, (modes.NAMES.split()[state], REACHED)

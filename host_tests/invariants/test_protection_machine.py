@@ -45,7 +45,7 @@ class Machine(RuleBasedStateMachine):
 
     def _feed(self, signal: str, value: int, partial: bool) -> None:
         put = self.signals.put_partial if partial else self.signals.put
-        put(s.number_of(signal), value)
+        put(s.names().index(signal), value)
         self.protection.evaluate_fast()
         self.protection.evaluate_cells()
         self.oracle.sample(signal, value, partial)

@@ -72,7 +72,7 @@ class ProtectionContract:
         )
         protection.restore()
         if self.gate:
-            self.signals.put(s.number_of(self.gate), 1)
+            self.signals.put(s.names().index(self.gate), 1)
         self.protection = protection
         return protection
 
@@ -82,7 +82,7 @@ class ProtectionContract:
     def feed(self, value: int, partial: bool = False, times: int = 1) -> None:
         put = self.signals.put_partial if partial else self.signals.put
         for _ in range(times):
-            put(s.number_of(self.signal), value)
+            put(s.names().index(self.signal), value)
             self.protection.evaluate_fast()
             self.protection.evaluate_cells()
 

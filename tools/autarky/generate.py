@@ -28,7 +28,7 @@ _PROTECT = FIRMWARE / "bess" / "protect"
 def _signal(fields: list[str]) -> Signal:
     name, start, bits, sign, scale, unit = fields[1:7]
     factor = float(scale)
-    states: Choices = OrderedDict(enumerate(modes.NAMES))
+    states: Choices = OrderedDict(enumerate(modes.NAMES.decode().split()))
     choices = states if name == "state" else None
     return Signal(
         name=name,

@@ -17,8 +17,8 @@ OPENING = const(5)
 WELD_CHECK = const(6)
 LOCKED = const(7)
 STATE_NAMES = (
-    "open", "close_minus", "precharge", "close_plus", "closed", "opening", "weld_check", "locked",
-)  # fmt: skip
+    b"open close_minus precharge close_plus closed opening weld_check locked"  # bytes stay in flash
+)
 
 
 class Contactors:

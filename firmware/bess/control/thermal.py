@@ -10,7 +10,7 @@ from bess.port.ticks import ticks_diff
 OFF = const(0)
 HEAT = const(1)
 COOL = const(2)
-MODE_NAMES = ("off", "heat", "cool")
+MODE_NAMES = b"off heat cool"  # bytes stay in flash
 _NEVER = const(-1)
 
 

@@ -81,23 +81,21 @@ class CellModel:
         self.lean = side + (self.lean - side) * keep
         self.lean_unknown *= keep
 
-    def ocv_dmv(self, soc):
-        """OCV at 25 degC without hysteresis, 0.1 mV; beyond 0..1 its ends go straight on."""
+    def _place(self, table, soc):
+        """Value of a table of 101 points; beyond 0..1 its ends go straight on."""
         at = soc * 100
         row = int(at)
         row = 0 if row < 0 else 99 if row > 99 else row
-        ocv = self.chemistry.ocv_dmv
-        low = ocv[row]
-        return (ocv[row + 1] - low) * (at - row) + low
+        low = table[row]
+        return (table[row + 1] - low) * (at - row) + low
+
+    def ocv_dmv(self, soc):
+        """OCV at 25 degC without hysteresis, 0.1 mV."""
+        return self._place(self.chemistry.ocv_dmv, soc)
 
     def entropy_v(self, soc):
         """What the present temperature adds to the OCV."""
-        at = soc * 100
-        row = int(at)
-        row = 0 if row < 0 else 99 if row > 99 else row
-        entropy = self.chemistry.entropy
-        low = entropy[row]
-        return ((entropy[row + 1] - low) * (at - row) + low) * self._warm
+        return self._place(self.chemistry.entropy, soc) * self._warm
 
     def rest_v(self, soc):
         """OCV without hysteresis at the present temperature."""
@@ -105,12 +103,8 @@ class CellModel:
 
     def gap_v(self, soc):
         """Half the gap between the branches of charge and discharge."""
-        gap = self.chemistry.gap_dmv
-        at = soc * 100
-        row = int(at)
-        if row < 0 or at > 99:
-            return gap[0 if row < 0 else 99] * 1e-4
-        return (gap[row] + (gap[row + 1] - gap[row]) * (at - row)) * 1e-4
+        inside = 0 if soc < 0 else 1 if soc > 1 else soc
+        return self._place(self.chemistry.gap_dmv, inside) * 1e-4
 
     def _asinh(self, x):
         size = x if x >= 0 else -x

@@ -41,7 +41,7 @@ class Estimator:
         self.counter = counter
         self._anchored = anchored
         self._scale = parameters.get("resistance_permille") * 0.001
-        nominal_mah = parameters.get("capacity_mah")
+        self._nominal_mah = nominal_mah = parameters.get("capacity_mah")
         self._chemistry = chemistry = Chemistry(chemistry)
         model = CellModel(chemistry)
         self.soc = StringSoc(chemistry, model, counter, nominal_mah)
@@ -109,8 +109,10 @@ class Estimator:
             seconds = self.health.seconds_at
             for i in range(len(seconds)):
                 seconds[i] = record[7 + COUNT + i]
-            self.health.set_capacity(capacity, variance)
-            self.soc.capacity_mah = capacity
+            # another capacity was set since: what was learned is of another string
+            if 0.4 * self._nominal_mah < capacity < 1.3 * self._nominal_mah:
+                self.health.set_capacity(capacity, variance)
+                self.soc.capacity_mah = capacity
             expected_dmv = self._chemistry.ocv_dmv[min(max(int(stored * 100 + 0.5), 0), 100)]
             off_dmv = mean_dmv - expected_dmv
             if -_SURPRISE_DMV < off_dmv < _SURPRISE_DMV:
@@ -127,10 +129,9 @@ class Estimator:
         if stored is None or len(stored) != calcsize(_RECORD) or stored[0] != _VERSION:
             return None
         record = unpack(_RECORD, stored)
-        for value in record[1:7]:
-            if not -1e9 < value < 1e9:
-                return None
-        return record
+        _, soc, sigma, scale, offset_c, _, variance = record[:7]
+        whole = -0.1 < soc < 1.1 and 0 < sigma < 1 and 0.05 < scale < 21 and -1 < offset_c < 1
+        return record if whole and 0 < variance < 1 else None
 
     def save(self):
         """Store all that must outlive a loss of power. Raises OSError where storage fails."""

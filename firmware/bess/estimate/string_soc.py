@@ -9,6 +9,8 @@ from bess.estimate.soc_filter import SocFilter
 from bess.port.interpreter import const
 
 _FULL_S = const(30)
+_FULL_MEAN_PERCENT = const(95)
+_EMPTY_MEAN_PERCENT = const(12)
 _EMPTY_S = const(10)
 _ANCHOR_SIGMA = 0.005
 _EMPTY_SIGMA = 0.01
@@ -64,6 +66,9 @@ class StringSoc:
         self._full_dmv = values["full_dmv"]
         self._tail_c = values["full_tail_permille"] * 0.001
         self._empty_dmv = values["empty_dmv"]
+        # a lone cell far off is a fault, no anchor: the mean one must have left the plateau too
+        self._full_mean_dmv = chemistry.ocv_dmv[_FULL_MEAN_PERCENT]
+        self._empty_mean_dmv = chemistry.ocv_dmv[_EMPTY_MEAN_PERCENT]
         self.capacity_mah = capacity_mah
         self.model = model
         self.filter = SocFilter(model, number)
@@ -73,7 +78,6 @@ class StringSoc:
         self._empty_s = 0
         self._at_full = False
         self._at_empty = False
-        self.started = False
         self.anchored = NO_ANCHOR
         self.anchor_wanted = True
         self.soc_cpct = 0
@@ -86,7 +90,6 @@ class StringSoc:
         self.filter.start(soc, sigma, scale, offset_c)
         self._counter.take_uah()
         self._at_full = soc > 0.995
-        self.started = True
         self.soc_cpct = self._wanted()
         self._publish_sigma()
 
@@ -103,7 +106,7 @@ class StringSoc:
         else:
             soc_filter.step(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
             self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
-            self._look_for_anchor(dt_s, current_c, low_dmv, high_dmv)
+            self._look_for_anchor(dt_s, current_c, low_dmv, mean_dmv, high_dmv)
         self._publish(dt_s)
 
     def _follow_spread(self, dt_s, low_dmv, mean_dmv, high_dmv):
@@ -119,13 +122,14 @@ class StringSoc:
             slope = number((model.rest_v(far) - model.rest_v(near)) / (far - near))
             offset.step(number((dmv - mean_dmv) * 1e-4), slope, fast_v, dt_s)
 
-    def _look_for_anchor(self, dt_s, current_c, low_dmv, high_dmv):
+    def _look_for_anchor(self, dt_s, current_c, low_dmv, mean_dmv, high_dmv):
         size_c = current_c if current_c >= 0 else -current_c
-        if high_dmv >= self._full_dmv and size_c <= self._tail_c:
+        small = size_c <= self._tail_c
+        if small and high_dmv >= self._full_dmv and mean_dmv >= self._full_mean_dmv:
             self._full_s += dt_s
         else:
             self._full_s = 0
-        if low_dmv <= self._empty_dmv and size_c <= self._tail_c:
+        if small and low_dmv <= self._empty_dmv and mean_dmv <= self._empty_mean_dmv:
             self._empty_s += dt_s
         else:
             self._empty_s = 0

@@ -126,11 +126,6 @@ def names():
     return _NAMES.decode().split()
 
 
-def number_of(name):
-    """Number of a signal. Raises ValueError for an unknown name."""
-    return names().index(name)
-
-
 class Signals:
     """Values, fresh-sample counts and partial marks, by the numbers above."""
 

@@ -6,6 +6,4 @@ The twins are loaded only where they are used: two copies would cost heap.
 try:
     import leaves_viper as leaves
 except (ImportError, SyntaxError, ValueError):  # CPython; no native code for this processor
-    from bess.port import leaves
-
-__all__ = ("leaves",)
+    from bess.port import leaves  # noqa: F401

@@ -25,7 +25,7 @@ CLEARED = const(2)
 STATE = const(3)
 BOOT = const(4)
 ANCHOR = const(5)  # item: 1 full, 2 empty; value, limit: state of charge before and after, 0.01 %
-KIND_NAMES = ("", "raised", "cleared", "state", "boot", "anchor")
+KIND_NAMES = b"- raised cleared state boot anchor"  # bytes stay in flash
 
 
 def _check(record):

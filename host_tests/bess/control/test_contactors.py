@@ -397,7 +397,7 @@ def timeline(rig, until, ms=20000):
     for _ in range(ms // 10):
         at_ms = rig.now_ms
         rig.run(10)
-        name = c.STATE_NAMES[rig.machine.state]
+        name = c.STATE_NAMES.decode().split()[rig.machine.state]
         if not seen or seen[-1][0] != name:
             seen.append((name, at_ms))
         if name == until:

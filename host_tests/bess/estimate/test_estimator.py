@@ -148,6 +148,28 @@ def test_a_record_of_another_version_or_length_is_a_first_start(stored):
     assert estimator.counter.totals[2] == 0
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -5.0, 300.0])
+def test_a_stored_number_that_cannot_be_makes_a_first_start(bad):
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.soc.filter.sigma = bad
+    estimator.save()
+    again, _ = build(region)
+    run(again, 2)
+    assert 0 < again.soc.filter.sigma < 0.31
+
+
+def test_a_capacity_of_another_string_is_not_taken_over():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.save()
+    again, _ = build(region, capacity_mah=100000)
+    run(again, 2)
+    assert again.health.capacity_mah == 100000
+
+
 def test_each_second_does_one_step_and_every_power_limit():
     estimator, _ = build(MemoryRegion(STATE_BYTES))
     now_ms = run(estimator, 1)

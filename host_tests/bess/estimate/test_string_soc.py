@@ -108,6 +108,16 @@ def test_the_empty_knee_is_an_anchor_and_shows_0_percent():
     assert 0 < string.shown[-1] < 1000
 
 
+@pytest.mark.parametrize(("low", "high"), [(27900, 33100), (33100, 35600)])
+def test_a_lone_cell_far_off_is_no_anchor(low, high):
+    """A failing cell or sense wire must not tell the whole string empty or full."""
+    string = String(0.58, known=0.58)
+    for _ in range(120):
+        string.soc.step(1.0, 25.0, low, 33100, high, True)
+        assert not string.soc.anchored
+    assert 5000 < string.soc.mean_cpct < 6600
+
+
 def test_shown_charge_never_jumps_by_more_than_half_a_percent_a_second():
     string = String(0.5, known=0.9, sigma=0.1)
     rng = np.random.default_rng(5)

@@ -83,7 +83,7 @@ def healthy(fields, sign):
 def test_every_row_trips_at_its_last_sample_and_not_one_sooner():
     for fields, _, level, threshold, samples, sign in cases():
         rig = Rig()
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         rig.signals.put(s.CHARGING, 1)
         fault = int(fields[0])
         for _ in range(samples - 1):
@@ -97,7 +97,7 @@ def test_every_row_trips_at_its_last_sample_and_not_one_sooner():
 def test_no_row_trips_at_its_threshold():
     for fields, _, level, threshold, samples, _sign in cases():
         rig = Rig()
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         rig.signals.put(s.CHARGING, 1)
         for _ in range(samples + 5):
             rig.feed(signal, threshold)
@@ -109,7 +109,7 @@ def test_glitches_one_sample_short_never_accumulate():
         if samples < 2:
             continue
         rig = Rig()
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         rig.signals.put(s.CHARGING, 1)
         for _ in range(5):
             for _ in range(samples - 1):
@@ -124,7 +124,7 @@ def test_old_samples_are_never_judged_again():
         if samples < 2:
             continue
         rig = Rig()
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         rig.signals.put(s.CHARGING, 1)
         rig.feed(signal, threshold + sign)
         for _ in range(samples + 5):
@@ -149,7 +149,7 @@ def test_trips_latch_and_reset_needs_the_cause_gone():
         if level not in (TRIP, LOCKOUT):
             continue
         rig = Rig()
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         fault = int(fields[0])
         rig.signals.put(s.CHARGING, 1)
         for _ in range(samples):
@@ -351,7 +351,7 @@ def test_a_limit_blocks_the_directions_of_its_row():
             continue
         rig = Rig()
         for _ in range(samples):
-            rig.feed(s.number_of(fields[2]), threshold + sign)
+            rig.feed(s.names().index(fields[2]), threshold + sign)
         assert rig.protection.charge_blocked == (fields[7] != "discharge"), fields[1]
         assert rig.protection.discharge_blocked == (fields[7] != "charge"), fields[1]
 
@@ -508,7 +508,7 @@ def test_a_quiet_sample_costs_no_judgement():
         protection = rig.protection
         row = row_of(protection, int(fields[0]), level)
         judged = counted(protection, "_judge")
-        signal = s.number_of(fields[2])
+        signal = s.names().index(fields[2])
         rig.feed(signal, threshold)
         rig.feed(signal, threshold - sign)
         assert (row,) not in judged, fields[1]

@@ -25,6 +25,7 @@ from bess.table import rows
 COORDINATOR_ID = 1
 FIRST_NODE_ID = 2
 PERIOD_MS = 100
+STATES = modes.NAMES.decode().split()
 HEARTBEAT_MS = 500
 LOST_MS = 1500  # three heartbeats
 _SYNC_ID = 0x080
@@ -78,7 +79,7 @@ class CabinetView:
     def state_name(self) -> str:
         if self.state < 0:
             return "unknown"
-        return modes.NAMES[self.state] if self.state < len(modes.NAMES) else f"state {self.state}"
+        return STATES[self.state] if self.state < len(STATES) else f"state {self.state}"
 
     def snapshot(self, now_ms: int) -> CabinetSnapshot:
         alive = self.heard_ms >= 0 and now_ms - self.heard_ms < LOST_MS

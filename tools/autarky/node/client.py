@@ -33,8 +33,9 @@ SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
 _LISTEN_S = 1.3
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
-    "state": modes.NAMES, "contactors.state": contactors.STATE_NAMES,
-    "thermal.mode": thermal.MODE_NAMES, "fault.worst_level": LEVELS,
+    "state": modes.NAMES.decode().split(),
+    "contactors.state": contactors.STATE_NAMES.decode().split(),
+    "thermal.mode": thermal.MODE_NAMES.decode().split(), "fault.worst_level": LEVELS,
 }  # fmt: skip
 _KEY_HINTS = {
     0x06010000: "it is the wrong one; the next try must wait, longer each time",
@@ -281,7 +282,7 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
         )
         if check != event_log._check(record):
             continue
-        names_of = event_log.KIND_NAMES
+        names_of = event_log.KIND_NAMES.decode().split()
         out.append(
             {
                 "sequence": sequence, "boot": boot, "time_s": ticks / 100,

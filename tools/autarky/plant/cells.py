@@ -10,17 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from bess.estimate.chemistry import POINTS, Chemistry
+from bess.estimate.lfp import TABLE
+
 Floats = NDArray[np.float64]
 
-# Rested LFP cell, mean of charge and discharge; shape from published large-format curves, no
-# cell maker's table. Finer than the firmware's own table, so that the two do not agree exactly.
-OCV_SOC = np.array(
-    [0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0]
-)
-OCV_V = np.array(
-    [2.70, 2.98, 3.12, 3.20, 3.225, 3.245, 3.275, 3.288, 3.293, 3.30, 3.325, 3.33, 3.333, 3.34,
-     3.365, 3.46]
-)  # fmt: skip
+# Rested cell: the measured LFP cell of the firmware's own table, moved by up to 2 mV, so that the
+# firmware never meets exactly what it expects.
+OCV_SOC = np.linspace(0.0, 1.0, POINTS)
+OCV_V = np.array(Chemistry(TABLE).ocv_dmv) / 1e4 + 0.002 * np.sin(9.0 * OCV_SOC)
 KELVIN = 273.15
 
 
