@@ -89,7 +89,7 @@ class StringSoc:
         """Begin with a charge 0..1 and its deviation."""
         self.filter.start(soc, sigma, scale, offset_c)
         self._counter.take_uah()
-        self._at_full = soc > 0.995
+        self._at_full = self._at_empty = False  # voltage has yet to say so
         self.soc_cpct = self._wanted()
         self._publish_sigma()
 

@@ -130,12 +130,19 @@ def test_shown_charge_never_jumps_by_more_than_half_a_percent_a_second():
 
 def test_without_a_voltage_that_says_so_neither_0_nor_100_is_shown():
     string = String(0.5, known=1.0, sigma=0.3)
-    string.soc._at_full = False
     string.second(0.0)
     assert string.shown[-1] <= 9950
     string = String(0.5, known=0.0, sigma=0.001)
     string.second(0.0)
     assert string.shown[-1] >= 50
+
+
+def test_a_start_at_100_percent_is_not_shown_before_a_voltage_says_full():
+    string = String(0.6, known=1.0, sigma=0.05)
+    assert string.soc.soc_cpct == 9950
+    string.run(0.0, 60)
+    assert max(string.shown) <= 9950
+    assert not string.anchors
 
 
 def test_full_stays_full_until_a_percent_is_drawn():
