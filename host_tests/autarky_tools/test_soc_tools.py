@@ -164,6 +164,7 @@ def test_errors_of_the_sensors_are_put_on_the_trace(hour: Trace) -> None:
         ({"soc": None}, ["--capacity-ah", "10"], "no column soc or soc_ref"),
         ({"current": "negative"}, [], "--invert-current"),
         ({"soc": "percent"}, [], "must be 0..1"),
+        ({"time": "backwards"}, [], "time goes backwards"),
         ({}, ["--chemistry", "lead"], "neither one of lfp, nmc"),
         ({}, ["--precision", "half"], "--precision is one of"),
         ({}, ["--precision", "single", "--runtime", "micropython"], "drop --runtime"),
@@ -178,6 +179,8 @@ def test_bad_input_gets_a_sentence(hour, tmp_path, columns, options, sentence) -
         changed["current"] = -hour.current_a
     if changed.get("soc") == "percent":
         changed["soc"] = hour.soc * 100
+    if changed.get("time") == "backwards":
+        changed["time"] = hour.time_s[::-1]
     data = write(hour, tmp_path / "cell.parquet", **changed)
     done = run("soc", "evaluate", data, "--plot", tmp_path / "x.png", *options)
     assert done.returncode == 1

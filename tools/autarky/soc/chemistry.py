@@ -19,7 +19,7 @@ def table_text(name: str) -> bytes:
     path = FIRMWARE / "bess" / "estimate" / f"{name}.py" if name in BUILT_IN else Path(name)
     if not path.is_file():
         raise ValueError(
-            f"--chemistry {name}: neither one of {', '.join(BUILT_IN)} nor a file of `autarky fit`"
+            f"chemistry {name}: neither one of {', '.join(BUILT_IN)} nor a file of `autarky fit`"
         )
     text = path.read_text(encoding="utf-8")
     if _OPENING in text:
@@ -27,7 +27,7 @@ def table_text(name: str) -> bytes:
     try:
         Chemistry(text.encode())
     except (ValueError, IndexError, OverflowError) as error:
-        raise ValueError(f"--chemistry {name}: not a whole chemistry table ({error})") from None
+        raise ValueError(f"chemistry {name}: not a whole chemistry table ({error})") from None
     return text.encode()
 
 

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 _TEMPERATURE = ("temp", "T_test", "T_amb")
 _GROUPS = ("T_test", "script", "test", "T_amb")
 _CHARGE = ("soc", "soc_ref")
+_MOST_TRACES = 200
 
 
 class TraceError(ValueError):
@@ -115,6 +116,11 @@ def _split(path: Path, columns: dict[str, NDArray], temperature_c: float | None)
     for name in groups:
         changes |= columns[name][1:] != columns[name][:-1]
     edges = [0, *(np.flatnonzero(changes) + 1), len(columns["time"])]
+    if len(edges) > _MOST_TRACES + 1:
+        raise TraceError(
+            f"{path}: time goes backwards or groups change {len(edges) - 2} times; rows must be in "
+            "the order of time, one trace after the other"
+        )
     for start, stop in pairwise(edges):
         part = {name: column[start:stop] for name, column in columns.items()}
         labels = [f"{name}={part[name][0]}" for name in groups]
