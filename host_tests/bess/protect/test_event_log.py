@@ -2,7 +2,16 @@ from struct import pack, unpack_from
 from zlib import crc32
 
 from bess.port.storage import MemoryRegion
-from bess.protect.event_log import BOOT, CLEARED, KIND_NAMES, RAISED, RECORD, STATE, EventLog
+from bess.protect.event_log import (
+    ANCHOR,
+    BOOT,
+    CLEARED,
+    KIND_NAMES,
+    RAISED,
+    RECORD,
+    STATE,
+    EventLog,
+)
 
 
 def fill(log, count, first=0):
@@ -74,8 +83,8 @@ def record(sequence, ticks, boot, kind, item, level, value, limit):
 def test_the_stored_bytes_are_a_contract():
     """A log written by older firmware stays readable."""
     assert RECORD == 24
-    assert [KIND_NAMES.decode().split()[kind] for kind in (RAISED, CLEARED, STATE, BOOT)] == [
-        "raised", "cleared", "state", "boot",
+    assert [KIND_NAMES.decode().split()[kind] for kind in (RAISED, CLEARED, STATE, BOOT, ANCHOR)] == [
+        "raised", "cleared", "state", "boot", "anchor",
     ]  # fmt: skip
     region = MemoryRegion(4 * RECORD)
     expected = []
