@@ -371,7 +371,8 @@ class Cabinet:
             if node.reset_communication:
                 node.reset()
             if node.reset_node and not self.latches.running:
-                self._keep_state()
+                self.estimator.dirty = True
+                self._write_records()
                 self.restart = True  # an orderly one: the mark has gone first
         if self._log_safe or self._at_rest():
             self._write_records()
@@ -383,12 +384,6 @@ class Cabinet:
             if self.estimator.dirty:
                 self.estimator.save()
             self._storage_failed = False
-        except OSError:
-            self._storage_failed = True
-
-    def _keep_state(self):
-        try:
-            self.estimator.save()
         except OSError:
             self._storage_failed = True
 

@@ -129,6 +129,8 @@ def test_evaluate_prints_scores_and_writes_the_promised_keys(hour: Trace, tmp_pa
     ):
         assert key in scores
     assert scores["rmse_pct"] < 6
+    assert scores["garbage_bytes_per_step"] <= 8 * 1024
+    assert "bytes of garbage, x86 instructions" in done.stdout
     assert (scores["runtime"], scores["precision"]) == ("cpython", "double")
     assert out.with_suffix(".png").stat().st_size > 10_000
 

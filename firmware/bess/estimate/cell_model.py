@@ -9,10 +9,10 @@ from math import exp, log, sqrt
 from bess.port.interpreter import const
 
 _STRIDE = const(4)
-_KELVIN = 273.15
-_TWO_R_OVER_F = 1.7235e-4  # V/K, twice the gas constant over Faraday's
-_RESTING_C = 0.004  # below it hysteresis stands still
-_EMPTY_SOC = 0.1  # diffusion grows by exp(-soc / this) towards empty
+KELVIN = 273.15
+TWO_R_OVER_F = 1.7235e-4  # V/K, twice the gas constant over Faraday's
+RESTING_C = 0.004  # below it hysteresis stands still
+EMPTY_SOC = 0.1  # diffusion grows by exp(-soc / this) towards empty
 
 
 class CellModel:
@@ -53,7 +53,7 @@ class CellModel:
         self._ohmic = self._between(table, at + 1, part)
         self._transfer = self._between(table, at + 2, part)
         self._diffusion = self._between(table, at + 3, part)
-        self._thermal_v = (temperature_c + _KELVIN) * _TWO_R_OVER_F
+        self._thermal_v = (temperature_c + KELVIN) * TWO_R_OVER_F
         self._warm = (temperature_c - 25) * 1e-5
 
     def _between(self, table, at, part):
@@ -72,9 +72,9 @@ class CellModel:
         self.fast_c = current_c + (self.fast_c - current_c) * self._fast_keep
         self.slow_c = current_c + (self.slow_c - current_c) * self._slow_keep
         side = 0
-        if current_c > _RESTING_C:
+        if current_c > RESTING_C:
             side = 1
-        elif current_c < -_RESTING_C:
+        elif current_c < -RESTING_C:
             side = -1
         way = moved if moved > 0 else -moved
         keep = self._number(exp(-way * self._reversals))
@@ -119,7 +119,7 @@ class CellModel:
     def slow_v(self, soc, slow_c):
         """Diffusion drop of a new cell, + in discharge."""
         inside = 0 if soc < 0 else 1 if soc > 1 else soc
-        return slow_c * self._diffusion * (1 + self._growth * exp(-inside / _EMPTY_SOC))
+        return slow_c * self._diffusion * (1 + self._growth * exp(-inside / EMPTY_SOC))
 
     def now_v(self, soc, current_c, scale):
         """Terminal voltage at a current now."""

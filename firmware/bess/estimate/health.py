@@ -7,6 +7,8 @@ were known and never by more than 2 % at once.
 
 from array import array
 
+from bess.estimate.charge_counter import IN_AH, MAH, OUT_AH
+from bess.estimate.string_soc import FULL
 from bess.port.interpreter import const
 
 _FULL_SIGMA = 0.006
@@ -53,7 +55,7 @@ class Health:
     def cycles_permille(self):
         """Equivalent full cycles: half of all charge moved over nominal capacity."""
         totals = self._counter.totals
-        ah = totals[4] + totals[6]
+        ah = totals[OUT_AH] + totals[IN_AH]
         return ah * 500 // max(self._nominal_mah // 1000, 1)
 
     @property
@@ -70,7 +72,7 @@ class Health:
             seconds[at] += 1
         self.variance = min(self.variance + _AGEING / _PER_DAY, _CAPACITY_SIGMA * _CAPACITY_SIGMA)
         soc = self._soc
-        if soc.anchored == 1:
+        if soc.anchored == FULL:
             self._known(1 - soc.high_offset(), _FULL_SIGMA * _FULL_SIGMA)
             self._at_knee = False
         elif trusted:
@@ -107,7 +109,7 @@ class Health:
 
     def _known(self, soc, variance):
         totals = self._counter.totals
-        now_mah = totals[2]
+        now_mah = totals[MAH]
         before = self._known_soc
         apart = before - soc
         size = apart if apart >= 0 else -apart

@@ -13,7 +13,7 @@ WRAP = 2**30
 @pytest.mark.slow
 def test_a_year_with_a_reboot_each_day_is_exact_to_the_milliampere_millisecond():
     store = SlotStore(MemoryRegion(STATE_BYTES))
-    seed, now, expected, out, into = 9, 12345, 0, 0, 0
+    seed, now, expected = 9, 12345, 0
     for _ in range(365):
         counter = ChargeCounter(2000)
         kept = store.load()

@@ -80,10 +80,8 @@ def test_the_ten_second_limit_is_safe_and_near_the_truth(states, way, limit_v):
     rested = (rest_low >= limit_v) if way > 0 else (rest_high <= limit_v)
     over = (limit_v - low) if way > 0 else (high - limit_v)
     asked = rested & (published > 0)
-    print("violations", int((over[asked] > 0.001).sum()), "worst mV", 1000 * over[asked].max())
-    worst = np.flatnonzero(asked & (over > 0.001))[:5]
-    print([(plant.temperature_c[i], plant.soc[i].round(3), plant.scale[i].round(2)) for i in worst])
-    assert (over[asked] <= 0.001).all()
+    print("violations", int((over[asked] > 0).sum()), "worst mV", 1000 * over[asked].max())
+    assert (over[asked] <= 0).all()
     possible = true > 0.02
     ratio = published[possible] / true[possible]
     print("published over true, 1 5 10 50 %:", np.percentile(ratio, [1, 5, 10, 50]).round(3))

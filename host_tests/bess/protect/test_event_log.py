@@ -83,7 +83,8 @@ def record(sequence, ticks, boot, kind, item, level, value, limit):
 def test_the_stored_bytes_are_a_contract():
     """A log written by older firmware stays readable."""
     assert RECORD == 24
-    assert [KIND_NAMES.decode().split()[kind] for kind in (RAISED, CLEARED, STATE, BOOT, ANCHOR)] == [
+    names = KIND_NAMES.decode().split()
+    assert [names[kind] for kind in (RAISED, CLEARED, STATE, BOOT, ANCHOR)] == [
         "raised", "cleared", "state", "boot", "anchor",
     ]  # fmt: skip
     region = MemoryRegion(4 * RECORD)

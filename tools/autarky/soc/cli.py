@@ -114,7 +114,7 @@ def evaluate(
             results.append(
                 evaluation.evaluate(
                     trace, table, capacity_ah or capacity_from(trace), errors, precision, runtime,
-                    resistance_scale, count_instructions=runtime == "micropython",
+                    resistance_scale, count_instructions=not results,
                 )
             )  # fmt: skip
         scores = [result.scores() for result in results]
@@ -143,12 +143,6 @@ def _summary(scores: list[dict]) -> dict:
     return summary
 
 
-def _text(key: str, value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if key == "instructions_per_step" else f"{value}"
-
-
 def _show(console, scores: list[dict]) -> None:
     from rich.table import Table
 
@@ -156,14 +150,21 @@ def _show(console, scores: list[dict]) -> None:
     columns = (
         ("trace", "trace"), ("RMSE %", "rmse_pct"), ("max %", "max_pct"),
         ("to 3 % h", "hours_to_3_pct"), ("in 3 sigma %", "inside_3_sigma_pct"),
-        ("3 sigma %", "mean_3_sigma_pct"), ("garbage B/step", "garbage_bytes_per_step"),
-        ("x86 instr/step", "instructions_per_step"),
+        ("3 sigma %", "mean_3_sigma_pct"),
     )  # fmt: skip
     for title, _ in columns:
         table.add_column(title, justify="left" if title == "trace" else "right")
     for score in scores:
-        table.add_row(*[_text(key, score[key]) for _, key in columns])
+        table.add_row(*["-" if score[key] is None else f"{score[key]}" for _, key in columns])
     console.print(table)
+    garbage, instructions = (
+        scores[0][key] for key in ("garbage_bytes_per_step", "instructions_per_step")
+    )
+    counted = "not counted, no valgrind" if instructions is None else f"{instructions:,.0f}"
+    console.print(
+        f"a step inside MicroPython: {garbage:,} bytes of garbage, x86 instructions {counted}",
+        highlight=False,
+    )
     if any(score["rmse_pct"] is None for score in scores):
         console.print("- : nothing to score, the trace has no sample after 1 h above 5 %")
 

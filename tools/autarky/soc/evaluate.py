@@ -25,6 +25,7 @@ PRECISIONS = ("double", "single")
 SCORED_AFTER_S = 3600
 SCORED_ABOVE = 0.05
 _CONVERGED = 0.03
+_COST_SAMPLES = 600
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,10 @@ class Result:
         elapsed = self.trace.time_s - self.trace.time_s[0]
         error = self.soc - self.trace.soc
         scored = (elapsed >= SCORED_AFTER_S) & (self.trace.soc > SCORED_ABOVE)
-        wrong = np.flatnonzero(np.abs(error) > _CONVERGED)
-        hours: float | None = 0.0
-        if len(wrong):
-            last = int(wrong[-1])
-            # the time after which the error stays inside while the cell is above 5 %
-            above = wrong[self.trace.soc[wrong] > SCORED_ABOVE]
-            last = int(above[-1]) if len(above) else -1
-            done = last + 1 < len(elapsed) and bool((self.trace.soc[last + 1 :] > 0.05).any())
-            hours = float(elapsed[last + 1]) / 3600 if done else None
-            hours = 0.0 if last < 0 else hours
+        wrong = np.flatnonzero((np.abs(error) > _CONVERGED) & (self.trace.soc > SCORED_ABOVE))
+        after = int(wrong[-1]) + 1 if len(wrong) else 0
+        stays = bool((self.trace.soc[after:] > SCORED_ABOVE).any())
+        hours = float(elapsed[after]) / 3600 if stays else None
         return {
             "rmse_pct": _percent(np.sqrt(np.mean(error[scored] ** 2))) if scored.any() else None,
             "max_pct": _percent(np.abs(error[scored]).max()) if scored.any() else None,
@@ -164,7 +159,11 @@ def evaluate(
         pairs: list[int] = []
         with np.errstate(all="raise", under="ignore"):
             steps = on_target.replay(array("i", samples.tobytes()), pairs, counter, soc)
-        out, facts = np.array(pairs), {"steps": steps}
+        facts: dict[str, Any] = {}
+        if count_instructions:  # what a step costs is MicroPython's to say, whoever computes
+            part = samples[:_COST_SAMPLES]
+            facts = _in_micropython(part, table, start, errors.sigma, scale, True)[1]
+        out, facts["steps"] = np.array(pairs), steps
     pairs_array = np.asarray(out, dtype=float).reshape(-1, 2) / 10000
     return Result(
         trace, pairs_array[:, 0], pairs_array[:, 1], runtime, precision, int(facts["steps"]),
@@ -198,12 +197,15 @@ def _in_micropython(
         valgrind = shutil.which("valgrind")
         if count and valgrind:
             tool = (valgrind, "--tool=callgrind", f"--callgrind-out-file={folder / 'callgrind'}")
-            counts = []
-            for seconds in (200, 600):
-                found = re.search(r"Collected : (\d+)", run(samples[:seconds], *tool))
-                assert found is not None
-                counts.append(int(found[1]))
-            facts["instructions"] = (counts[1] - counts[0]) / 400
+            counts, steps = [], []
+            for count_of in (_COST_SAMPLES // 3, _COST_SAMPLES):
+                text = run(samples[:count_of], *tool)
+                for out, pattern in ((counts, r"Collected : (\d+)"), (steps, r"steps (\d+)")):
+                    found = re.search(pattern, text)
+                    assert found is not None
+                    out.append(int(found[1]))
+            if steps[1] > steps[0]:
+                facts["instructions"] = (counts[1] - counts[0]) / (steps[1] - steps[0])
         for line in run(samples).splitlines():
             key, _, value = line.partition(" ")
             facts[key] = int(value)

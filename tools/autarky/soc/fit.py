@@ -18,6 +18,7 @@ from scipy.optimize import least_squares, lsq_linear
 from scipy.signal import lfilter
 
 from autarky.soc.traces import Floats, Trace, TraceError, capacity_from, read_table
+from bess.estimate.cell_model import EMPTY_SOC, KELVIN, RESTING_C, TWO_R_OVER_F
 from bess.estimate.chemistry import Chemistry
 
 _KNOTS = np.array(
@@ -31,9 +32,6 @@ _REVERSALS = 20  # hysteresis crosses over within about 5 % of charge
 _CLUSTER_K = 5.0
 _SLOW_C = 0.06  # below it a run counts as slow
 _DYNAMIC_S, _SLOW_S = 5, 60  # what is used of the samples
-_EMPTY_SOC = 0.1  # as in bess.estimate.cell_model
-_THERMAL_V_K = 1.7235e-4
-_KELVIN = 273.15
 _MOST_GAP_V = 0.025
 _LEAST_V = 2e-4  # at 1 C
 _COLDEST_C, _WARMEST_C = -30.0, 55.0
@@ -215,7 +213,7 @@ def _typical_slope() -> tuple[Floats, Floats]:
 
 def _lean(current_c: Floats, start: float) -> Floats:
     """Hysteresis state of every second, as bess.estimate.cell_model advances it."""
-    side = np.where(current_c > 0.004, 1.0, np.where(current_c < -0.004, -1.0, 0.0))
+    side = np.where(current_c > RESTING_C, 1.0, np.where(current_c < -RESTING_C, -1.0, 0.0))
     follow = 1 - np.exp(-np.abs(current_c) / 3600 * _REVERSALS)
     lean = np.empty(len(current_c))
     state = start
@@ -298,11 +296,11 @@ class _Problem:
         for run, at, fixed in zip(self._runs, self._index, self._fixed, strict=True):
             fast_c = _settled(run.current_c, fast_s)[run.use]
             slow_c = _settled(run.current_c, slow_s)[run.use]
-            thermal = _THERMAL_V_K * (run.temperature_c + _KELVIN)
+            thermal = TWO_R_OVER_F * (run.temperature_c + KELVIN)
             drop = thermal * np.arcsinh(fast_c * transfer[at] / thermal)
             linear = np.zeros((len(run.use), 2 * count))
             linear[:, at] = -run.current_c[run.use]
-            linear[:, count + at] = -slow_c * (1 + growth * np.exp(-run.soc[run.use] / _EMPTY_SOC))
+            linear[:, count + at] = -slow_c * (1 + growth * np.exp(-run.soc[run.use] / EMPTY_SOC))
             blocks.append(np.hstack([fixed, run.weight[:, None] * linear]))
             drops.append(run.weight * drop)
         return np.vstack(blocks), np.concatenate(drops)
@@ -366,11 +364,11 @@ def resistance_rows(result: Fit, like: Chemistry | None) -> list[tuple[float, Fl
     values = np.stack([result.ohmic, result.transfer, result.diffusion], axis=1)
     rows = list(zip(at.tolist(), values, strict=True))
     if len(at) >= 3 and at[0] > _COLDEST_C:
-        inverse = 1 / (at[:3] + _KELVIN)
+        inverse = 1 / (at[:3] + KELVIN)
         cold = []
         for column in values.T:
             curve = np.polyfit(inverse - inverse[0], np.log(column[:3]), 2)
-            step = 1 / (_COLDEST_C + _KELVIN) - inverse[0]
+            step = 1 / (_COLDEST_C + KELVIN) - inverse[0]
             rise = np.polyval(curve, step) - np.log(column[0])
             cold.append(np.exp(np.clip(rise, 0, 0.12 * (at[0] - _COLDEST_C))) * column[0])
         rows.insert(0, (_COLDEST_C, np.array(cold)))
@@ -421,13 +419,9 @@ def table_of(
 
 
 def singles_of(values: dict[str, int]) -> dict[str, int]:
-    """The numbers of a family that a fit takes over."""
-    kept = ("full_dmv", "full_tail_permille", "empty_dmv", "low_dmv", "high_dmv")
-    return {name: values[name] for name in kept} | {
-        "error_dmv": 60,
-        "error_cpct": 100,
-        "error_span_cpct": 800,
-    }
+    """The numbers of a family that a fit takes over; the rest it finds."""
+    found = ("fast_tau_s", "slow_tau_s", "empty_growth_permille", "reversals")
+    return {name: value for name, value in values.items() if name not in found}
 
 
 # a curve alone: the gap and the drops are another cell's, and its charge axis unproved

@@ -11,7 +11,6 @@ import sys
 from array import array
 
 CAPACITY_MAH = 100_000
-RECORD_BYTES = 16
 _STEP_MS = 950  # a second, less what a logger's clock wanders
 _PIECE_MS = 500
 
