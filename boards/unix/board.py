@@ -11,11 +11,18 @@ import struct
 import sys
 import time
 from array import array
+from binascii import unhexlify
 from hashlib import sha256
 
 import wire
+
+try:
+    import machine
+except ImportError:  # CPython
+    machine = None
+from bess.port.hasher import Hasher
 from bess.port.interpreter import heap_lock, heap_unlock
-from bess.port.storage import FileRegion, MemoryRegion
+from bess.port.storage import FileRegion, MemoryRegion, provisioned
 from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
@@ -360,42 +367,26 @@ def _exists(path):
         return False
 
 
-class ProgramHash:
-    """Hashes the mounted image slice by slice and compares with its hash at the start."""
-
-    image = b""  # set by launch.py; empty when running from source: nothing to compare
-    _SLICE = 4096
-
-    def __init__(self):
-        self._expected = sha256(self.image).digest()
-        self._hash = sha256(b"")
-        self._at = 0
-
-    def step(self):
-        """One slice; True or False when a round has ended, else None."""
-        end = self._at + self._SLICE
-        self._hash.update(self.image[self._at : end])
-        self._at = end
-        if end < len(self.image):
-            return None
-        good = self._hash.digest() == self._expected
-        self._hash = sha256(b"")
-        self._at = 0
-        return good
-
-
 class Devices:
     """All devices of the cabinet on one link; what a board's board.py offers to the app.
 
-    settings: the text of the ANSWER. `@state FOLDER` keeps storage in files, else it lies in
-    RAM and survives a reset of the node only.
+    settings: the text of the ANSWER; what was provisioned goes over it. `@state FOLDER` keeps
+    storage in files, else it lies in RAM and survives a reset of the node only. start: what
+    the loader knows of the running program (main.Start).
     """
 
     name = "unix"
     storage_safe_under_load = True  # like FRAM: a write never stalls the controller
+    program_bytes = wire.ROM_BYTES
+    # what the image's manifest is judged by
+    interpreter = sys.implementation.version[:2] if _MICROPYTHON else (1, 29)
 
-    def __init__(self, link, realtime, settings=""):
+    def __init__(self, link, realtime, settings, start):
         self._link = link
+        self._root = start.root
+        self.slot = start.slot
+        self.on_trial = start.on_trial
+        self.rolled_back = start.rolled_back
         self.site_can = VirtualCan(link, wire.BUS_SITE)
         self.cabinet_can = VirtualCan(link, wire.BUS_CABINET)
         self.afe_spi = VirtualSpi(link)
@@ -411,9 +402,13 @@ class Devices:
             self.outputs[name] = OutputPin(link, bit)
         self.serial_number = 0
         self.device_key = bytes(32)
+        self.update_key = b""
+        self._slots = None
         self._state = ""
         self._cause = "power"
         self._parameters = []
+        if self._root:
+            settings += "\n" + provisioned(self._root)
         for line in settings.split("\n"):
             self._take(line)
         self.storage = {}
@@ -424,26 +419,36 @@ class Devices:
                 self.storage[name] = MemoryRegion(size)
             if name != "parameters":
                 self.storage[name] = WatchedRegion(self.storage[name], link)
+        self._backup_region = None
+        if hasattr(machine, "mem_backup"):  # the virtual chip's, provisioned as a board's
+            self.backup = machine.mem_backup()
+        else:
+            self._open_backup()
+        self._nonces = 0
+        image = start.image
+        self._program = Hasher(lambda offset, count: image[offset : offset + count], len(image))
+        self._sha256 = start.sha256
+
+    def _open_backup(self):
         self.backup = bytearray(wire.BACKUP_BYTES)
         self._kept = bytearray(wire.BACKUP_BYTES)
-        self._backup_region = None
+        new = True
         if self._state:
             path = self._state + "/backup.bin"
             new = not _exists(path)
             self._backup_region = FileRegion(path, wire.BACKUP_BYTES)
             self._backup_region.readinto(0, self.backup)
             self._backup_region.readinto(0, self._kept)
-        else:
-            new = True
         if new:
             provision(self.backup)  # a board's comes with its provisioning
             self.keep_backup()
-        self._nonces = 0
-        self._program = ProgramHash()
 
     def keep_backup(self):
         """What the backup supply does on a board: after each tick, if anything changed."""
-        if self._backup_region is not None and self._kept != self.backup:
+        if self._backup_region is None:
+            if hasattr(machine, "mem_keep"):
+                machine.mem_keep()
+        elif self._kept != self.backup:
             self._kept[:] = self.backup
             self._backup_region.write(0, self._kept)
 
@@ -455,7 +460,11 @@ class Devices:
         """One slice of the image hashed; the host may say that it differs."""
         if self._link.flags & wire.TICK_PROGRAM_BAD:
             return False
-        return self._program.step()
+        digest = self._program.step()
+        if digest is None:
+            return None
+        self._program.restart()
+        return not self._sha256 or digest == self._sha256  # from the source tree: nothing to compare
 
     def reset_cause(self):
         return self._cause
@@ -465,7 +474,9 @@ class Devices:
         if name == "@serial":
             self.serial_number = int(value)
         elif name == "@key":
-            self.device_key = bytes([int(value[i : i + 2], 16) for i in range(0, len(value), 2)])
+            self.device_key = unhexlify(value)
+        elif name == "@update_key":
+            self.update_key = unhexlify(value)
         elif name == "@cause":
             self._cause = value
         elif name == "@state":
@@ -478,14 +489,26 @@ class Devices:
         for name, value in self._parameters:
             parameters.set(name, value)
 
+    def reset(self):
+        """What a reset of the chip does to the pins."""
+        self._link.outputs = 0
+
+    def slots(self):
+        """Both program slots: files beside the loader, RAM where there is none."""
+        if self._slots is None:
+            from bess.port import slots
+
+            if self._root:
+                self._slots = slots.open_slots(self._root)
+            else:
+                regions = [MemoryRegion(slots.SLOT_BYTES) for _ in (0, 1)]
+                self._slots = slots.Slots(MemoryRegion(slots.RECORD_BYTES), regions)
+        return self._slots
+
     def random(self, count):
         """Repeatable, so that two runs of a seed agree; a real board asks its noise source."""
         self._nonces += 1
         return sha256(b"%d/%d" % (self.serial_number, self._nonces)).digest()[:count]
-
-    def reset(self):
-        """What a reset of the chip does to the pins."""
-        self._link.outputs = 0
 
 
 def tick(link, step):
@@ -508,7 +531,7 @@ def tick(link, step):
 class Board(Devices):
     """Connects to the host: arguments are HOST PORT CABINET."""
 
-    def __init__(self, arguments):
+    def __init__(self, arguments, start):
         host, port, cabinet = arguments[0], int(arguments[1]), int(arguments[2])
         self._stream = Stream(host, port)
         hello = bytearray(wire.HELLO_SIZE)
@@ -525,13 +548,10 @@ class Board(Devices):
         text = bytearray(size)
         self._stream.read_into(text, size)
         link = Link(self._stream, answer[6] | answer[7] << 8)
-        super().__init__(link, answer[5] != 0, bytes(text).decode())
+        super().__init__(link, answer[5] != 0, bytes(text).decode(), start)
 
     def run(self, build):
-        """Lockstep with the host until it ends the run (0) or is lost (3).
-
-        build(): makes a cabinet; called again whenever the one before asks for a restart.
-        """
+        """Lockstep with the host until it ends the run (0), asks for a reset or is lost."""
         link = self._link
         cabinet = build()
         ticks = 0
@@ -540,14 +560,11 @@ class Board(Devices):
                 ticks += 1
                 self.keep_backup()
                 if cabinet.restart:
-                    self.reset()
-                    cabinet = None
-                    gc.collect()
-                    cabinet = build()
-                elif ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
+                    return wire.EXIT_RESET
+                if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
                     gc.collect()
             return 0
         except (EOFError, OSError):
             print("autarky firmware: the link to the virtual bus was cut", file=sys.stderr)
-            return 3
+            return wire.EXIT_LINK

@@ -21,9 +21,13 @@ import vfs
 with open(sys.argv[1], "rb") as image_file:
     image = image_file.read()
 vfs.mount(vfs.VfsRom(image), "/rom")
-sys.path[:] = ["/rom", ".frozen"]
+sys.path[:] = ["/rom"]
 
 import micropython  # noqa: E402
+
+import main as firmware_main  # noqa: E402  (from the image)
+
+firmware_main.pin_path("/rom")
 
 gc.collect()
 before = gc.mem_alloc()
@@ -49,7 +53,9 @@ class Record:
 
 def boot(path):
     link = board.Link(Record(path), 15)
-    devices = board.Devices(link, False, "@state=" + path.rsplit("/", 1)[0])
+    devices = board.Devices(
+        link, False, "@state=" + path.rsplit("/", 1)[0], firmware_main.Start()
+    )
     return link, Cabinet(devices, Parameters())
 
 

@@ -61,10 +61,12 @@ SLOTS_MAX = 16
 
 # storage regions of the virtual board, bytes
 STORAGE = (
-    ("parameters", 8192), ("log", 240000), ("program", 1048576), ("trace", 8192),
-    ("trend", 2073600), ("state", 512),
+    ("parameters", 8192), ("log", 240000), ("trace", 8192), ("trend", 2073600), ("state", 512),
 )  # fmt: skip
 BACKUP_BYTES = 64
+ROM_BYTES = 262144  # the virtual board's ROMFS partition
+EXIT_RESET = 64  # exit code of a process that stands for a reset of the chip
+EXIT_LINK = 3
 OUTPUTS = (
     "minus", "plus", "precharge", "gate_enable", "pump", "heater", "chiller", "healthy",
 )  # fmt: skip

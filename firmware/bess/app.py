@@ -67,6 +67,10 @@ _WITHOUT_COMPRESSOR_PERMILLE = const(400)
 _PCS_FULL_DC = const(450)
 _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
+# what event_log.PROGRAM tells
+_ON_TRIAL = const(1)
+_ROLLED_BACK = const(2)
+_CONFIRMED = const(3)
 
 
 def chemistry_table(number):
@@ -103,7 +107,7 @@ class Cabinet:
     def __init__(self, board, parameters, leaves=None):
         leaves = leaves or native_leaves
         self.hardware_version = board.name
-        self.keeper = Keeper(parameters, board.storage["parameters"])
+        self.keeper = Keeper(parameters, board.storage["parameters"], board.configure)
         self.keeper.load()
         self.parameters = parameters
         self.signals = signals = Signals()
@@ -119,7 +123,9 @@ class Cabinet:
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
         self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
-        self.program = ProgramStore(board.storage["program"])
+        self.program = ProgramStore(
+            board, parameters.get("program_oldest"), parameters.get("program_confirm_ms")
+        )
         tables = (communication.TABLE, objects.OBJECT_TABLE)
         self.dictionary = Dictionary(
             self, parameters, tables, pdo, self._may_write, self._parameter_changed
@@ -167,6 +173,7 @@ class Cabinet:
             self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
             self.pcs, self.limits, self.self_check, parameters,
         )  # fmt: skip
+        self.modes.hold = self.program.on_trial  # no power before somebody said yes to it
         self.plausibility = Plausibility(
             self.cells, self.meter, self._pcs, self.contactors, self.limits, parameters, signals
         )
@@ -228,6 +235,9 @@ class Cabinet:
         )
         self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
+        if board.on_trial or board.rolled_back:
+            what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
+            self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
         if self.latches.running or self.latches.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
@@ -242,10 +252,10 @@ class Cabinet:
         state = self.contactors.state
         return state != contactors.OPENING and not contactors.OPEN < state < contactors.OPENING
 
-    def _may_write(self):
+    def _may_write(self, under_load):
         if not self.session.unlocked:
             return abort.ACCESS
-        return abort.NONE if self._at_rest() else abort.STATE
+        return abort.NONE if under_load or self._at_rest() else abort.STATE
 
     def _parameter_changed(self, index, sub):
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
@@ -256,6 +266,26 @@ class Cabinet:
         if value != 1:
             return abort.VALUE
         self.modes.request_reset()
+        return abort.NONE
+
+    def hold(self, value):
+        """0x2421: 1 stops the cabinet in order and keeps it in standby, 0 lets it go again."""
+        if value > 1:
+            return abort.VALUE
+        if self.program.on_trial:
+            return abort.STATE
+        self.modes.hold = value == 1
+        return abort.NONE
+
+    def confirm(self, value):
+        """0x2422: 1 keeps the program on trial; only what passed its self-test can be kept."""
+        if value != 1:
+            return abort.VALUE
+        if not self.program.on_trial or self.modes.state != modes.STANDBY:
+            return abort.STATE
+        self.program.confirm()
+        self.modes.hold = False
+        self.log.put(self.uptime_ticks, event_log.PROGRAM, _CONFIRMED, 0, 0, 0)
         return abort.NONE
 
     def _send_sdo(self, data):
@@ -365,6 +395,9 @@ class Cabinet:
             self.session.step(now_ms)
             self.site_port.recover(now_ms)
             self.cabinet_port.recover(now_ms)
+            if self.program.starting or self.program.expired(self.uptime_ticks):
+                node.reset_node = True
+        self.program.step()
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()

@@ -30,7 +30,7 @@ class Modes:
     """`step(now_ms)` every fast tick, after protection.
 
     `request` is the coordinator's (bess.objects), `request_w` its power; `silent` says that
-    commands stay away. `state`, `cause`, `self_test_failed` are read by others.
+    commands stay away; `hold` keeps the cabinet in standby whatever is requested. `state`, `cause`, `self_test_failed` are read by others.
     """
 
     def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
@@ -55,6 +55,7 @@ class Modes:
         self.request_w = 0
         self.silent = False
         self.stop_requested = False
+        self.hold = False
         self.state = SELF_TEST
         self.cause = "boot"
         self.self_test_failed = False
@@ -96,8 +97,8 @@ class Modes:
         return ticks_diff(self._now_ms, self._since_ms)
 
     def _must_stop(self):
-        """Orderly stop: silence, NMT stop, or a fault that asks for it."""
-        return self._protection.stop_requested or self.stop_requested
+        """Orderly stop: NMT stop, a hold, or a fault that asks for it."""
+        return self._protection.stop_requested or self.stop_requested or self.hold
 
     def _wants_power(self):
         """The other values of the request are reserved and mean standby."""

@@ -121,6 +121,9 @@ OBJECT_TABLE = b"""\
 0x2400 event_log                 dom ro  -       log
 0x2401 event_log.records         u32 ro  -       log.records
 0x2402 event_log.lost            u32 ro  -       log.lost
+0x2420 program.slot              u8  ro  -       program.slot
+0x2421 program.hold              u8  rws -       modes.hold|hold
+0x2422 program.trial             u8  rw  -       program.on_trial|confirm
 0x2410 trace                     dom ro  -       trace
 0x2411 trend                     dom ro  -       trend
 """

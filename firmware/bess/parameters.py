@@ -26,6 +26,8 @@ TABLE = b"""\
 0x2007 current_range_ma            500000   1000 1000000  shunt of the IVT-S
 0x2008 chemistry                        0      0      1  0 lfp, 1 nmc
 0x2009 resistance_permille           3000    100  20000  of the chemistry table's: thermal.md, 0.45 mohm at 280 Ah
+0x200A program_oldest                 0      0 999999999  no program older than this version, major * 10^6 + minor * 10^3 + patch
+0x200B program_confirm_ms        300000  10000 3600000  boards.md: a program on trial that is not confirmed by then is rolled back
 # link
 0x2010 node_id                          2      1    127  1 is the coordinator's
 0x2011 can_kbit_s                     500    250   1000  can.md: 250, 500 or 1000

@@ -151,7 +151,7 @@ def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
         bus = connect(port)
         assert bus.recv(10.0) is not None
         children = [
-            pid for pid in firmware_processes("launch.py")
+            pid for pid in firmware_processes("chip.py")
             if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(host.pid)
         ]  # fmt: skip
         assert len(children) == 2

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from autarky.paths import FIRMWARE
-from autarky.sil import image
+from autarky.flash import image
 
 PROGRAM = Path(__file__).with_name("flash_cuts.py")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autarky.paths import FIRMWARE, ROOT
-from autarky.sil import image
+from autarky.flash import image
 
 TESTS = ROOT / "host_tests" / "bess"
 RUNNER = Path(__file__).with_name("runner.py")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autarky.paths import FIRMWARE
-from autarky.sil import image
+from autarky.flash import image
 
 PROGRAM = Path(__file__).with_name("leaves_twins.py")
 

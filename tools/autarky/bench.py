@@ -18,7 +18,7 @@ from rich.table import Table
 
 from autarky.bus.bus import Bus
 from autarky.paths import UNIX_BOARD
-from autarky.sil import image
+from autarky.flash import image
 from autarky.sil.firmware import Firmware
 from autarky.sil.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite

@@ -69,8 +69,8 @@ class Entry:
 class Dictionary:
     """`lookup` finds an entry, `reader` and `write` use it. Refusals are SDO abort codes.
 
-    root: object whose attributes the tables name; pdo: link.pdo.Pdos; may_write(): abort code
-    for a write that needs a session now, 0 when it is allowed; changed(index, sub): called
+    root: object whose attributes the tables name; pdo: link.pdo.Pdos; may_write(under_load): abort
+    code for a write that needs a session now, 0 when it is allowed; changed(index, sub): called
     after a parameter was set.
     """
 
@@ -227,11 +227,11 @@ class Dictionary:
 
     def may_write(self, entry):
         """Abort code that refuses any write to an entry now, 0 when it may go on."""
-        if entry.access[0] == "r" and entry.access != "rw" and entry.access != "rwf":
+        if entry.access == "ro":
             return abort.READ_ONLY
         if entry.access[-1] == "f":
             return abort.NONE
-        return self._may_write()
+        return self._may_write(entry.access[-1] == "s")
 
     def sink(self, entry):
         """For a DOMAIN, where its bytes go: begin(size), write(data), end(), each an abort code."""

@@ -6,6 +6,7 @@ Stored is what differs from the values the board was provisioned with, in two fr
 from array import array
 
 from bess.link import abort
+from bess.parameters import Parameters
 from bess.port.interpreter import const
 from bess.port.storage import SlotStore
 
@@ -16,13 +17,14 @@ _LOAD = const(0x64616F6C)  # "load"
 class Keeper:
     """`load()` at boot; then `store` and `restore` as 0x1010:1 and 0x1011:1 are written.
 
+    configure(parameters) sets what the board was provisioned with, over the defaults.
     `damaged` is True when a stored record was torn or fits no parameter: the values then are
     those of the last whole store. A restore takes effect at the next start.
     """
 
-    def __init__(self, parameters, region):
+    def __init__(self, parameters, region, configure):
         self._parameters = parameters
-        self._base = array("i", parameters.values)
+        self._configure = configure
         self._slots = SlotStore(region)
         self.damaged = False
 
@@ -33,9 +35,15 @@ class Keeper:
         if stored is not None and self._parameters.restore(stored):
             self.damaged = True
 
+    def _base(self):
+        """Values that the board was provisioned with; made when asked for, to save RAM."""
+        provisioned = Parameters()
+        self._configure(provisioned)
+        return provisioned.values
+
     def _save(self):
         try:
-            return self._slots.save(self._parameters.dump(self._base))
+            return self._slots.save(self._parameters.dump(self._base()))
         except (OSError, ValueError):
             return False
 
@@ -51,8 +59,9 @@ class Keeper:
             return abort.NOT_STORED
         present = array("i", self._parameters.values)
         values = self._parameters.values
+        base = self._base()
         for row in range(len(values)):
-            values[row] = self._base[row]
+            values[row] = base[row]
         for name in ("node_id", "node_configured", "can_kbit_s"):
             row = self._parameters.row(name)
             values[row] = present[row]
@@ -69,8 +78,9 @@ class Keeper:
             stored = self._slots.load() or b""
         except OSError:
             return False
+        base = self._base()
         for row in range(len(present)):  # what a session wrote and did not store stays unstored
-            parameters.values[row] = self._base[row]
+            parameters.values[row] = base[row]
         parameters.restore(stored)
         self._set_identity(node_id, kbit_s)
         good = self._save()

@@ -1,112 +1,110 @@
-"""The program area of 0x1F50 (CiA 302-3): an image is staged here, and can be read back.
+"""The program area of 0x1F50 (CiA 302-3): takes a package, verifies it, starts it on trial.
 
-A header is written last, so that an unfinished download is never taken for an image.
+What a download needs is loaded when one begins (link.update); all that stays in RAM before is
+this face of it.
 """
-
-from binascii import crc32
-from struct import pack, unpack
 
 from bess.link import abort
 from bess.port.interpreter import const
 
-_HEADER = const(12)  # magic, length, CRC-32 of the image, u32 each
-_MAGIC = const(0x214D4941)
-_CHUNK = const(512)
-
 EMPTY = const(0)
-STAGED = const(1)
+RECEIVING = const(1)
+CHECKING = const(2)
+VERIFIED = const(3)
+REFUSED = const(4)
+STATE_NAMES = b"empty receiving checking verified refused"  # bytes stay in flash
+REFUSALS = b"none format unsigned signature board interpreter size older image storage key"
 
 # 0x1F51, what a master may ask for
+_START = const(1)
 _CLEAR = const(3)
-# 0x1F57, CiA 302-3: bit 0 in progress, error code above
+# 0x1F57, CiA 302-3: bit 0 in progress, error code above; our refusal in the upper half
 _IN_PROGRESS = const(1)
 _NO_VALID_PROGRAM = const(1 << 1)
+_DATA_ERROR = const(3 << 1)
 
 
 class ProgramStore:
-    """Sink (begin, write, end) and source (size, read) of the image on a storage region."""
+    """Sink (begin, write, end) and source (size, read) of 0x1F50, and what 0x1F51.. ask for.
 
-    def __init__(self, region):
-        self._region = region
-        self._buffer = b""
-        self._at = 0
-        self._crc = 0
-        self._writing = False
-        self.state = EMPTY
-        self._length = 0
-        header = bytearray(_HEADER)
-        region.readinto(0, header)
-        magic, length, crc = unpack("<III", header)
-        if magic == _MAGIC and length <= region.size - _HEADER:
-            self.state = STAGED
-            self._length = length
-            self._crc = crc
+    board: `name`, `interpreter` (major, minor), `program_bytes` (largest image), `update_key`
+    (public key, b"" for none), `slot` and `on_trial` of the running program, `slots()` (None where
+    there are none); oldest: version number below which nothing is taken.
+    `starting` asks for a start of the package that was activated.
+    """
+
+    def __init__(self, board, oldest, confirm_ms):
+        self._board = board
+        self._oldest = oldest
+        self._update = None
+        self._confirm_ticks = confirm_ms // 10
+        self.on_trial = board.on_trial
+        self.slot = board.slot
+        self.starting = False
+
+    @property
+    def state(self):
+        return self._update.state if self._update else EMPTY
 
     @property
     def crc(self):
-        """CRC-32 of the staged image, 0 for none."""
-        return self._crc if self.state == STAGED else 0
+        """CRC-32 of the package that was received, 0 for none."""
+        return self._update.crc if self.state > RECEIVING else 0
 
     @property
     def status(self):
-        if self._writing:
+        state = self.state
+        if state == RECEIVING or state == CHECKING:
             return _IN_PROGRESS
-        return 0 if self.state == STAGED else _NO_VALID_PROGRAM
+        if state == REFUSED:
+            return _DATA_ERROR | self._update.refusal << 16
+        return 0 if state == VERIFIED else _NO_VALID_PROGRAM
 
     def begin(self, size):
-        if size > self._region.size - _HEADER:
-            return abort.TOO_LONG
-        self._forget()
-        self._writing = True
-        return abort.NONE
+        from bess.link.update import Update
 
-    def _forget(self):
-        self._writing = False
-        self.state = EMPTY
-        self._region.write(0, b"\xff" * _HEADER)
-        self._buffer = b""
-        self._at = 0
-        self._crc = 0
+        self._update = None
+        slots = self._board.slots()
+        if slots is None or self.on_trial:
+            return abort.STATE  # the spare slot holds what a roll-back needs
+        self._update = Update(self._board, slots, self._oldest)
+        return self._update.begin(size)
 
     def write(self, data):
-        if not self._writing:
-            return abort.STATE
-        self._buffer += data
-        if len(self._buffer) >= _CHUNK:
-            return self._flush()
-        return abort.NONE
-
-    def _flush(self):
-        data = self._buffer
-        self._buffer = b""
-        if _HEADER + self._at + len(data) > self._region.size:
-            return abort.TOO_LONG
-        self._region.write(_HEADER + self._at, data)
-        self._at += len(data)
-        self._crc = crc32(data, self._crc)
-        return abort.NONE
+        return self._update.write(data)
 
     def end(self):
-        refusal = self._flush()
-        if refusal:
-            return refusal
-        self._writing = False
-        self._region.write(0, pack("<III", _MAGIC, self._at, self._crc))
-        self._length = self._at
-        self.state = STAGED
-        return abort.NONE
+        return self._update.end()
 
     def size(self):
-        return self._length if self.state == STAGED else 0
+        return self._update.received if self.state > RECEIVING else 0
 
     def read(self, offset, count):
-        part = bytearray(count)
-        self._region.readinto(_HEADER + offset, part)
-        return part
+        return self._update.read(offset, count)
+
+    def step(self):
+        """One slice of a verification, for the service task."""
+        if self.state == CHECKING:
+            self._update.step()
+
+    def expired(self, uptime_ticks):
+        """The program on trial was not confirmed in its time."""
+        return self.on_trial and uptime_ticks >= self._confirm_ticks
 
     def control(self, command):
-        """0x1F51: 3 clears the area; the other commands have no meaning for a staged image."""
-        if command != _CLEAR:
+        """0x1F51: 1 starts the verified package, once, on trial; 3 forgets what was received."""
+        if command == _CLEAR:
+            self._update = None
+            return abort.NONE
+        if command != _START:
             return abort.VALUE
-        self._forget()
+        if self.state != VERIFIED:
+            return abort.STATE
+        self._update.activate()
+        self.starting = True
         return abort.NONE
+
+    def confirm(self):
+        """Keep the program that is on trial."""
+        self._board.slots().confirm()
+        self.on_trial = False

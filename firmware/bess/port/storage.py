@@ -8,6 +8,7 @@ copies a block before it erases one; tests cut it at every programmed byte and e
 from binascii import crc32
 from struct import pack, unpack_from
 
+PROVISION_BYTES = 16384
 _HEADER = 14  # magic u16, length u32, sequence u32; CRC-32 u32 over these and the payload
 _MAGIC = 0xA7C5
 
@@ -30,6 +31,10 @@ class MemoryRegion:
         if self._data is None:
             self._data = bytearray(b"\xff" * self.size)
         self._data[offset : offset + len(data)] = data
+
+    def erase(self):
+        """Back to what was never written."""
+        self._data = None
 
 
 class FileRegion:
@@ -67,6 +72,11 @@ class FileRegion:
             file.seek(offset)
             file.write(data)
         self._length = max(self._length, end)
+
+    def erase(self):
+        """An empty file: overwriting a long one in place would copy all that follows."""
+        with open(self._path, "wb"):
+            self._length = 0
 
 
 class SlotStore:
@@ -149,3 +159,9 @@ def newest_record(load, capacity):
         else:
             high = middle - 1
     return load(low)
+
+
+def provisioned(root):
+    """Text of what `autarky provision` wrote: lines NAME=VALUE, "" where there is none."""
+    stored = SlotStore(FileRegion(root + "/provision.bin", PROVISION_BYTES)).load()
+    return stored.decode() if stored else ""

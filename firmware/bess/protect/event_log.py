@@ -25,7 +25,8 @@ CLEARED = const(2)
 STATE = const(3)
 BOOT = const(4)
 ANCHOR = const(5)  # item: 1 full, 2 empty; value, limit: state of charge before and after, 0.01 %
-KIND_NAMES = b"- raised cleared state boot anchor"  # bytes stay in flash
+PROGRAM = const(6)  # item: 1 started on trial, 2 rolled back to this one, 3 confirmed
+KIND_NAMES = b"- raised cleared state boot anchor program"  # bytes stay in flash
 
 
 def _check(record):

@@ -13,7 +13,7 @@ from typing import IO
 
 from autarky.errors import AutarkyError
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
-from autarky.sil import image
+from autarky.flash import image
 
 _HELLO = struct.Struct("<4sBBH8x")
 _ANSWER = struct.Struct("<4sBBHI")
@@ -28,6 +28,10 @@ class FirmwareLost(AutarkyError):
     """A firmware process ended or its link broke; the message says which and how."""
 
 
+class ChipReset(FirmwareLost):
+    """A firmware asked for a reset of its chip: its process has ended and wants a new one."""
+
+
 @dataclass
 class Done:
     """What a firmware gave back for a tick."""
@@ -37,17 +41,18 @@ class Done:
     spi: list[bytes]
 
 
-def command_line(interpreter: str, host: str, port: int, cabinet: int) -> list[str]:
-    """How a cabinet's firmware is started: from the ROMFS image, the source tree, or CPython."""
+def command_line(
+    interpreter: str, host: str, port: int, cabinet: int, folder: Path | None
+) -> list[str]:
+    """How a cabinet's firmware is started: by the loader in its folder, the source tree, CPython."""
     arguments = [host, str(port), str(cabinet)]
     if interpreter == "cpython":
         return [sys.executable, str(FIRMWARE / "main.py"), *arguments]
     micropython = [image.tool("micropython"), "-X", "heapsize=1M"]
     if interpreter == "micropython-source":
         return [*micropython, str(FIRMWARE / "main.py"), *arguments]
-    if interpreter == "micropython":
-        path = image.build()
-        return [*micropython, str(UNIX_BOARD / "launch.py"), str(path), *arguments]
+    if interpreter == "micropython" and folder is not None:
+        return [*micropython, str(UNIX_BOARD / "chip.py"), "site", str(folder), *arguments]
     raise ValueError(
         f"{interpreter!r} is no interpreter: choose micropython, micropython-source or cpython"
     )
@@ -122,6 +127,8 @@ class Firmware:
             return FirmwareLost(
                 f"the firmware of cabinet {self.cabinet} does not answer: its link was cut"
             )
+        if code == wire.EXIT_RESET:
+            return ChipReset(f"cabinet {self.cabinet} was reset")
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         said = self._log.read_text(errors="replace").strip()
         text = f"the firmware of cabinet {self.cabinet} {how} during the run"
@@ -199,11 +206,13 @@ def read_hello(connection: socket.socket) -> tuple[int, int]:
     return kind, number
 
 
-def start(cabinet: int, interpreter: str, host: str, port: int, log: Path) -> Firmware:
-    """Start a firmware process; its console goes to `log`."""
-    with log.open("wb") as console:
+def start(
+    cabinet: int, interpreter: str, host: str, port: int, log: Path, folder: Path | None
+) -> Firmware:
+    """Start a firmware process; its console is appended to `log`. folder: the board's files."""
+    with log.open("ab") as console:
         process = subprocess.Popen(
-            command_line(interpreter, host, port, cabinet),
+            command_line(interpreter, host, port, cabinet, folder),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,

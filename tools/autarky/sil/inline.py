@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from autarky.paths import UNIX_BOARD, load_module, wire
+from autarky.paths import FIRMWARE, UNIX_BOARD, load_module, wire
 from autarky.sil.firmware import NO_ANALOG, Done, pack_tick, unpack_done, unpack_head
 from bess.app import Cabinet
 from bess.parameters import Parameters
 
 sys.modules.setdefault("wire", wire)
 board = load_module(UNIX_BOARD / "board.py", "autarky_board")
+main = load_module(FIRMWARE / "main.py", "autarky_firmware_main")
 
 
 class _MemoryStream:
@@ -43,7 +44,7 @@ class InlineFirmware:
     def __init__(self, settings: str, devices: int) -> None:
         self._stream = _MemoryStream()
         self._link = board.Link(self._stream, devices)
-        self.devices = board.Devices(self._link, False, settings)
+        self.devices = board.Devices(self._link, False, settings, main.Start())
         self.app = self._build()
 
     def _build(self) -> Cabinet:

@@ -20,11 +20,13 @@ from typing import IO
 from autarky.bus.bus import Bus, Sent
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
 from autarky.errors import AutarkyError
+from autarky.flash import folder as board_folder
+from autarky.flash import package
 from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
 from autarky.sil import firmware
-from autarky.sil.firmware import Firmware, FirmwareLost
+from autarky.sil.firmware import ChipReset, Firmware, FirmwareLost
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.plants import TICK_MS, Plants
 from bess.parameters import Parameters
@@ -60,6 +62,9 @@ class SiteConfig:
     unconfigured: bool = False
     state: Path | None = None  # where each cabinet's storage lies; None: for this run only
     device_key: bytes = bytes(32)
+    update_key: bytes = b""  # public key of the packages that the cabinets take
+    program: package.Made | None = None  # what they are flashed with; None: this checkout
+    watchdog: bool = False  # a crash is a reset of the chip, not the end of the run
     first_serial: int = 1000
 
     def check(self) -> Parameters:
@@ -179,12 +184,29 @@ class VirtualSite:
             self._start_inline()
             return
         self._out.mkdir(parents=True, exist_ok=True)
+        for log in self._out.glob("cabinet*.console.txt"):
+            log.unlink()
         if self._state is None:
             self._state = self._out / "state"
             shutil.rmtree(self._state, ignore_errors=True)
         self._listener = socket.create_server((config.host, 0), backlog=64)
+        if config.interpreter == "micropython":
+            self._flash_all()
         self._start_processes(self.cabinets)
         self._wall_start = time.monotonic()
+
+    def _flash_all(self) -> None:
+        """What `autarky flash` leaves on a board, in the folder of each cabinet."""
+        made = self.config.program or package.make(None)
+        lines = f"@update_key={self.config.update_key.hex()}" if self.config.update_key else ""
+        for cabinet in self.cabinets:
+            board_folder.fresh(self._folder(cabinet), made, lines)
+
+    def _folder(self, cabinet: _Cabinet) -> Path:
+        assert self._state is not None
+        folder = (self._state / f"cabinet{cabinet.node_id}").resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _start_processes(self, cabinets: list[_Cabinet]) -> None:
         config = self.config
@@ -193,7 +215,9 @@ class VirtualSite:
         host, port = listener.getsockname()[:2]
         for cabinet in cabinets:
             log = self._out / f"cabinet{cabinet.node_id}.console.txt"
-            cabinet.firmware = firmware.start(cabinet.index, config.interpreter, host, port, log)
+            cabinet.firmware = firmware.start(
+                cabinet.index, config.interpreter, host, port, log, self._folder(cabinet)
+            )
         listener.settimeout(0.2)
         waiting = {cabinet.index for cabinet in cabinets}
         deadline = time.monotonic() + _CONNECT_S
@@ -226,9 +250,7 @@ class VirtualSite:
         lines.append(f"@cause={cabinet.cause}")
         lines.append(f"@key={config.device_key.hex()}")
         if self._state is not None:
-            folder = (self._state / f"cabinet{cabinet.node_id}").resolve()
-            folder.mkdir(parents=True, exist_ok=True)
-            lines.append(f"@state={folder}")
+            lines.append(f"@state={self._folder(cabinet)}")
         return "\n".join(lines)
 
     def _accept(self, cabinet: _Cabinet, connection: socket.socket) -> None:
@@ -249,6 +271,14 @@ class VirtualSite:
             cabinet.firmware = InlineFirmware(self._settings_of(cabinet), len(self.plants.layout))
         else:
             self._start_processes([cabinet])
+
+    def _reset_chip(self, cabinet: _Cabinet, lost: FirmwareLost) -> None:
+        """A process that ended is a chip that was reset, if it asked for that; else the run ends."""
+        asked = isinstance(lost, ChipReset)
+        if not asked and not self.config.watchdog:
+            raise lost
+        cabinet.cause = "soft" if asked else "watchdog"
+        self.power_cycle(cabinet.index)
 
     def _check_started(self, waiting: set[int], deadline: float) -> None:
         for number in sorted(waiting):
@@ -291,14 +321,18 @@ class VirtualSite:
         now_ms = self.now_ms
         now_us = now_ms * 1000
         tick_ms = self.tick_ms
+        resets: dict[int, FirmwareLost] = {}
         for cabinet in self.cabinets:
             i = cabinet.index
             self._refresh_images(cabinet, now_us)
             assert cabinet.firmware is not None
-            cabinet.firmware.send_tick(
-                (tick_ms + cabinet.skew_ms) & TICKS_MASK, plants.inputs(i), cabinet.site_rx,
-                cabinet.rx, cabinet.groups, self._flags(cabinet), plants.analog[i],
-            )  # fmt: skip
+            try:
+                cabinet.firmware.send_tick(
+                    (tick_ms + cabinet.skew_ms) & TICKS_MASK, plants.inputs(i), cabinet.site_rx,
+                    cabinet.rx, cabinet.groups, self._flags(cabinet), plants.analog[i],
+                )  # fmt: skip
+            except FirmwareLost as lost:
+                resets[i] = lost
             cabinet.site_rx = []
             cabinet.rx = []
             cabinet.groups = []
@@ -309,7 +343,14 @@ class VirtualSite:
         for can_id, data in self.coordinator.step(now_ms, received):
             self.bus.send(self._coordinator_port, can_id, data, now_us)
         for cabinet in self.cabinets:
-            self._take_done(cabinet, now_us)
+            lost = resets.get(cabinet.index)
+            try:
+                if lost is None:
+                    self._take_done(cabinet, now_us)
+            except FirmwareLost as error:
+                lost = error
+            if lost is not None:
+                self._reset_chip(cabinet, lost)
         self.now_ms = now_ms + TICK_MS
         self._carry(now_us + _TICK_US)
         for call in self.after_carry:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autarky.paths import FIRMWARE
-from autarky.sil import image
+from autarky.flash import image
 from autarky.soc import on_target
 from autarky.soc.traces import Floats, Trace, TraceError
 

@@ -1,0 +1,121 @@
+"""Builds the ROMFS image that every board runs from, and the loader beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from autarky.errors import AutarkyError
+from autarky.flash.boards import all_boards
+from autarky.paths import BUILD, FIRMWARE
+
+LEAVES = FIRMWARE / "native" / "leaves_viper.py"
+MARCHES = ("armv7m", "x64")  # the boards' processor and the virtual cabinet's
+_LOADER = {
+    "loader": FIRMWARE / "loader" / "loader.py",
+    "rom": FIRMWARE / "loader" / "rom.py",
+    **{
+        f"bess/port/{name}": FIRMWARE / "bess" / "port" / f"{name}.py"
+        for name in ("__init__", "interpreter", "hasher", "slots", "storage")
+    },
+}
+LOADER_MAIN = FIRMWARE / "loader" / "main.py"
+
+
+class ImageError(AutarkyError):
+    """The image could not be built; the message says why."""
+
+
+def sources() -> dict[str, tuple[Path, str]]:
+    """File and processor of everything in the image, by its name in it without suffix."""
+    files = {
+        path.relative_to(FIRMWARE).with_suffix("").as_posix(): (path, MARCHES[0])
+        for path in sorted((FIRMWARE / "bess").rglob("*.py"))
+    }
+    files["main"] = (FIRMWARE / "main.py", MARCHES[0])
+    for march in MARCHES:
+        files[f"native/{march}/leaves_viper"] = (LEAVES, march)
+    for board in all_boards():
+        for name in board.device_files:
+            path = board.folder / name
+            files[f"boards/{board.name}/{path.stem}"] = (path, MARCHES[0])
+    return files
+
+
+def tool(name: str) -> str:
+    """Path of a command of our own environment, else of the machine's."""
+    local = Path(sys.executable).with_name(name)
+    found = str(local) if local.exists() else shutil.which(name)
+    if found is None:
+        raise ImageError(f"the command {name} is missing: run `make setup`")
+    return found
+
+
+def build(replace: Mapping[str, bytes] | None = None) -> Path:
+    """Compile and pack when a source changed; returns the image's path.
+
+    replace: other sources by their names in the image, for tests of updates.
+    """
+    files = {
+        name: (march, (replace or {}).get(name) or path.read_bytes())
+        for name, (path, march) in sources().items()
+    }
+    digest = hashlib.sha256()
+    for name, (march, text) in files.items():
+        digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
+    target = BUILD / f"autarky-{digest.hexdigest()[:16]}.romfs"
+    if target.exists():
+        return target
+    BUILD.mkdir(exist_ok=True)
+    # a folder of our own: several sites may start, and so build, at the same time
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
+        stage = Path(folder) / "rom"
+        for name, (march, text) in files.items():
+            _compile(text, name, march, stage / f"{name}.mpy", Path(folder))
+        unfinished = Path(folder) / "image.romfs"
+        _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished),
+              "build", str(stage)])  # fmt: skip
+        unfinished.replace(target)
+    return target
+
+
+def build_loader() -> Path:
+    """A folder with what lies in a board's file system beside its slots: main.py, loader/."""
+    digest = hashlib.sha256(LOADER_MAIN.read_bytes())
+    for name, path in _LOADER.items():
+        digest.update(name.encode() + b"\0" + path.read_bytes())
+    target = BUILD / f"loader-{digest.hexdigest()[:16]}"
+    if target.exists():
+        return target
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
+        stage = Path(folder) / "files"
+        for name, path in _LOADER.items():
+            out = stage / "loader" / f"{name}.mpy"
+            _compile(path.read_bytes(), name, MARCHES[0], out, Path(folder))
+        shutil.copyfile(LOADER_MAIN, stage / "main.py")
+        try:
+            stage.rename(target)
+        except OSError:
+            if not target.exists():  # another site was faster
+                raise
+    return target
+
+
+def _compile(text: bytes, name: str, march: str, out: Path, folder: Path) -> None:
+    source = folder / "source.py"
+    source.write_bytes(text)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _run([tool("mpy-cross"), f"-march={march}", "-s", f"{name}.py", "-o", str(out),
+          str(source)])  # fmt: skip
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ImageError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
