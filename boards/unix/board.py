@@ -427,7 +427,7 @@ class Devices:
         self._nonces = 0
         image = start.image
         self._program = Hasher(lambda offset, count: image[offset : offset + count], len(image))
-        self._sha256 = start.sha256
+        self.sha256 = start.sha256
 
     def _open_backup(self):
         self.backup = bytearray(wire.BACKUP_BYTES)
@@ -464,7 +464,7 @@ class Devices:
         if digest is None:
             return None
         self._program.restart()
-        return not self._sha256 or digest == self._sha256  # from the source tree: nothing to compare
+        return not self.sha256 or digest == self.sha256  # from the source tree: nothing to compare
 
     def reset_cause(self):
         return self._cause

@@ -124,6 +124,7 @@ OBJECT_TABLE = b"""\
 0x2420 program.slot              u8  ro  -       program.slot
 0x2421 program.hold              u8  rws -       modes.hold|hold
 0x2422 program.trial             u8  rw  -       program.on_trial|confirm
+0x2423 program.sha256            str ro  -       program.sha256
 0x2410 trace                     dom ro  -       trace
 0x2411 trend                     dom ro  -       trend
 """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autarky.errors import clear_errors, parse_key
+from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
 from autarky.soc.cli import fit_command
@@ -29,6 +30,8 @@ app = typer.Typer(
 app.add_typer(node_app, name="node")
 app.add_typer(soc_app, name="soc")
 app.command(name="fit")(fit_command)
+for command in (flash_cli.sign, flash_cli.update):
+    app.command()(command)
 
 
 def _overrides(settings: list[str] | None) -> dict[str, int]:
@@ -155,6 +158,7 @@ def site(
     ] = None,
     key: Annotated[str, typer.Option(help="Device key of the cabinets, 64 hex digits.")] = "00"
     * 32,
+    signing_key: flash_cli.SigningKey = None,
     coordinator: Annotated[
         bool, typer.Option(help="Run our coordinator; --no-coordinator leaves that to a client.")
     ] = True,
@@ -174,15 +178,18 @@ def site(
     with clear_errors(), contextlib.ExitStack() as stack:
         from rich.console import Console
 
+        from autarky.flash import keys
         from autarky.sil.recorder import Recorder
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
         _address(bus)
+        signer = signing_key or flash_cli.developer_key(make=False)
         config = SiteConfig(
             cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
             parameters=_overrides(set_), unconfigured=unconfigured, state=state,
-            device_key=parse_key(key),
+            device_key=parse_key(key), update_key=keys.public(signer) if signer else b"",
+            watchdog=True,
         )  # fmt: skip
         signal.signal(signal.SIGTERM, _terminate)
         running = VirtualSite(config)

@@ -1,0 +1,203 @@
+"""A signed package into running cabinets over CAN, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError, SdoError
+
+from autarky.errors import AutarkyError
+from autarky.flash.package import Made
+from autarky.node.client import Client, NodeError
+from bess.link.program import REFUSALS
+
+_DATA, _CONTROL, _STATUS = 0x1F50, 0x1F51, 0x1F57
+_START = b"\x01"
+_IN_PROGRESS = 1
+_CHUNK = 1792  # 16 blocks of SDO segments
+# what a person can do about each of link.program.REFUSALS
+WHY = {
+    "format": "it is no package of ours: make one with `autarky sign`",
+    "unsigned": "it is unsigned: sign it with `autarky sign --key`",
+    "signature": "it was signed by another key than the one the cabinet was provisioned with, "
+    "or was changed after it was signed",
+    "board": "it is for other boards: `autarky sign --board` says for which it is made",
+    "interpreter": "the cabinet's MicroPython is older than it needs: flash the official "
+    "firmware by cable",
+    "size": "its image does not fit the board",
+    "older": "it is older than the cabinet's parameter program_oldest allows",
+    "image": "its image was damaged on the way: send it again",
+    "storage": "the cabinet cannot write its slot: look at its flash",
+    "key": "the cabinet was provisioned without an update key: `autarky provision` writes one",
+}
+
+
+class UpdateError(AutarkyError):
+    """A cabinet was not updated; it still runs what it ran. The message says why."""
+
+
+def refusal(status: int) -> str:
+    """Sentence of a 0x1F57 status that is an error."""
+    names = REFUSALS.decode().split()
+    number = status >> 16
+    name = names[number] if number < len(names) else ""
+    return WHY.get(name, f"status 0x{status:08X}")
+
+
+class Progress:
+    """What a caller is told: `stage(text)` and `bytes_done(count, total)`."""
+
+    def stage(self, text: str) -> None:
+        """A step begins."""
+
+    def bytes_done(self, count: int, total: int) -> None:
+        """So much of the package is over."""
+
+
+class Updater:
+    """`run(node_id)` updates one cabinet and returns what happened, a word.
+
+    Times are seconds on the wall. Raises UpdateError, NodeError.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        made: Made,
+        key: bytes,
+        progress: Progress | None = None,
+        wait_s: float = 120.0,
+    ) -> None:
+        self._client = client
+        self._made = made
+        self._key = key
+        self._progress = progress or Progress()
+        self._wait_s = wait_s
+
+    def _read(self, node_id: int, name: str) -> Any:
+        return self._client.read(node_id, name).raw
+
+    def runs(self, node_id: int) -> bool:
+        """Whether a cabinet runs this very image, confirmed."""
+        same = self._read(node_id, "program.sha256") == self._made.manifest["sha256"]
+        return same and not self._read(node_id, "program.trial")
+
+    def run(self, node_id: int) -> str:
+        """Hold, send, start, confirm, wait until it is back where it was."""
+        if self.runs(node_id):
+            return "already up to date"
+        before = self._client.read(node_id, "state").shown
+        client = self._client
+        client.unlock(node_id, self._key)
+        self._progress.stage("stopping in order")
+        client.write(node_id, "program.hold", 1)
+        try:
+            self._until(node_id, self._at_rest, "did not open its contactors")
+            self._send(node_id)
+            self._check(node_id)
+        except BaseException:
+            self._release(node_id)
+            raise
+        self._start(node_id)
+        self._confirm(node_id)
+        if before in ("run", "ready"):
+            self._progress.stage(f"waiting for {before}")
+            self._until(
+                node_id, lambda n: client.read(n, "state").shown == before, f"is not in {before} again"
+            )
+        return "updated"
+
+    def _at_rest(self, node_id: int) -> bool:
+        still = self._client.read(node_id, "state").shown in ("standby", "fault", "service")
+        return still and self._client.read(node_id, "contactors.state").shown == "open"
+
+    def _release(self, node_id: int) -> None:
+        try:
+            self._client.write(node_id, "program.hold", 0)
+        except (NodeError, OSError):
+            self._progress.stage("it is still on hold: write program.hold 0, or reset it")
+
+    def _until(self, node_id: int, done: Callable[[int], bool], what: str) -> None:
+        deadline = time.monotonic() + self._wait_s
+        while True:
+            try:
+                if done(node_id):
+                    return
+            except NodeError:
+                pass  # it starts anew, or the bus is full: the deadline decides
+            if time.monotonic() > deadline:
+                raise UpdateError(f"cabinet {node_id} {what} within {self._wait_s:.0f} s")
+            time.sleep(0.05)
+
+    def _send(self, node_id: int) -> None:
+        data = self._made.data
+        self._progress.stage("sending")
+        node = self._client.node(node_id)
+        try:
+            with node.sdo.open(_DATA, 1, "wb", size=len(data), block_transfer=True) as sink:
+                for at in range(0, len(data), _CHUNK):
+                    sink.write(data[at : at + _CHUNK])
+                    self._progress.bytes_done(min(at + _CHUNK, len(data)), len(data))
+        except SdoAbortedError as error:
+            hint = "it is too long for its slot" if error.code == 0x06070012 else str(error)
+            raise UpdateError(f"cabinet {node_id} did not take the package: {hint}") from error
+        except SdoCommunicationError as error:
+            raise UpdateError(f"cabinet {node_id} fell silent during the transfer") from error
+
+    def _status(self, node_id: int) -> int:
+        data = self._client.node(node_id).sdo.upload(_STATUS, 1)
+        return int.from_bytes(data, "little")
+
+    def _check(self, node_id: int) -> None:
+        self._progress.stage("verifying")
+        status = _IN_PROGRESS
+        deadline = time.monotonic() + self._wait_s
+        while status & _IN_PROGRESS:
+            try:
+                status = self._status(node_id)
+            except SdoError as error:
+                raise UpdateError(f"cabinet {node_id} does not answer: {error}") from error
+            if time.monotonic() > deadline:
+                raise UpdateError(f"cabinet {node_id} has not verified it in {self._wait_s:.0f} s")
+            time.sleep(0.02)
+        if status:
+            raise UpdateError(f"cabinet {node_id} refused the package: {refusal(status)}")
+
+    def _start(self, node_id: int) -> None:
+        self._progress.stage("starting it on trial")
+        try:
+            self._client.node(node_id).sdo.download(_CONTROL, 1, _START)
+        except SdoAbortedError as error:
+            raise UpdateError(f"cabinet {node_id} did not start it: {error}") from error
+        except SdoCommunicationError:
+            pass  # it may have been reset before it could answer: what it runs then tells
+
+    def _confirm(self, node_id: int) -> None:
+        wanted = self._made.manifest["sha256"]
+        seen = {"sha256": "", "trial": 0}
+
+        def started(n: int) -> bool:
+            seen["sha256"] = self._read(n, "program.sha256")
+            seen["trial"] = self._read(n, "program.trial")
+            state = self._client.read(n, "state").shown
+            if seen["sha256"] == wanted:
+                return state == "standby"
+            return bool(self._client.read(n, "uptime").raw) and self._rolled_back(n)
+
+        self._until(node_id, started, "did not pass its self-test; it rolls back by itself, but not")
+        if seen["sha256"] != wanted:
+            raise UpdateError(
+                f"cabinet {node_id} runs its former program again: the new one crashed or could "
+                "not be started, and was rolled back; `autarky node log` tells when"
+            )
+        self._client.unlock(node_id, self._key)
+        self._progress.stage("confirming")
+        self._client.write(node_id, "program.trial", 1)
+        if not self.runs(node_id):
+            raise UpdateError(f"cabinet {node_id} does not keep the program it confirmed")
+
+    def _rolled_back(self, node_id: int) -> bool:
+        """The former program runs, and nothing waits for its start any more."""
+        return self._client.read(node_id, "program_status").raw != 0
