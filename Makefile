@@ -6,7 +6,10 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
+BOARD ?= unix
+PORT ?=
+
+.PHONY: help flash doctor setup run test test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +54,12 @@ lint: $(READY) ## ruff (format and rules) and basedpyright
 format: $(READY) ## let ruff format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+flash: $(READY) ## program boards: make flash BOARD=PYBD_SF6 PORT=/dev/ttyACM0 (PORT="a b" for a rack)
+	@$(BIN)/autarky flash --board $(BOARD) $(foreach port,$(PORT),--port $(port)) $(ARGS)
+
+doctor: $(READY) ## what is missing on this machine and on boards (ARGS="--port /dev/ttyACM0")
+	@$(BIN)/autarky doctor $(ARGS)
 
 bench: $(READY) ## speed, instructions per tick and memory, as ratios of this run
 	@$(BIN)/autarky bench $(ARGS)

@@ -6,6 +6,7 @@ DONE, neither of which allocates.
 """
 
 import gc
+import select
 import socket
 import struct
 import sys
@@ -20,9 +21,10 @@ try:
     import machine
 except ImportError:  # CPython
     machine = None
+from bess.port.console import Console
 from bess.port.hasher import Hasher
 from bess.port.interpreter import heap_lock, heap_unlock
-from bess.port.storage import FileRegion, MemoryRegion, provisioned
+from bess.port.storage import FileRegion, MemoryRegion, enter_service, provisioned
 from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
@@ -359,6 +361,20 @@ class WatchedRegion:
         self._region.write(offset, data)
 
 
+def backup_memory():
+    """Where latches lie, on a chip that has such memory."""
+    return machine.mem_backup()
+
+
+def _input_poll():
+    """poll(ms) of standard input, which is true only while something waits there."""
+    if not _MICROPYTHON:
+        return lambda timeout_ms: False
+    poller = select.poll()
+    poller.register(sys.stdin, select.POLLIN)
+    return poller.poll
+
+
 def _exists(path):
     try:
         with open(path, "rb"):
@@ -421,7 +437,7 @@ class Devices:
                 self.storage[name] = WatchedRegion(self.storage[name], link)
         self._backup_region = None
         if hasattr(machine, "mem_backup"):  # the virtual chip's, provisioned as a board's
-            self.backup = machine.mem_backup()
+            self.backup = backup_memory()
         else:
             self._open_backup()
         self._nonces = 0
@@ -554,6 +570,7 @@ class Board(Devices):
         """Lockstep with the host until it ends the run (0), asks for a reset or is lost."""
         link = self._link
         cabinet = build()
+        console = Console(_input_poll())
         ticks = 0
         try:
             while tick(link, cabinet.step):
@@ -563,6 +580,10 @@ class Board(Devices):
                     return wire.EXIT_RESET
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
+                    console.step(cabinet)
+                    if console.service:
+                        enter_service(self._root)
+                        return wire.EXIT_RESET
                     gc.collect()
             return 0
         except (EOFError, OSError):

@@ -1,4 +1,4 @@
-"""The virtual board's chip on MicroPython's unix port: ROMFS partition, flash, backup memory, resets.
+"""The virtual board's chip on MicroPython's unix port: ROMFS, flash, backup memory, resets.
 
 usage: micropython chip.py site FOLDER HOST PORT CABINET
        micropython -i chip.py board FOLDER HOST PORT [raw]
@@ -6,7 +6,7 @@ usage: micropython chip.py site FOLDER HOST PORT CABINET
 `site`: FOLDER is the board's file system; its main.py starts at once. `board`: the file system is
 littlefs on a NOR flash in FOLDER/flash.bin, mounted at /flash, and what follows main.py is the
 REPL; `raw` leaves main.py out, as a soft reset from the raw REPL does. A reset of the chip ends the
-process with exit code 64: whoever started it starts it again. FOLDER/chip.txt may make
+process (exit code 64, or killed): whoever started it starts it again. FOLDER/chip.txt may make
 the chip another or a faulty one, by lines: `version 1.24`, `build NAME`, `rom_error OFFSET` (writes
 there fail), `rom_stuck OFFSET` (a bit there stays 0), `rom_bytes SIZE`.
 """
@@ -180,8 +180,14 @@ class Face:
         return getattr(self._module, name)
 
 
-def hard_reset():
+def end_process():
+    """A site's cabinet asks for its reset by its exit code."""
     sys.exit(EXIT_RESET)
+
+
+def kill_process():
+    """With a REPL behind the program (-i) an exit would end in the REPL, which no reset does."""
+    os.system("kill -9 $PPID")
 
 
 class BackupMemory:
@@ -208,24 +214,30 @@ class BackupMemory:
                 file.write(self._kept)
 
 
-def install(folder, with_backup):
+def install(folder, reset, with_backup):
     """Give this interpreter the board's modules."""
     facts = Facts(folder)
     rom = Rom(folder, facts)
     sys.modules["vfs"] = Face(vfs, {"rom_ioctl": rom.ioctl})
-    names = {"reset": hard_reset}
+    names = {"reset": reset}
     if with_backup:
         backup = BackupMemory(folder)
         sys.atexit(backup.keep)
         names["mem_backup"] = backup.view
         names["mem_keep"] = backup.keep
+
+        def reset_and_keep():
+            backup.keep()
+            reset()
+
+        names["reset"] = reset_and_keep
     sys.modules["machine"] = Face(machine, names)
     if facts.text("version", "") or facts.text("build", ""):
         sys.modules["sys"] = Face(sys, {"implementation": Implementation(facts)})
 
 
 def run_site(folder, arguments):
-    install(folder, False)  # a cabinet of a site keeps it with its storage
+    install(folder, end_process, False)  # a cabinet of a site keeps it with its storage
     names = {"__name__": "board_main"}
     with open(folder + "/main.py") as file:
         exec(file.read(), names)
@@ -234,7 +246,7 @@ def run_site(folder, arguments):
 
 def run_board(folder, arguments):
     raw = arguments[-1:] == ["raw"]
-    install(folder, True)
+    install(folder, kill_process, True)
     device = Flash(folder)
     sys.modules["chip"] = Face(vfs, {"flash": device})
     sys.argv[:] = ["main.py"] + arguments[:2] + ["0"]

@@ -23,9 +23,8 @@ with open(sys.argv[1], "rb") as image_file:
 vfs.mount(vfs.VfsRom(image), "/rom")
 sys.path[:] = ["/rom"]
 
-import micropython  # noqa: E402
-
 import main as firmware_main  # noqa: E402  (from the image)
+import micropython  # noqa: E402
 
 firmware_main.pin_path("/rom")
 
@@ -53,9 +52,7 @@ class Record:
 
 def boot(path):
     link = board.Link(Record(path), 15)
-    devices = board.Devices(
-        link, False, "@state=" + path.rsplit("/", 1)[0], firmware_main.Start()
-    )
+    devices = board.Devices(link, False, "@state=" + path.rsplit("/", 1)[0], firmware_main.Start())
     return link, Cabinet(devices, Parameters())
 
 

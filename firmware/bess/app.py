@@ -252,6 +252,16 @@ class Cabinet:
         state = self.contactors.state
         return state != contactors.OPENING and not contactors.OPEN < state < contactors.OPENING
 
+    at_rest = property(_at_rest)
+
+    @property
+    def self_test_result(self):
+        """What the console says of the self-test: "" while it runs."""
+        machine = self.modes
+        if machine.self_test_failed:
+            return "failed"
+        return "" if machine.state == modes.SELF_TEST else "passed"
+
     def _may_write(self, under_load):
         if not self.session.unlocked:
             return abort.ACCESS

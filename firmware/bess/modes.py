@@ -30,7 +30,8 @@ class Modes:
     """`step(now_ms)` every fast tick, after protection.
 
     `request` is the coordinator's (bess.objects), `request_w` its power; `silent` says that
-    commands stay away; `hold` keeps the cabinet in standby whatever is requested. `state`, `cause`, `self_test_failed` are read by others.
+    commands stay away; `hold` keeps the cabinet in standby whatever is requested. `state`,
+    `cause`, `self_test_failed` are read by others.
     """
 
     def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,

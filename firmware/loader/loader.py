@@ -91,4 +91,3 @@ class Loader:
             return False
         copy = Hasher(lambda offset, count: view[offset : offset + count], package.size)
         return copy.whole() == package.sha256
-

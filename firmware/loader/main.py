@@ -67,4 +67,4 @@ def start(root, arguments):
 
 
 if __name__ == "__main__":
-    start("/flash", [])
+    start("/flash", sys.argv[1:] if hasattr(sys, "argv") else [])

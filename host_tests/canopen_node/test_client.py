@@ -52,7 +52,15 @@ def test_every_readable_entry_of_the_eds_reads_with_its_size(node) -> None:
 
 
 def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
-    skipped = {0x1003, 0x1010, 0x1011, 0x1F51, 0x2310, 0x2422, 0x2F00}  # commands, tested one by one
+    skipped = {
+        0x1003,
+        0x1010,
+        0x1011,
+        0x1F51,
+        0x2310,
+        0x2422,
+        0x2F00,
+    }  # commands, tested one by one
     count = 0
     for variable in variables(unlocked.object_dictionary):
         if variable.access_type != "rw" or variable.index in skipped:

@@ -4,8 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from autarky.paths import FIRMWARE
 from autarky.flash import image
+from autarky.paths import FIRMWARE
 
 PROGRAM = Path(__file__).with_name("flash_cuts.py")
 

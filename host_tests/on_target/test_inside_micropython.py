@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autarky.paths import FIRMWARE, ROOT
 from autarky.flash import image
+from autarky.paths import FIRMWARE, ROOT
 
 TESTS = ROOT / "host_tests" / "bess"
 RUNNER = Path(__file__).with_name("runner.py")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autarky.paths import FIRMWARE
 from autarky.flash import image
+from autarky.paths import FIRMWARE
 
 PROGRAM = Path(__file__).with_name("leaves_twins.py")
 

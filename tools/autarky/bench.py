@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from autarky.bus.bus import Bus
-from autarky.paths import UNIX_BOARD
 from autarky.flash import image
+from autarky.paths import UNIX_BOARD
 from autarky.sil.firmware import Firmware
 from autarky.sil.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite

@@ -30,7 +30,10 @@ app = typer.Typer(
 app.add_typer(node_app, name="node")
 app.add_typer(soc_app, name="soc")
 app.command(name="fit")(fit_command)
-for command in (flash_cli.sign, flash_cli.update):
+for command in (
+    flash_cli.flash, flash_cli.doctor, flash_cli.provision, flash_cli.sign, flash_cli.update,
+    flash_cli.board,
+):  # fmt: skip
     app.command()(command)
 
 

@@ -2,8 +2,9 @@
 
 Columns: index[.sub-index], name, type, access, unit, source. Types: u8..i32, str, oct
 (octet string), dom (DOMAIN). Access: ro, wo, rw; a write needs an unlocked session and a
-safe state, but for `s` (session only) and `f` (free). Source: attribute path from the root, called when it can
-be; `reader|writer` where both exist, `=N` for a constant. `.*` is an array of the source.
+safe state, but for `s` (session only) and `f` (free). Source: attribute path from the root,
+called when it can be; `reader|writer` where both exist, `=N` for a constant. `.*` is an array
+of the source.
 """
 
 TABLE = b"""\

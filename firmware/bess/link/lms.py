@@ -22,7 +22,7 @@ SIGNATURE_BYTES = const(2508)
 
 
 class LmsVerifier:
-    """`step(hashes)` until it returns True, then `good` tells; public_key, message, signature: bytes.
+    """`step(hashes)` until it returns True, then `good` tells. All three arguments are bytes.
 
     Anything of another length or type is never good. At most 67 * 15 + 12 hashes in all.
     """

@@ -72,7 +72,7 @@ class Node:
         self._sync_counter = 0
         self.unknown_frames = 0
         self.service_lost = 0
-        self._booted = False
+        self.booted = False
         self._heartbeat_ms = 0
         self._heartbeat_at_ms = _NO_TIME
         self._request_id = 0  # identifiers of this node id, ready to compare
@@ -101,7 +101,7 @@ class Node:
         self.node_id = node_id
         self.pdo.configure(node_id)
         self.load()
-        self._booted = False
+        self.booted = False
         self.state = BOOT_UP
         self._guard_heard_ms = _NO_TIME
         self._own_heard = 0
@@ -164,7 +164,7 @@ class Node:
 
     def _dispatch(self, can_id, data, length, now_ms):
         if can_id == self._request_id:
-            if length == 8 and self._booted and not self.stop_requested:
+            if length == 8 and self.booted and not self.stop_requested:
                 self._put_aside(0, data)
         elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
             pass
@@ -216,7 +216,7 @@ class Node:
             self.stop_requested = True
 
     def _command(self, command):
-        if not self._booted:
+        if not self.booted:
             return
         if command == _START:
             if self.state != OPERATIONAL:
@@ -240,10 +240,10 @@ class Node:
         """Boot-up, heartbeat, queued EMCY and the PDOs that are due."""
         if not self.node_id or self._next_kbit_s:
             return  # CiA 305: without a node id, and around a change of bit rate, not a word
-        if not self._booted:
+        if not self.booted:
             if not self._send_state(BOOT_UP, now_ms):
                 return
-            self._booted = True
+            self.booted = True
             self.state = PRE_OPERATIONAL
         elif ticks_diff(now_ms, self._heartbeat_at_ms) >= self._heartbeat_ms:
             self._send_state(self.state, now_ms)

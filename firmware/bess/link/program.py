@@ -28,8 +28,8 @@ class ProgramStore:
     """Sink (begin, write, end) and source (size, read) of 0x1F50, and what 0x1F51.. ask for.
 
     board: `name`, `interpreter` (major, minor), `program_bytes` (largest image), `update_key`
-    (public key, b"" for none), `slot`, `sha256` and `on_trial` of the running program, `slots()` (None where
-    there are none); oldest: version number below which nothing is taken.
+    (public key, b"" for none), `slot`, `sha256` and `on_trial` of the running program, `slots()`
+    (None where there are none); oldest: version number below which nothing is taken.
     `starting` asks for a start of the package that was activated.
     """
 

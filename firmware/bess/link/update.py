@@ -43,7 +43,7 @@ def objection(manifest, number, board, interpreter, oldest):
 
 
 class Update:
-    """`begin`, `write`, `end` fill the spare slot; `step()` until `state` is VERIFIED or REFUSED."""
+    """`begin`, `write`, `end` fill the spare slot; then `step()` until VERIFIED or REFUSED."""
 
     def __init__(self, board, slots, oldest):
         self._board = board
@@ -138,9 +138,7 @@ class Update:
             return KEY
         self._signature = LmsVerifier(board.update_key, package.text, package.signature())
         manifest = package.manifest
-        return objection(
-            manifest, package.number, board.name, board.interpreter, self._oldest
-        )
+        return objection(manifest, package.number, board.name, board.interpreter, self._oldest)
 
     def activate(self):
         """Have the next start try it. Raises OSError when the record cannot be written."""

@@ -25,6 +25,7 @@ class Board:
     interpreter: str  # oldest release
     firmware_file: str  # the official release's file, as micropython.org names it
     cpu: str
+    rom: str  # where an image runs from: "partition" (ROMFS), or "heap", read at each start
     rom_bytes: int  # room for an image
     heap_bytes: int  # the interpreter's whole heap
     heap_budget_bytes: int  # ours, after boot

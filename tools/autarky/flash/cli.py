@@ -1,4 +1,4 @@
-"""The commands from a bare board to a running cabinet: sign, flash, provision, doctor, update, board."""
+"""The commands from a bare board to a running cabinet."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def sign(
         rows = dict(made.manifest, signature=f"{len(made.signature)} bytes")
         if show is None:
             rows["package"] = str(out)
-            rows["signatures left"] = str(keys.left(key))
+            rows["signatures left"] = str(keys.left(signing_key or keys.DEVELOPER_KEY))
         if as_json:
             typer.echo(json.dumps(rows))
         else:
@@ -82,14 +82,167 @@ def sign(
                 typer.echo(f"{name:16} {value}")
 
 
+Board = Annotated[str, typer.Option(help="Name of a folder in boards/: PYBD_SF6, unix ...")]
+Ports = Annotated[
+    list[str] | None, typer.Option("--port", help="Serial port of a board; repeat for a rack.")
+]
+Cabinets = Annotated[
+    list[Path] | None,
+    typer.Option("--cabinet", help="cabinet.toml; as many as ports, in their order."),
+]
+
+
+def flash(
+    board: Board,
+    port: Ports = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every port that answers.")] = False,
+    cabinet: Cabinets = None,
+    signing_key: SigningKey = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build, sign, deploy, read back, provision and start the program on boards, in parallel.
+
+    A running program is asked to stop; one whose contactors are closed is left alone. A
+    second time it says "already up to date".
+
+    Examples:
+
+      autarky flash --board PYBD_SF6 --port /dev/ttyACM0 --cabinet cabinet7.toml
+
+      autarky flash --board unix --port /dev/pts/5        (a board of `autarky board`)
+
+      autarky flash --board TEENSY41 --all --dry-run
+    """
+    with clear_errors():
+        from autarky.flash import boards, rack
+
+        found = boards.find(board)
+        key = signing_key or developer_key(make=True)
+        assert key is not None
+        ports = rack.choose_ports(port, all_)
+        cabinets = rack.read_cabinets(ports, cabinet)
+        _finish(rack.flash_all(found, ports, cabinets, key, dry_run, as_json), as_json)
+
+
+def provision(
+    board: Board,
+    port: Ports = None,
+    cabinet: Cabinets = None,
+    signing_key: SigningKey = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a cabinet's identity and parameters to a board that has its program.
+
+    The file is checked against the parameter table first; every fault is said with its line.
+
+    Example:
+
+      autarky provision --board PYBD_SF6 --port /dev/ttyACM0 --cabinet cabinet7.toml
+    """
+    with clear_errors():
+        from autarky.flash import boards, rack
+
+        found = boards.find(board)
+        ports = rack.choose_ports(port, False)
+        cabinets = rack.read_cabinets(ports, cabinet)
+        if cabinets[0] is None:
+            raise AutarkyError("--cabinet FILE is missing: boards/cabinet.example.toml is one")
+        key = signing_key or developer_key(make=True)
+        assert key is not None
+        _finish(rack.provision_all(found, ports, cabinets, key, as_json), as_json)
+
+
+def _finish(results: list[Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([vars(result) for result in results]))
+    if any(result.error for result in results):
+        raise typer.Exit(1)
+
+
+def doctor(
+    port: Ports = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is missing on this machine and on boards, and what to do about it.
+
+    Examples:
+
+      autarky doctor
+
+      autarky doctor --port /dev/ttyACM0 --json
+    """
+    with clear_errors():
+        from autarky.flash.doctor import examine
+
+        findings = examine(port or [])
+        if as_json:
+            typer.echo(json.dumps([vars(finding) for finding in findings]))
+        else:
+            for finding in findings:
+                typer.echo(f"{finding.verdict:5} {finding.what}: {finding.found}")
+                if finding.advice:
+                    typer.echo(f"      {finding.advice}")
+        if any(finding.verdict == "wrong" for finding in findings):
+            raise typer.Exit(1)
+
+
+def board(
+    folder: Annotated[Path, typer.Argument(help="Where the chips' memories are kept.")] = Path(
+        "runs/board"
+    ),
+    count: Annotated[int, typer.Option(help="How many boards.", min=1, max=32)] = 1,
+    chip: Annotated[
+        list[str] | None,
+        typer.Option(help="Make the chip another: version=1.24, build=X, rom_error=OFFSET ..."),
+    ] = None,
+    bus: Annotated[
+        str | None, typer.Option(help="Let CAN clients attach to the first board at HOST:PORT.")
+    ] = None,
+) -> None:
+    """Virtual boards behind pseudo-terminals, for the real mpremote, until Ctrl-C.
+
+    Examples:
+
+      autarky board                              (in one terminal)
+
+      make flash BOARD=unix PORT=/dev/pts/5      (in another, with the path that it says)
+
+      autarky board rack --count 8
+    """
+    import contextlib
+    import time
+
+    with clear_errors(), contextlib.ExitStack() as stack:
+        from autarky.flash.virtual_board import ChipFacts, VirtualBoard
+
+        facts = ChipFacts(dict(item.split("=", 1) for item in chip or [] if "=" in item))
+        for number in range(count):
+            own = folder / f"board{number}" if count > 1 else folder
+            running = stack.enter_context(VirtualBoard(own, facts, seed=number + 1))
+            if bus and number == 0:
+                from autarky.bus.server import BusServer
+
+                host, _, channel = bus.rpartition(":")
+                stack.callback(BusServer(running.site, host, int(channel)).close)
+            typer.echo(running.path)
+        while True:
+            time.sleep(1.0)
+
+
 def update(
     file: Annotated[Path, typer.Argument(help="A package of `autarky sign`.")],
     node: Annotated[
         list[int] | None, typer.Option(help="Node id; repeat. All that are heard without.")
     ] = None,
-    bus: Annotated[str, typer.Option("--bus", help="Channel: HOST:PORT of a site, or can0.")] = _BUS,
+    bus: Annotated[
+        str, typer.Option("--bus", help="Channel: HOST:PORT of a site, or can0.")
+    ] = _BUS,
     interface: Annotated[str, typer.Option(help="python-can interface.")] = "autarky",
-    key: Annotated[str, typer.Option(help="Device key of the cabinets, 64 hex digits.")] = "00" * 32,
+    key: Annotated[str, typer.Option(help="Device key of the cabinets, 64 hex digits.")] = "00"
+    * 32,
+    port: Annotated[str | None, typer.Option(help="By cable instead, to the board here.")] = None,
+    board: Annotated[str, typer.Option(help="With --port: what board it is.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Bring a signed program to running cabinets over CAN, one after the other.
@@ -103,14 +256,23 @@ def update(
       autarky update autarky.package --bus 127.0.0.1:4500
 
       autarky update autarky.package --interface socketcand --bus can0 --node 2 --json
+
+      autarky update autarky.package --board PYBD_SF6 --port /dev/ttyACM0
     """
     with clear_errors():
         from autarky.flash import package
-        from autarky.node.client import Client, NodeError
 
         made = package.read_file(file)
+        if port is not None:
+            from autarky.flash import boards, rack
+
+            _finish(rack.update_one(boards.find(board), port, made, as_json), as_json)
+            return
+        from autarky.node.cli import _client
+        from autarky.node.client import NodeError
+
         secret = parse_key(key)
-        with Client(interface, bus) as client:
+        with _client(interface, bus) as client:
             nodes = node or [n for n in client.listen() if n != _COORDINATOR]
             if not nodes:
                 raise NodeError("no cabinet was heard: is the site running, is --bus right?")
@@ -119,7 +281,9 @@ def update(
             typer.echo(json.dumps(rows))
 
 
-def _update_all(client: Any, made: Any, secret: bytes, nodes: list[int], quiet: bool) -> list[dict[str, Any]]:
+def _update_all(
+    client: Any, made: Any, secret: bytes, nodes: list[int], quiet: bool
+) -> list[dict[str, Any]]:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars

@@ -68,7 +68,7 @@ def _read(path: Path) -> dict[str, str | int]:
 
 
 def create(path: Path) -> bytes:
-    """Make a key; returns the public key, 56 bytes. Raises SigningKeyError when one is there already."""
+    """Make a key; returns the public key, 56 bytes. Raises SigningKeyError if there is one."""
     if path.exists():
         raise SigningKeyError(f"{path}: a key is there already; its signatures would be lost")
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -10,40 +10,17 @@ from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError, SdoEr
 
 from autarky.errors import AutarkyError
 from autarky.flash.package import Made
+from autarky.flash.refusals import why
 from autarky.node.client import Client, NodeError
-from bess.link.program import REFUSALS
 
 _DATA, _CONTROL, _STATUS = 0x1F50, 0x1F51, 0x1F57
 _START = b"\x01"
 _IN_PROGRESS = 1
 _CHUNK = 1792  # 16 blocks of SDO segments
-# what a person can do about each of link.program.REFUSALS
-WHY = {
-    "format": "it is no package of ours: make one with `autarky sign`",
-    "unsigned": "it is unsigned: sign it with `autarky sign --key`",
-    "signature": "it was signed by another key than the one the cabinet was provisioned with, "
-    "or was changed after it was signed",
-    "board": "it is for other boards: `autarky sign --board` says for which it is made",
-    "interpreter": "the cabinet's MicroPython is older than it needs: flash the official "
-    "firmware by cable",
-    "size": "its image does not fit the board",
-    "older": "it is older than the cabinet's parameter program_oldest allows",
-    "image": "its image was damaged on the way: send it again",
-    "storage": "the cabinet cannot write its slot: look at its flash",
-    "key": "the cabinet was provisioned without an update key: `autarky provision` writes one",
-}
 
 
 class UpdateError(AutarkyError):
     """A cabinet was not updated; it still runs what it ran. The message says why."""
-
-
-def refusal(status: int) -> str:
-    """Sentence of a 0x1F57 status that is an error."""
-    names = REFUSALS.decode().split()
-    number = status >> 16
-    name = names[number] if number < len(names) else ""
-    return WHY.get(name, f"status 0x{status:08X}")
 
 
 class Progress:
@@ -105,7 +82,9 @@ class Updater:
         if before in ("run", "ready"):
             self._progress.stage(f"waiting for {before}")
             self._until(
-                node_id, lambda n: client.read(n, "state").shown == before, f"is not in {before} again"
+                node_id,
+                lambda n: client.read(n, "state").shown == before,
+                f"is not in {before} again",
             )
         return "updated"
 
@@ -138,7 +117,7 @@ class Updater:
         try:
             with node.sdo.open(_DATA, 1, "wb", size=len(data), block_transfer=True) as sink:
                 for at in range(0, len(data), _CHUNK):
-                    sink.write(data[at : at + _CHUNK])
+                    sink.write(data[at : at + _CHUNK])  # pyright: ignore[reportArgumentType]
                     self._progress.bytes_done(min(at + _CHUNK, len(data)), len(data))
         except SdoAbortedError as error:
             hint = "it is too long for its slot" if error.code == 0x06070012 else str(error)
@@ -163,7 +142,7 @@ class Updater:
                 raise UpdateError(f"cabinet {node_id} has not verified it in {self._wait_s:.0f} s")
             time.sleep(0.02)
         if status:
-            raise UpdateError(f"cabinet {node_id} refused the package: {refusal(status)}")
+            raise UpdateError(f"cabinet {node_id} refused the package: {why(status >> 16)}")
 
     def _start(self, node_id: int) -> None:
         self._progress.stage("starting it on trial")
@@ -186,7 +165,9 @@ class Updater:
                 return state == "standby"
             return bool(self._client.read(n, "uptime").raw) and self._rolled_back(n)
 
-        self._until(node_id, started, "did not pass its self-test; it rolls back by itself, but not")
+        self._until(
+            node_id, started, "did not pass its self-test; it rolls back by itself, but not"
+        )
         if seen["sha256"] != wanted:
             raise UpdateError(
                 f"cabinet {node_id} runs its former program again: the new one crashed or could "

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from autarky.errors import AutarkyError
-from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 from autarky.flash import image
+from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 
 _HELLO = struct.Struct("<4sBBH8x")
 _ANSWER = struct.Struct("<4sBBHI")
@@ -44,7 +44,7 @@ class Done:
 def command_line(
     interpreter: str, host: str, port: int, cabinet: int, folder: Path | None
 ) -> list[str]:
-    """How a cabinet's firmware is started: by the loader in its folder, the source tree, CPython."""
+    """How a cabinet's firmware is started: by its loader, the source tree, or CPython."""
     arguments = [host, str(port), str(cabinet)]
     if interpreter == "cpython":
         return [sys.executable, str(FIRMWARE / "main.py"), *arguments]

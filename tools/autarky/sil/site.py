@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 from tempfile import mkdtemp
 from typing import IO
 
@@ -183,6 +184,8 @@ class VirtualSite:
         if config.interpreter == "inline":
             self._start_inline()
             return
+        if config.interpreter == "external":
+            return
         self._out.mkdir(parents=True, exist_ok=True)
         for log in self._out.glob("cabinet*.console.txt"):
             log.unlink()
@@ -259,23 +262,35 @@ class VirtualSite:
             connection, len(self.plants.layout), self.config.realtime, self._settings_of(cabinet)
         )
 
+    def attach(self, index: int, connection: socket.socket, process: Popen[bytes]) -> None:
+        """A firmware that somebody else started ("external"), as a chip that comes out of reset."""
+        cabinet = self.cabinets[index]
+        self._clear(cabinet)
+        cabinet.firmware = Firmware(index, process, self._out / "console.txt")
+        self._accept(cabinet, connection)
+        self._wall_start = time.monotonic() - self.now_ms / 1000
+
+    def _clear(self, cabinet: _Cabinet) -> None:
+        """No output is driven, and nothing waits for it."""
+        self.plants.apply(cabinet.index, 0)
+        self.plants.chains[cabinet.index].fault_changed()
+        cabinet.site_rx, cabinet.rx, cabinet.groups = [], [], []
+
     def power_cycle(self, index: int) -> None:
         """Take a cabinet's control supply away and give it back: storage is all that stays."""
         cabinet = self.cabinets[index]
         assert cabinet.firmware is not None
         cabinet.firmware.close()
-        self.plants.apply(index, 0)
-        self.plants.chains[index].fault_changed()
-        cabinet.site_rx, cabinet.rx, cabinet.groups = [], [], []
+        self._clear(cabinet)
         if self.config.interpreter == "inline":
             cabinet.firmware = InlineFirmware(self._settings_of(cabinet), len(self.plants.layout))
         else:
             self._start_processes([cabinet])
 
     def _reset_chip(self, cabinet: _Cabinet, lost: FirmwareLost) -> None:
-        """A process that ended is a chip that was reset, if it asked for that; else the run ends."""
+        """A process that ended is a chip that was reset, if it asked for that; or the run ends."""
         asked = isinstance(lost, ChipReset)
-        if not asked and not self.config.watchdog:
+        if self.config.interpreter == "external" or not (asked or self.config.watchdog):
             raise lost
         cabinet.cause = "soft" if asked else "watchdog"
         self.power_cycle(cabinet.index)

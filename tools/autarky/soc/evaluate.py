@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autarky.paths import FIRMWARE
 from autarky.flash import image
+from autarky.paths import FIRMWARE
 from autarky.soc import on_target
 from autarky.soc.traces import Floats, Trace, TraceError
 

@@ -1,0 +1,180 @@
+"""A board at the other end of a cable: its console by pyserial, everything else by mpremote."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import serial
+
+from autarky.errors import AutarkyError
+
+ON_DEVICE = Path(__file__).with_name("on_device.py")
+_ANSWER_S = 10.0
+_COMMAND_S = 120.0
+_PROMPT = b">>> "
+_WRITING = re.compile(r"(?:Writing|Preparing) at offset (\d+)")
+
+
+class DeviceError(AutarkyError):
+    """A board does not do what it should; the message says what, and what to do."""
+
+
+class Device:
+    """One port. `reach()` brings the board to its prompt, `call(...)` runs on_device.py there."""
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+
+    def _open(self) -> serial.Serial:
+        try:
+            return serial.Serial(self.port, 115200, timeout=0.1, exclusive=True)
+        except serial.SerialException as error:
+            text = str(error)
+            if "exclusively lock" in text or "busy" in text.lower():
+                raise DeviceError(
+                    f"{self.port} is busy: another program has it open (a terminal, mpremote, "
+                    "another flash); close that one"
+                ) from None
+            if "Permission" in text:
+                raise DeviceError(
+                    f"{self.port}: no permission; add yourself to the group of that device "
+                    "(usually dialout) and log in again"
+                ) from None
+            raise DeviceError(
+                f"there is no board at {self.port}; `autarky doctor` lists the ports"
+            ) from None
+
+    def reach(self, seconds: float = _ANSWER_S) -> bool:
+        """Have a prompt: a running program is asked to leave the board in service mode first.
+
+        Returns whether one was running.
+        """
+        said = b""
+        deadline = time.monotonic() + seconds
+        with self._open() as console:
+            console.write(b"\r\x02\x03")
+            asked = time.monotonic()
+            while time.monotonic() < deadline:
+                said = (said + console.read(256))[-4096:]
+                if said.endswith(_PROMPT):
+                    return b"autarky loader: service mode" in said
+                if b"contactors are closed" in said:
+                    raise DeviceError(
+                        f"{self.port}: the cabinet's contactors are closed; stop it first "
+                        "(`autarky node write N program.hold 1`), then try again"
+                    )
+                if time.monotonic() - asked > 1.0:  # it may just be starting: ask again
+                    console.write(b"\r\x03")
+                    asked = time.monotonic()
+        heard = said.decode(errors="replace").strip()
+        raise DeviceError(
+            f"{self.port} does not answer like MicroPython"
+            + (f"; it said: {heard[-200:]}" if heard else ": nothing came back")
+            + ". Is the official MicroPython on the board, is it powered?"
+        )
+
+    def mpremote(
+        self, *arguments: str, resume: bool = True, on_offset: Callable[[int], None] | None = None
+    ) -> str:
+        """Run the stock mpremote; returns what it printed. Raises DeviceError with its words."""
+        command = [sys.executable, "-m", "mpremote", "connect", self.port]
+        if resume:
+            command.append("resume")
+        process = subprocess.Popen(
+            [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
+        )
+        said = b""
+        deadline = time.monotonic() + _COMMAND_S
+        assert process.stdout is not None
+        try:
+            while True:
+                data = process.stdout.read(64)
+                if not data:
+                    break
+                said += data
+                found = _WRITING.findall(said[-120:].decode(errors="replace"))
+                if found and on_offset is not None:
+                    on_offset(int(found[-1]))
+                if time.monotonic() > deadline:
+                    raise DeviceError(
+                        f"{self.port}: mpremote has not finished in {_COMMAND_S:.0f} s"
+                    )
+            code = process.wait(timeout=5.0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        text = said.decode(errors="replace")
+        if code:
+            lines = [line for line in text.strip().splitlines() if line.strip()]
+            raise DeviceError(
+                f"{self.port}: mpremote {arguments[0]} failed: {lines[-1] if lines else 'no words'}"
+            )
+        return text
+
+    def call(self, function: str, *values: Any, resume: bool = True) -> Any:
+        """Run one function of on_device.py on the board; returns its JSON."""
+        arguments = ", ".join(repr(value) for value in values)
+        code = f"{ON_DEVICE.read_text(encoding='utf-8')}\n{function}({arguments})\n"
+        text = self.mpremote("exec", code, resume=resume)
+        for line in reversed(text.strip().splitlines()):
+            try:
+                return json.loads(line)
+            except ValueError:
+                continue
+        raise DeviceError(f"{self.port}: the board answered {function} with {text.strip()!r}")
+
+    def restart(
+        self, wanted: tuple[str, ...], seconds: float = 30.0, answer: bytes = b""
+    ) -> list[str]:
+        """Reset the chip and listen to its console until every text of `wanted` was said.
+
+        Returns the lines. A port that goes away with the reset, as USB does, is opened again.
+        answer: sent once all but the last of them were said.
+        """
+        lines: list[str] = []
+        console = self._open()
+        console.write(b"\r\x03\x02")
+        self._wait_for_prompt(console)
+        console.write(b"import machine; machine.reset()\r")
+        said = ""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                said += console.read(256).decode(errors="replace")
+            except (serial.SerialException, OSError):
+                console.close()
+                time.sleep(0.2)
+                try:
+                    console = self._open()
+                except DeviceError:
+                    continue  # not back yet
+            lines = said.splitlines()
+            before = wanted[:-1]
+            if answer and all(any(text in line for line in lines) for text in before):
+                console.write(answer)
+                answer = b""
+            if all(any(text in line for line in lines) for text in wanted):
+                console.close()
+                return lines
+            if "Traceback" in said and said.rstrip().endswith(_PROMPT.decode().strip()):
+                break
+        console.close()
+        last = "; ".join(line for line in lines[-4:] if line.strip())
+        raise DeviceError(
+            f"{self.port}: the program did not report {' and '.join(wanted)} in {seconds:.0f} s"
+            + (f"; it said: {last}" if last else ", nor anything else")
+        )
+
+    def _wait_for_prompt(self, console: serial.Serial) -> None:
+        said = b""
+        deadline = time.monotonic() + 3.0
+        while time.monotonic() < deadline and not said.endswith(_PROMPT):
+            said += console.read(64)

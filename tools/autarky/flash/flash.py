@@ -1,0 +1,330 @@
+"""From any state of a board to a running program, or a sentence that says why not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from autarky.flash import image
+from autarky.flash.boards import Board
+from autarky.flash.cabinet import Cabinet
+from autarky.flash.device import Device, DeviceError
+from autarky.flash.folder import provision_bytes
+from autarky.flash.package import Made
+from autarky.flash.refusals import why
+from bess.port.slots import HEAD_BYTES
+from bess.port.storage import PROVISION_BYTES, MemoryRegion, SlotStore
+
+_BLOCK = 4096
+_NO_KEY = "00" * 32
+HEARTBEAT = "autarky: heartbeat of node"
+SELF_TEST = "autarky: self-test"
+CONFIRMATION = "autarky: program"
+_ACK = b"\x06"
+
+
+@dataclass
+class Result:
+    """What became of one board."""
+
+    port: str
+    result: str = ""
+    node: int = 0
+    self_test: str = ""
+    version: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def _said_after(lines: list[str], text: str) -> str:
+    return next((line.partition(text)[2].strip() for line in lines if text in line), "")
+
+
+def stored_lines(content: bytes) -> str:
+    """Text of a board's provision.bin, "" when nothing whole stands there."""
+    region = MemoryRegion(PROVISION_BYTES)
+    if len(content) <= PROVISION_BYTES:
+        region.write(0, content)
+    stored = SlotStore(region).load()
+    return stored.decode() if stored else ""
+
+
+def merged(stored: str, cabinet: Cabinet | None, update_key: bytes) -> str:
+    """Lines to provision: a cabinet file's, else what the board has, with our update key."""
+    if cabinet is not None:
+        return cabinet.lines(update_key)
+    if not stored:
+        return Cabinet(1, _NO_KEY, "", {}).lines(update_key)
+    lines = [line for line in stored.splitlines() if line and not line.startswith("@update_key=")]
+    return "\n".join([*lines, f"@update_key={update_key.hex()}"]) + "\n"
+
+
+class Flasher:
+    """Flashes one board: `run()`; tell(stage, share) hears of the progress, share 0..1.
+
+    Raises DeviceError (a sentence), and leaves a board whose work was not finished in service mode.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        port: str,
+        made: Made,
+        update_key: bytes,
+        cabinet: Cabinet | None = None,
+        tell: Callable[[str, float], None] = lambda stage, share: None,
+    ) -> None:
+        self._board = board
+        self._device = Device(port)
+        self._made = made
+        self._update_key = update_key
+        self._cabinet = cabinet
+        self._tell = tell
+        self._loader = {
+            path.relative_to(image.build_loader()).as_posix(): path
+            for path in sorted(image.build_loader().rglob("*"))
+            if path.is_file()
+        }
+
+    def run(self, dry_run: bool = False) -> Result:
+        """Everything; a board that has it all is only started where it stands still."""
+        result = Result(self._device.port, version=self._made.version)
+        self._tell("reaching the board", 0.0)
+        self._device.reach()
+        facts = self._probe()
+        self.check(facts)
+        stored = self._stored(facts)
+        lines = merged(stored, self._cabinet, self._update_key)
+        if self.up_to_date(facts) and lines == stored:
+            result.result = "already up to date"
+        elif dry_run:
+            result.result = "would be flashed"
+        else:
+            self._write(facts, lines)
+            result.result = "flashed"
+        if f"@key={_NO_KEY}" in lines:
+            result.notes.append("its device key is the public example: give one with --cabinet")
+        self._start(result)
+        return result
+
+    def provision(self) -> Result:
+        """Only identity and parameters, for a board that was flashed before."""
+        result = Result(self._device.port, version=self._made.version)
+        self._device.reach()
+        facts = self._probe()
+        self.check(facts)
+        if facts["active"] < 0:
+            raise DeviceError(f"{result.port}: the board has no program yet: `autarky flash` it")
+        stored = self._stored(facts)
+        lines = merged(stored, self._cabinet, self._update_key)
+        result.version = facts["programs"][facts["active"]][0]
+        if lines == stored:
+            result.result = "already up to date"
+        else:
+            self._device.call("enter_service")
+            self._put_provision(lines)
+            result.result = "provisioned"
+        self._start(result)
+        return result
+
+    def update(self) -> Result:
+        """The package into the spare slot, on trial, with the firmware's own checks: by cable."""
+        device, made = self._device, self._made
+        result = Result(device.port, version=made.version)
+        self._tell("reaching the board", 0.0)
+        device.reach()
+        facts = self._probe()
+        active = facts["active"]
+        if active < 0 or self._board.rom != "partition":
+            raise DeviceError(f"{device.port}: the board has no second program: `autarky flash` it")
+        if facts["programs"][active][1] == made.manifest["sha256"]:
+            result.result = "already up to date"
+            self._start(result)
+            return result
+        device.call("enter_service")
+        slot = device.call("spare")["slot"]
+        self._tell("sending the package", 0.1)
+        with tempfile.NamedTemporaryFile(suffix=".package") as file:
+            Path(file.name).write_bytes(made.data)
+            device.mpremote("fs", "cp", file.name, f":/flash/slot{slot}.bin")
+        self._tell("verifying on the board", 0.7)
+        refusal = device.call("verify", self._board.name, facts["rom_bytes"])["refusal"]
+        if refusal:
+            device.call("leave_service")
+            device.restart((HEARTBEAT,))
+            raise DeviceError(
+                f"{device.port}: the board refused the package and runs its former program: "
+                + why(refusal)
+            )
+        result.result = "updated"
+        self._start(result, on_trial=True)
+        return result
+
+    def _probe(self) -> dict[str, Any]:
+        # the one soft reset: a clean heap, and main.py is left out
+        return self._device.call(
+            "probe", len(self._made.image), [*self._loader, "provision.bin"], resume=False
+        )
+
+    def check(self, facts: dict[str, Any]) -> None:
+        """The board is the right one and everything fits. Raises DeviceError."""
+        board, port = self._board, self._device.port
+        if facts["build"] != board.build:
+            raise DeviceError(
+                f"{port}: wrong board: its interpreter says "
+                f"{facts['build'] or facts['machine']!r}, {board.name} says {board.build!r}; give "
+                f"the right --board, or flash the official {board.firmware_file}"
+            )
+        wanted = [int(part) for part in self._made.manifest["interpreter"].split(".")]
+        if facts["version"][: len(wanted)] < wanted:
+            have = ".".join(str(part) for part in facts["version"])
+            raise DeviceError(
+                f"{port}: MicroPython {have} is too old, {self._made.manifest['interpreter']} or "
+                f"later is needed: flash the official {board.firmware_file} from micropython.org"
+            )
+        if board.name not in self._made.manifest["boards"].split(","):
+            raise DeviceError(
+                f"{port}: the package is for {self._made.manifest['boards']}, not for "
+                f"{board.name}: sign one with `autarky sign --board`"
+            )
+        room = facts["rom_bytes"] if board.rom == "partition" else board.rom_bytes
+        if board.rom == "partition" and not room:
+            raise DeviceError(
+                f"{port}: its interpreter has no ROMFS partition: flash the official "
+                f"{board.firmware_file}"
+            )
+        if len(self._made.image) > room:
+            raise DeviceError(
+                f"{port}: the image has {len(self._made.image)} bytes, the board has room for "
+                f"{room}: make it smaller"
+            )
+
+    def up_to_date(self, facts: dict[str, Any]) -> bool:
+        """Program, copy and loader are ours already."""
+        digest = self._made.manifest["sha256"]
+        active = facts["active"]
+        return (
+            active >= 0
+            and facts["trial"] > 1
+            and facts["programs"][active][1] == digest
+            and (self._board.rom == "heap" or facts["rom_sha256"] == digest)
+            and all(
+                facts["files"][name] == hashlib.sha256(path.read_bytes()).hexdigest()
+                for name, path in self._loader.items()
+            )
+        )
+
+    def _stored(self, facts: dict[str, Any]) -> str:
+        if not facts["files"]["provision.bin"]:
+            return ""
+        return stored_lines(bytes.fromhex(self._device.call("provision_text")["provision"]))
+
+    def _write(self, facts: dict[str, Any], lines: str) -> None:
+        device = self._device
+        lfs = any(place == "/flash" and "Lfs2" in kind for place, kind in facts["mounts"])
+        if self._board.format and not lfs:
+            self._tell("formatting the file system", 0.0)
+            device.mpremote("exec", self._board.format)
+            device.mpremote("exec", "pass", resume=False)  # mounts it
+        device.call("enter_service")
+        self._put_loader()
+        self._put_program()
+        self._put_provision(lines)
+        device.call("backup", self._board.name)
+
+    def _put_loader(self) -> None:
+        self._tell("loader", 0.05)
+        folders = sorted({"/".join(name.split("/")[:depth]) for name in self._loader
+                          for depth in range(1, name.count("/") + 1)})  # fmt: skip
+        make = "import os\nfor n in %r:\n try:\n  os.mkdir('/flash/'+n)\n except OSError:\n  pass"
+        arguments = ["exec", make % (folders,)]
+        for name, path in self._loader.items():
+            arguments += ["+", "fs", "cp", str(path), f":/flash/{name}"]
+        self._device.mpremote(*arguments)
+
+    def _put_program(self) -> None:
+        made, device = self._made, self._device
+        slot = device.call("spare")["slot"]
+        if self._board.rom == "partition":
+            self._deploy()
+            self._read_back()
+            head = made.data[: len(made.data) - len(made.image)]
+            assert len(head) > HEAD_BYTES
+            self._tell("storing the package", 0.8)
+            held = device.call("fill_slot", slot, head.hex(), len(made.image))
+        else:
+            with tempfile.NamedTemporaryFile(suffix=".package") as file:
+                Path(file.name).write_bytes(made.data)
+                self._tell("storing the package", 0.2)
+                device.mpremote("fs", "cp", file.name, f":/flash/slot{slot}.bin")
+            held = device.call("check_slot", slot)
+        if held["sha256"] != made.manifest["sha256"]:
+            raise DeviceError(
+                f"{device.port}: the package in slot {slot} does not read back: the board's file "
+                "system is full or worn; format it and flash again"
+            )
+        device.call("install", slot)
+
+    def _deploy(self) -> None:
+        total = len(self._made.image)
+        with tempfile.NamedTemporaryFile(suffix=".romfs") as file:
+            Path(file.name).write_bytes(self._made.image)
+            # mpremote says "deployed" whatever the board answered: what counts is read back
+            self._device.mpremote(
+                "romfs", "deploy", file.name,
+                on_offset=lambda at: self._tell("image", 0.1 + 0.6 * at / total),
+            )  # fmt: skip
+
+    def _read_back(self) -> None:
+        made, port = self._made, self._device.port
+        self._tell("reading back", 0.72)
+        found = self._device.call("read_back", len(made.image))
+        for number in range(0, len(made.image), _BLOCK):
+            block = made.image[number : number + _BLOCK]
+            got = found[number // _BLOCK]
+            if got.rstrip("*") != hashlib.sha256(block).hexdigest()[:8]:
+                if got.endswith("*"):
+                    raise DeviceError(
+                        f"{port}: the board did not write its flash at offset {number}, though "
+                        "mpremote said success: the flash or its driver fails; nothing was started"
+                    )
+                raise DeviceError(
+                    f"{port}: read-back differs at offset {number}: the flash holds other bytes "
+                    "than were sent; nothing was started. Try again; a second time means a bad chip"
+                )
+
+    def _put_provision(self, lines: str) -> None:
+        self._tell("provisioning", 0.9)
+        with tempfile.NamedTemporaryFile(suffix=".bin") as file:
+            Path(file.name).write_bytes(provision_bytes(lines))
+            self._device.mpremote("fs", "cp", file.name, ":/flash/provision.bin")
+        found = self._device.call("provision_text")
+        if stored_lines(bytes.fromhex(found["provision"])) != lines:
+            raise DeviceError(f"{self._device.port}: the provisioning does not read back")
+
+    def _start(self, result: Result, on_trial: bool = False) -> None:
+        self._tell("waiting for the first heartbeat", 0.95)
+        self._device.call("leave_service")
+        if on_trial:
+            wanted = (HEARTBEAT, SELF_TEST, CONFIRMATION)
+            said = self._device.restart(wanted, answer=_ACK)
+            if _said_after(said, CONFIRMATION) != "confirmed":
+                raise DeviceError(
+                    f"{result.port}: the new program did not confirm itself (self-test "
+                    f"{_said_after(said, SELF_TEST)}); the next reset brings the former one back"
+                )
+        else:
+            said = self._device.restart((HEARTBEAT, SELF_TEST))
+        result.node = int(_said_after(said, HEARTBEAT) or "0")
+        result.self_test = _said_after(said, SELF_TEST)
+        if result.self_test != "passed":
+            result.notes.append("self-test failed: without its front ends a board cannot pass")
+        self._tell(result.result, 1.0)
+
+
+def as_json(results: list[Result]) -> str:
+    return json.dumps([vars(result) for result in results])
