@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# what boards/*/board.py are checked against; the packages overwrite each other: a folder for each
+STUBS := stm32=1.29.0.post1 mimxrt=1.26.1.post1
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -22,6 +24,9 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@for stubs in $(STUBS); do port=$${stubs%%=*}; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	    --target $(VENV)/stubs/$$port micropython-$$port-stubs==$${stubs##*=} || exit 1; done
 	@touch $@
 
 run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")

@@ -12,7 +12,6 @@ import struct
 import sys
 import time
 from array import array
-from binascii import unhexlify
 from hashlib import sha256
 
 import wire
@@ -21,10 +20,10 @@ try:
     import machine
 except ImportError:  # CPython
     machine = None
+from bess.port.base import BoardBase
 from bess.port.console import Console
-from bess.port.hasher import Hasher
 from bess.port.interpreter import heap_lock, heap_unlock
-from bess.port.storage import FileRegion, MemoryRegion, enter_service, provisioned
+from bess.port.storage import FileRegion, MemoryRegion, enter_service
 from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
@@ -383,7 +382,7 @@ def _exists(path):
         return False
 
 
-class Devices:
+class Devices(BoardBase):
     """All devices of the cabinet on one link; what a board's board.py offers to the app.
 
     settings: the text of the ANSWER; what was provisioned goes over it. `@state FOLDER` keeps
@@ -394,15 +393,12 @@ class Devices:
     name = "unix"
     storage_safe_under_load = True  # like FRAM: a write never stalls the controller
     program_bytes = wire.ROM_BYTES
-    # what the image's manifest is judged by
-    interpreter = sys.implementation.version[:2] if _MICROPYTHON else (1, 29)
 
     def __init__(self, link, realtime, settings, start):
+        self._state = ""
+        self._cause = "power"
+        super().__init__(start, settings)
         self._link = link
-        self._root = start.root
-        self.slot = start.slot
-        self.on_trial = start.on_trial
-        self.rolled_back = start.rolled_back
         self.site_can = VirtualCan(link, wire.BUS_SITE)
         self.cabinet_can = VirtualCan(link, wire.BUS_CABINET)
         self.afe_spi = VirtualSpi(link)
@@ -416,17 +412,7 @@ class Devices:
         self.outputs = {}
         for bit, name in enumerate(wire.OUTPUTS):
             self.outputs[name] = OutputPin(link, bit)
-        self.serial_number = 0
-        self.device_key = bytes(32)
-        self.update_key = b""
         self._slots = None
-        self._state = ""
-        self._cause = "power"
-        self._parameters = []
-        if self._root:
-            settings += "\n" + provisioned(self._root)
-        for line in settings.split("\n"):
-            self._take(line)
         self.storage = {}
         for name, size in wire.STORAGE:
             if self._state:
@@ -441,9 +427,14 @@ class Devices:
         else:
             self._open_backup()
         self._nonces = 0
-        image = start.image
-        self._program = Hasher(lambda offset, count: image[offset : offset + count], len(image))
-        self.sha256 = start.sha256
+
+    def take(self, name, value):
+        if name == "@cause":
+            self._cause = value
+        elif name == "@state":
+            self._state = value
+        else:
+            super().take(name, value)
 
     def _open_backup(self):
         self.backup = bytearray(wire.BACKUP_BYTES)
@@ -473,52 +464,27 @@ class Devices:
         return not self._link.flags & wire.TICK_RAM_BAD
 
     def program_intact(self):
-        """One slice of the image hashed; the host may say that it differs."""
+        """The host may say that it differs."""
         if self._link.flags & wire.TICK_PROGRAM_BAD:
             return False
-        digest = self._program.step()
-        if digest is None:
-            return None
-        self._program.restart()
-        return not self.sha256 or digest == self.sha256  # from the source tree: nothing to compare
+        return super().program_intact()
 
     def reset_cause(self):
         return self._cause
-
-    def _take(self, line):
-        name, _, value = line.partition("=")
-        if name == "@serial":
-            self.serial_number = int(value)
-        elif name == "@key":
-            self.device_key = unhexlify(value)
-        elif name == "@update_key":
-            self.update_key = unhexlify(value)
-        elif name == "@cause":
-            self._cause = value
-        elif name == "@state":
-            self._state = value
-        elif name:
-            self._parameters.append((name, int(value)))
-
-    def configure(self, parameters):
-        """Take the parameters that the host gave; KeyError or ValueError when one is wrong."""
-        for name, value in self._parameters:
-            parameters.set(name, value)
 
     def reset(self):
         """What a reset of the chip does to the pins."""
         self._link.outputs = 0
 
     def slots(self):
-        """Both program slots: files beside the loader, RAM where there is none."""
+        """Files beside the loader, RAM where there is none."""
+        if self._root:
+            return super().slots()
         if self._slots is None:
             from bess.port import slots
 
-            if self._root:
-                self._slots = slots.open_slots(self._root)
-            else:
-                regions = [MemoryRegion(slots.SLOT_BYTES) for _ in (0, 1)]
-                self._slots = slots.Slots(MemoryRegion(slots.RECORD_BYTES), regions)
+            regions = [MemoryRegion(slots.SLOT_BYTES) for _ in (0, 1)]
+            self._slots = slots.Slots(MemoryRegion(slots.RECORD_BYTES), regions)
         return self._slots
 
     def random(self, count):

@@ -119,6 +119,7 @@ class Cabinet:
 
         codec = FrameCodec(objects.PDO_TABLE)
         self.site_port = CanPort(board.site_can, ())
+        self.site_port.set_bit_rate(parameters.get("can_kbit_s"))
         pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters, leaves)
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
@@ -258,9 +259,9 @@ class Cabinet:
     def self_test_result(self):
         """What the console says of the self-test: "" while it runs."""
         machine = self.modes
-        if machine.self_test_failed:
-            return "failed"
-        return "" if machine.state == modes.SELF_TEST else "passed"
+        if machine.self_test_passed:
+            return "passed"
+        return "failed" if machine.self_test_failed or machine.state == modes.FAULT else ""
 
     def _may_write(self, under_load):
         if not self.session.unlocked:

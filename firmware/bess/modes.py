@@ -60,6 +60,7 @@ class Modes:
         self.state = SELF_TEST
         self.cause = "boot"
         self.self_test_failed = False
+        self.self_test_passed = False
         self._now_ms = 0
         self._since_ms = 0
         self._started = False
@@ -117,6 +118,7 @@ class Modes:
             and self._slots.all_seated
         ):
             self.self_test_failed = False
+            self.self_test_passed = True
             # whoever starts with empty cells charges them first, whatever was forgotten
             if self._cells.cell_min_dmv <= CHARGED_DMV:
                 self._limits.charge_only = True

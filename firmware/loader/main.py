@@ -40,7 +40,7 @@ def start(root, arguments):
     print("autarky loader: version %s from slot %d" % (package.manifest["version"], slot))
     on_trial = slot == boot.slots.trial
     if on_trial and hasattr(machine, "WDT"):
-        machine.WDT(0, _TRIAL_WATCHDOG_MS)  # a trial that hangs before its own watchdog runs
+        machine.WDT(timeout=_TRIAL_WATCHDOG_MS)  # a trial that hangs before its own watchdog runs
     image = place.view()[: package.size]
     try:
         vfs.umount("/rom")

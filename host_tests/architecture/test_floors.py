@@ -13,7 +13,7 @@ BESS = FIRMWARE / "bess"
 FLOORS = {
     "table": 0, "parameters": 0, "objects": 0, "port": 0,
     "link": 1, "drivers": 2, "measure": 3, "estimate": 4, "protect": 5, "control": 6,
-    "modes": 7, "telemetry": 7, "scheduler": 1, "app": 8,
+    "controller": 3, "modes": 7, "telemetry": 7, "scheduler": 1, "app": 8,
 }  # fmt: skip
 FORBIDDEN_MODULES = {
     "typing", "dataclasses", "enum", "abc", "functools", "logging", "threading", "asyncio",

@@ -4,6 +4,7 @@ from struct import pack_into
 
 try:
     from micropython import const, heap_lock, heap_unlock
+    from micropython import kbd_intr as keyboard_interrupt
 
     MICROPYTHON = True
 
@@ -21,6 +22,9 @@ except ImportError:
 
     def heap_unlock():
         return 0
+
+    def keyboard_interrupt(character):
+        """CPython's Ctrl-C stays what it is."""
 
     def copy8(target, at, source):
         pack_into("8s", target, at, bytes(source))

@@ -246,6 +246,7 @@ class VirtualSite:
         """The text of the ANSWER: parameters, and what a board has of itself."""
         config = self.config
         parameters = dict(config.parameters, node_id=cabinet.node_id)
+        parameters.setdefault("can_kbit_s", config.bitrate // 1000)
         if config.unconfigured:
             parameters["node_configured"] = 0
         lines = [f"{name}={value}" for name, value in parameters.items()]

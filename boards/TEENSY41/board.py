@@ -1,0 +1,58 @@
+"""Teensy 4.1: pins, buses, capabilities."""
+
+import machine
+from bess.controller import Controller, Wiring
+from bess.drivers.fram import FramBytes
+
+PINS = b"""\
+can    site            1:D22,D23
+can    cabinet         2:D1,D0
+spi    afe             0:D13,D12,D11
+cs     afe             D10
+spi    fram            0:D13,D12,D11
+cs     fram            D37
+cs     expander        D36
+out    minus           D2
+out    plus            D3
+out    precharge       D4
+out    gate_enable     D5
+out    pump            D24
+out    heater          D25
+out    chiller         D26
+out    healthy         D27
+in     hvil            D7
+in     estop           D8
+in     reset_key       D28
+in     minus_closed    D29
+in     plus_closed     D30
+in     precharge_closed D31
+in     coolant_flow    D33
+in     door            D6
+in     smoke           D38
+in     gas             D32
+in     heater_on       D39
+in     compressor_ok   D40
+in     enable_ok       D41
+analog supply          D14
+analog reference       D15
+analog terminal_plus   D16
+analog terminal_minus  D17
+analog coolant_supply  D18
+analog ambient         D19
+analog humidity        D20
+analog board           D21
+"""
+
+
+class Board(Controller):
+    name = "TEENSY41"
+    program_bytes = 262144
+    has_backup = False  # its 12 to 16 bytes are too few: latches lie in the FRAM
+
+    def __init__(self, arguments, start):
+        super().__init__(machine, Wiring(machine, PINS, str), start)
+
+
+def backup_memory():
+    """Where latches lie, for provisioning: the first bytes of the FRAM."""
+    return FramBytes(Wiring(machine, PINS, str).fram(), 0)

@@ -1,0 +1,152 @@
+"""Every board.py builds the whole cabinet on a `machine` that has only what its port has."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from kit import stub_machine
+from kit.spi_chips import ExpanderChip, FramChip
+
+from autarky.flash.boards import all_boards
+from autarky.flash.folder import provision_bytes
+from autarky.paths import FIRMWARE, ROOT, load_module
+from bess.app import Cabinet
+from bess.parameters import Parameters
+from bess.protect.latches import provision
+from bess.table import rows
+
+BOARDS = [board for board in all_boards() if board.port != "unix"]
+NAMES = [board.name for board in BOARDS]
+
+
+@pytest.fixture(params=BOARDS, ids=NAMES)
+def bench(request, monkeypatch, tmp_path):
+    """A fake chip of a board, its board.py loaded upon it, provisioned."""
+    board = request.param
+    made = stub_machine.Bench()
+    machine = stub_machine.make(board.port, made)
+    monkeypatch.setitem(sys.modules, "machine", machine)
+    for name in ("ticks_us", "ticks_diff", "sleep_us", "ticks_ms", "ticks_add"):
+        monkeypatch.setattr(time, name, lambda *a: 0, raising=False)
+    module = load_module(board.folder / "board.py", f"board_{board.name}")
+    start = load_module(FIRMWARE / "main.py", "autarky_firmware_main").Start()
+    start.root = str(tmp_path)
+    (tmp_path / "provision.bin").write_bytes(provision_bytes("@serial=7\n@fram=1\nnode_id=9\n"))
+    pins = {fields[1]: fields[2] for fields in rows(module.PINS) if fields[0] == "cs"}
+    fram = made.chips[pins["fram"]] = FramChip()
+    expander = None
+    if "expander" in pins:
+        expander = made.chips[pins["expander"]] = ExpanderChip()
+    return SimpleNamespace(
+        board=board, chip=made, module=module, start=start, fram=fram, expander=expander,
+        machine=machine,
+    )  # fmt: skip
+
+
+def cabinet_of(bench) -> tuple:
+    provision(bench.module.backup_memory())
+    here = bench.module.Board([], bench.start)
+    parameters = Parameters()
+    here.configure(parameters)
+    return here, Cabinet(here, parameters)
+
+
+def test_the_whole_cabinet_is_built_and_ticks(bench) -> None:
+    here, cabinet = cabinet_of(bench)
+    assert here.name == bench.board.name
+    assert cabinet.node.node_id == 9
+    for now_ms in range(0, 3000, 10):
+        cabinet.step(now_ms)
+    assert cabinet.scheduler.stopped == 0
+    site = bench.chip.controllers[0]
+    assert (0x709, b"\0") in site.sent  # boot-up, then heartbeats
+    assert cabinet.self_test_result == "failed"  # no front end answers on this bench
+    for name in ("minus", "plus", "precharge", "gate_enable", "heater", "chiller"):
+        pin = dict((f[1], f[2]) for f in rows(bench.module.PINS) if f[0] == "out")[name]
+        assert bench.chip.levels[pin] == 0, name
+
+
+def test_outputs_are_safe_before_anything_else_is_made(bench) -> None:
+    bench.module.Board([], bench.start)
+    outs = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "out"]
+    made = [pin for pin in bench.chip.order if pin in outs or not pin.startswith("EN_")]
+    assert made[: len(outs)] == outs
+    assert len(outs) == 8
+
+
+def test_a_broken_wire_is_the_dangerous_state(bench) -> None:
+    here = bench.module.Board([], bench.start)
+    for name in ("hvil", "estop", "door", "smoke", "gas", "enable_ok", "slot0", "slot4"):
+        assert here.inputs[name].value() == 0, name
+
+
+def test_sixteen_slots_or_as_many_as_parameters_allow(bench) -> None:
+    here = bench.module.Board([], bench.start)
+    for slot in range(16):
+        assert here.inputs[f"slot{slot}"].value() == 0
+    if bench.expander is not None:
+        bench.expander.pulled_down = 1 << 11
+        assert [here.inputs[f"slot{i}"].value() for i in range(16)] == [
+            int(i == 11) for i in range(16)
+        ]
+        bench.expander.reset()  # its supply blinked: set up anew, and absent until then
+        assert here.inputs["slot11"].value() == 0
+        assert here.inputs["slot11"].value() == 1
+
+
+def test_no_pin_is_used_twice() -> None:
+    for board in BOARDS:
+        table = load_module_table(board.folder)
+        used: dict[str, str] = {}
+        buses: dict[str, str] = {}
+        for kind, name, text in table:
+            if kind in ("spi", "can"):
+                number, _, pins = text.partition(":")
+                if buses.setdefault(kind + number, pins) != pins:
+                    raise AssertionError(f"{board.name}: bus {number} has two sets of pins")
+                continue
+            assert text not in used, f"{board.name}: {text} is {used[text]} and {name}"
+            used[text] = name
+        bus_pins = [pin for pins in set(buses.values()) for pin in pins.split(",")]
+        assert len(bus_pins) == len(set(bus_pins)), board.name
+        assert not set(bus_pins) & set(used), board.name
+
+
+def load_module_table(folder: Path) -> list[tuple[str, str, str]]:
+    text = (folder / "board.py").read_text()
+    table = text[text.index('b"""\\') + 5 : text.index('"""\n\n', text.index('b"""'))]
+    return [tuple(line.split()) for line in table.splitlines() if line]  # pyright: ignore
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=NAMES)
+def test_the_type_checker_accepts_it_with_the_stubs_of_its_port(board, tmp_path: Path) -> None:
+    config = tmp_path / "pyrightconfig.json"
+    config.write_text(
+        json.dumps(
+            {
+                "include": [str(board.folder / "board.py")],
+                "stubPath": str(stub_machine.STUBS / board.port),
+                "extraPaths": [str(FIRMWARE)],
+                "typeCheckingMode": "standard",
+                "reportMissingModuleSource": False,
+                "reportAttributeAccessIssue": "error",
+            }
+        )
+    )
+    command = [str(ROOT / ".venv/bin/basedpyright"), "--project", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_fake_module_refuses_what_the_port_does_not_have() -> None:
+    machine = stub_machine.make("stm32", stub_machine.Bench())
+    with pytest.raises(TypeError, match="WDT"):
+        machine.WDT(0, 8000)
+    with pytest.raises(AttributeError):
+        machine.Pin("A1").toggle()
+    with pytest.raises(AttributeError):
+        _ = machine.TouchPad
