@@ -1,6 +1,7 @@
 """ST Nucleo-144 H743ZI, a development board: pins, buses, capabilities."""
 
 import machine
+
 from bess.controller import Controller, Wiring
 
 PINS = b"""\
@@ -71,7 +72,7 @@ class Board(Controller):
 
     def slots(self):
         """None: its internal flash is no place that a power cut leaves whole; cable only."""
-        return None
+        return
 
 
 def backup_memory():

@@ -1,6 +1,7 @@
 """Pyboard D SF6 on a carrier with the 80-way bus: pins, buses, capabilities."""
 
 import machine
+
 from bess.controller import Controller, Wiring
 
 PINS = b"""\

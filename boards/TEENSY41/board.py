@@ -1,6 +1,7 @@
 """Teensy 4.1: pins, buses, capabilities."""
 
 import machine
+
 from bess.controller import Controller, Wiring
 from bess.drivers.fram import FramBytes
 

@@ -1,6 +1,7 @@
 """WeAct Studio MiniSTM32H743 without its display: pins, buses, capabilities."""
 
 import machine
+
 from bess.controller import Controller, Wiring
 
 PINS = b"""\

@@ -6,7 +6,6 @@ DONE, neither of which allocates.
 """
 
 import gc
-import select
 import socket
 import struct
 import sys
@@ -23,7 +22,7 @@ except ImportError:  # CPython
 from bess.port.base import BoardBase
 from bess.port.console import Console
 from bess.port.interpreter import heap_lock, heap_unlock
-from bess.port.storage import FileRegion, MemoryRegion, enter_service
+from bess.port.storage import FileRegion
 from bess.protect.latches import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
@@ -365,15 +364,6 @@ def backup_memory():
     return machine.mem_backup()
 
 
-def _input_poll():
-    """poll(ms) of standard input, which is true only while something waits there."""
-    if not _MICROPYTHON:
-        return lambda timeout_ms: False
-    poller = select.poll()
-    poller.register(sys.stdin, select.POLLIN)
-    return poller.poll
-
-
 def _exists(path):
     try:
         with open(path, "rb"):
@@ -418,7 +408,7 @@ class Devices(BoardBase):
             if self._state:
                 self.storage[name] = FileRegion(self._state + "/" + name + ".bin", size)
             else:
-                self.storage[name] = MemoryRegion(size)
+                self.storage[name] = self._in_memory(size)
             if name != "parameters":
                 self.storage[name] = WatchedRegion(self.storage[name], link)
         self._backup_region = None
@@ -483,9 +473,14 @@ class Devices(BoardBase):
         if self._slots is None:
             from bess.port import slots
 
-            regions = [MemoryRegion(slots.SLOT_BYTES) for _ in (0, 1)]
-            self._slots = slots.Slots(MemoryRegion(slots.RECORD_BYTES), regions)
+            regions = [self._in_memory(slots.SLOT_BYTES) for _ in (0, 1)]
+            self._slots = slots.Slots(self._in_memory(slots.RECORD_BYTES), regions)
         return self._slots
+
+    def _in_memory(self, size):
+        from bess.port.memory import MemoryRegion
+
+        return MemoryRegion(size)
 
     def random(self, count):
         """Repeatable, so that two runs of a seed agree; a real board asks its noise source."""
@@ -536,7 +531,7 @@ class Board(Devices):
         """Lockstep with the host until it ends the run (0), asks for a reset or is lost."""
         link = self._link
         cabinet = build()
-        console = Console(_input_poll())
+        console = Console(self._root)
         ticks = 0
         try:
             while tick(link, cabinet.step):
@@ -546,9 +541,7 @@ class Board(Devices):
                     return wire.EXIT_RESET
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
-                    console.step(cabinet)
-                    if console.service:
-                        enter_service(self._root)
+                    if console.step(cabinet):
                         return wire.EXIT_RESET
                     gc.collect()
             return 0

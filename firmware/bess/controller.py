@@ -6,8 +6,6 @@ knows a board. Outputs are driven to their safe level before anything else is bu
 
 import gc
 import os
-import select
-import sys
 import time
 
 from bess.drivers import fram as fram_chip
@@ -16,7 +14,7 @@ from bess.port.base import BoardBase
 from bess.port.can_controller import CanController, SharedCan
 from bess.port.console import Console
 from bess.port.interpreter import const, keyboard_interrupt
-from bess.port.storage import FileRegion, enter_service
+from bess.port.storage import FileRegion
 from bess.table import rows
 
 _TICK_MS = const(10)
@@ -192,9 +190,7 @@ class Controller(BoardBase):
     def run(self, build):
         """Ticks by the chip's clock for ever; returns only to have the chip reset."""
         cabinet = build()
-        poller = select.poll()
-        poller.register(sys.stdin, select.POLLIN)
-        console = Console(poller.poll)
+        console = Console(self._root)
         keyboard_interrupt(-1)  # Ctrl-C is the console's to judge
         self.watchdog.open(self._machine.WDT(timeout=self.watchdog_ms))
         ticks_ms, ticks_diff, ticks_add = time.ticks_ms, time.ticks_diff, time.ticks_add
@@ -209,9 +205,7 @@ class Controller(BoardBase):
             cabinet.step(now_ms)
             if ticks_diff(now_ms, slack_ms) >= _SECOND_MS:
                 slack_ms = now_ms
-                console.step(cabinet)
-                if console.service:
-                    enter_service(self._root)
+                if console.step(cabinet):
                     break
                 gc.collect()
         for output in self.outputs.values():

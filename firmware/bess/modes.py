@@ -23,6 +23,7 @@ NAMES = b"self_test standby precharge ready run stopping fault service"  # bytes
 _SELF_TEST_TIMEOUT_MS = const(10000)
 _SERVICE_KEY_MS = const(5000)
 _DEEP_DMV = const(20000)  # below, the string is locked out
+_HOLD_TICKS = const(100)  # a second for the coordinator to see it
 _RESET_TICKS = const(100)  # a second for the causes to be seen gone
 
 
@@ -57,6 +58,7 @@ class Modes:
         self.silent = False
         self.stop_requested = False
         self.hold = False
+        self._hold_ticks = 0
         self.state = SELF_TEST
         self.cause = "boot"
         self.self_test_failed = False
@@ -99,12 +101,12 @@ class Modes:
         return ticks_diff(self._now_ms, self._since_ms)
 
     def _must_stop(self):
-        """Orderly stop: NMT stop, a hold, or a fault that asks for it."""
-        return self._protection.stop_requested or self.stop_requested or self.hold
+        """Orderly stop: NMT stop, or a fault that asks for it."""
+        return self._protection.stop_requested or self.stop_requested
 
     def _wants_power(self):
         """The other values of the request are reserved and mean standby."""
-        return self.request == REQUEST_READY or self.request == REQUEST_RUN
+        return not self.hold and (self.request == REQUEST_READY or self.request == REQUEST_RUN)
 
     def _self_test(self):
         self._pcs.block()
@@ -163,7 +165,10 @@ class Modes:
             self._since_ms = self._now_ms
 
     def _run(self):
-        if self._must_stop() or self.request != REQUEST_RUN:
+        self._hold_ticks = self._hold_ticks + 1 if self.hold else 0
+        # on hold the limits read 0: the coordinator first lets the others take its power over
+        held = self.hold and (self.request_w == 0 or self._hold_ticks > _HOLD_TICKS)
+        if self._must_stop() or self.request != REQUEST_RUN or held:
             self._enter(STOPPING, "stop requested")
         elif self.silent:
             self._pcs.mode = pcs_control.SILENT
@@ -180,7 +185,7 @@ class Modes:
         quiet = pcs.setpoint_w == 0 and current_ma < self._open_ma
         if not quiet and self._elapsed_ms() < self._open_wait_ms:
             return
-        if self.request == REQUEST_READY and not self._must_stop():
+        if self.request == REQUEST_READY and not self.hold and not self._must_stop():
             self._enter(READY, "power released")
             return
         pcs.block()

@@ -51,8 +51,9 @@ class Telemetry:
         state = cabinet.modes.state
         image[self._status_state] = state
         image[self._power_state] = state
-        image[self._charge_limit] = limits.charge_w // 100
-        image[self._discharge_limit] = limits.discharge_w // 100
+        held = cabinet.modes.hold
+        image[self._charge_limit] = 0 if held else limits.charge_w // 100
+        image[self._discharge_limit] = 0 if held else limits.discharge_w // 100
         image[self._worst_fault] = protection.worst_fault
         image[self._flags] = (
             protection.worst_level

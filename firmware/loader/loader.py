@@ -10,7 +10,7 @@ file as well.
 import os
 
 from bess.port.hasher import Hasher
-from bess.port.slots import open_slots
+from bess.port.slots import open_slots, whole
 
 _COPIES = 2  # tries to write the copy
 
@@ -68,7 +68,7 @@ class Loader:
             return None
         if self._copied(package):
             return package
-        if package.hasher().whole() != package.sha256:
+        if whole(package.hasher()) != package.sha256:
             self._say("the image of slot %d is damaged" % slot)
             return None
         for _ in range(_COPIES):
@@ -90,4 +90,4 @@ class Loader:
         if len(view) < package.size:
             return False
         copy = Hasher(lambda offset, count: view[offset : offset + count], package.size)
-        return copy.whole() == package.sha256
+        return whole(copy) == package.sha256

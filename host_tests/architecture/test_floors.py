@@ -20,6 +20,10 @@ FORBIDDEN_MODULES = {
     "numpy", "autarky", "__future__",
 }  # fmt: skip
 ALLOWED_OUTSIDE = {
+    "gc",
+    "os",
+    "select",
+    "time",
     "array",
     "binascii",
     "hashlib",

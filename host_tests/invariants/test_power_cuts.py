@@ -8,7 +8,7 @@ from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
 from bess.app import Cabinet
 from bess.parameters import Parameters
-from bess.port.storage import MemoryRegion
+from bess.port.memory import MemoryRegion
 from bess.protect.event_log import RECORD
 from bess.protect.latches import provision
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -124,7 +123,7 @@ class Bench:
         self.frequency = 0
 
 
-def make(port: str, bench: Bench) -> ModuleType:  # noqa: PLR0915
+def make(port: str, bench: Bench) -> ModuleType:
     """The module `machine` of a port."""
     stub = Stub(port)
     if "CAN" not in stub.classes:  # the newest mimxrt stubs are of 1.26, CAN came later

@@ -1,4 +1,4 @@
-"""Serial FRAM of 512 KiB (Infineon CY15B104Q, Fujitsu MB85RS4MT): storage that a write never stalls.
+"""Serial FRAM of 512 KiB (Infineon CY15B104Q, Fujitsu MB85RS4MT): a write never stalls.
 
 Opcodes from the data sheets: WREN 06h, WRITE 02h and READ 03h with three address bytes. A write
 is in the cells when its last bit has been clocked in; the write-enable latch falls with

@@ -1,6 +1,6 @@
 """The object dictionary: parameters, tables of objects, PDO mappings, found by index.
 
-What an entry is stands in the texts in flash; kept in RAM is only where, nine bytes a row
+What an entry is stands in the texts in flash; kept in RAM is only where, six bytes a row
 in arrays sorted by index and sub-index. It runs in the service task, never in the fast path.
 """
 
@@ -82,15 +82,16 @@ class Dictionary:
         self._may_write = may_write
         self._changed = changed
         found = []
-        for number in range(len(self._tables)):
-            for offset, fields in rows_at(self._tables[number]):
+        start = 0
+        for table in self._tables:
+            for offset, fields in rows_at(table):
                 place, _, sub = fields[0].partition(".")
                 index, sub = (int(place, 16), _STAR) if sub == "*" else address(fields[0])
-                found.append((index << 8 | sub, offset, number))
+                found.append((index << 8 | sub, start + offset))
+            start += len(table)
         found.sort()
         self._keys = array("i", [entry[0] for entry in found])
-        self._offsets = array("H", [entry[1] for entry in found])
-        self._numbers = bytearray([entry[2] for entry in found])
+        self._offsets = array("H", [entry[1] for entry in found])  # as if all tables were one
 
     def lookup(self, index, sub):
         """Entry, or the abort code that refuses it."""
@@ -121,10 +122,14 @@ class Dictionary:
         return low
 
     def _from_row(self, at):
-        table = self._tables[self._numbers[at]]
         start = self._offsets[at]
+        number = 0
+        while start >= len(self._tables[number]):
+            start -= len(self._tables[number])
+            number += 1
+        table = self._tables[number]
         fields = table[start : table.find(b"\n", start)].decode().split(None, 5)
-        if self._numbers[at] == 0:
+        if number == 0:
             high = int(fields[4], 0)
             key = self._keys[at]
             entry = Entry(parameter_kind(key >> 8, key & 0xFF, high), "rw")

@@ -1,4 +1,4 @@
-"""What every board has in common: provisioned identity, program slots, the running program's hash."""
+"""What every board has in common: provisioned identity, slots, the running program's hash."""
 
 import sys
 from binascii import unhexlify

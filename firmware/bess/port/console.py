@@ -4,6 +4,7 @@ The interpreter's own Ctrl-C is off while the firmware runs: an exception in the
 tick would leave outputs as they were.
 """
 
+import select
 import sys
 
 _CTRL_C = "\x03"
@@ -11,13 +12,18 @@ _ACK = "\x06"  # who holds the cable confirms the program on trial
 
 
 class Console:
-    """`step(cabinet)` in the slack of a second; `service` is True once service mode is wanted."""
+    """`step(cabinet)` in the slack of a second; True when the chip is to start in service mode.
 
-    def __init__(self, poll):
-        self._poll = poll
+    root: folder of the board's files, where the loader looks for the file `service`.
+    """
+
+    def __init__(self, root):
+        self._root = root
+        poller = select.poll()
+        poller.register(sys.stdin, select.POLLIN)
+        self._poll = poller.poll
         self._said = ""
-        self._node_id = -1
-        self.service = False
+        self._node_id = 0
 
     def step(self, cabinet):
         node_id = cabinet.node.node_id if cabinet.node.booted else 0
@@ -28,16 +34,15 @@ class Console:
         if said != self._said:
             self._said = said
             print("autarky: self-test", said)
-        while self._poll(0) and self._take(sys.stdin.read(1), cabinet):
-            pass
-
-    def _take(self, character, cabinet):
-        """Judge one character; False at the end of the input."""
-        if character == _CTRL_C and not self.service:
-            if cabinet.at_rest:
-                self.service = True
-            else:
+        while self._poll(0):
+            character = sys.stdin.read(1)
+            if not character:
+                break  # nobody is there
+            if character == _ACK:
+                print("autarky: program", "not confirmed" if cabinet.confirm(1) else "confirmed")
+            elif character == _CTRL_C and not cabinet.at_rest:
                 print("autarky: contactors are closed: stop the cabinet first")
-        elif character == _ACK:
-            print("autarky: program", "not confirmed" if cabinet.confirm(1) else "confirmed")
-        return character != ""
+            elif character == _CTRL_C:
+                with open(self._root + "/service", "w"):
+                    return True
+        return False

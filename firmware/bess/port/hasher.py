@@ -28,10 +28,3 @@ class Hasher:
         if self._at < self._size:
             return None
         return hexlify(self._hash.digest()).decode()
-
-    def whole(self):
-        """All slices at once, for who has the time."""
-        digest = None
-        while digest is None:
-            digest = self.step()
-        return digest

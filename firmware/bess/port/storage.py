@@ -13,30 +13,6 @@ _HEADER = 14  # magic u16, length u32, sequence u32; CRC-32 u32 over these and t
 _MAGIC = 0xA7C5
 
 
-class MemoryRegion:
-    """A region in RAM: the virtual board's default, and the model that tests cut short."""
-
-    def __init__(self, size):
-        self.size = size
-        self._data = None  # taken when it is first written: large regions are seldom used
-
-    def readinto(self, offset, buffer):
-        for i in range(len(buffer)):
-            buffer[i] = self._data[offset + i] if self._data else 0xFF
-
-    def write(self, offset, data):
-        """Raises ValueError beyond the end."""
-        if offset + len(data) > self.size:
-            raise ValueError("write beyond the end of the region")
-        if self._data is None:
-            self._data = bytearray(b"\xff" * self.size)
-        self._data[offset : offset + len(data)] = data
-
-    def erase(self):
-        """Back to what was never written."""
-        self._data = None
-
-
 class FileRegion:
     """A region in a file that grows as it is written; beyond its end all reads 0xFF."""
 
@@ -165,9 +141,3 @@ def provisioned(root):
     """Text of what `autarky provision` wrote: lines NAME=VALUE, "" where there is none."""
     stored = SlotStore(FileRegion(root + "/provision.bin", PROVISION_BYTES)).load()
     return stored.decode() if stored else ""
-
-
-def enter_service(root):
-    """From the next start on the loader leaves the board to whoever works on it by cable."""
-    with open(root + "/service", "w"):
-        pass

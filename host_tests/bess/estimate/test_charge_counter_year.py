@@ -5,7 +5,8 @@ import pytest
 from bess.estimate import charge_counter as c
 from bess.estimate.charge_counter import ChargeCounter
 from bess.estimate.estimator import STATE_BYTES
-from bess.port.storage import MemoryRegion, SlotStore
+from bess.port.memory import MemoryRegion
+from bess.port.storage import SlotStore
 
 WRAP = 2**30
 

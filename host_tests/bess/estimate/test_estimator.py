@@ -6,7 +6,7 @@ from bess.estimate import lfp
 from bess.estimate.charge_counter import ChargeCounter
 from bess.estimate.estimator import STATE_BYTES, Estimator
 from bess.parameters import Parameters
-from bess.port.storage import MemoryRegion
+from bess.port.memory import MemoryRegion
 
 
 class Cells:

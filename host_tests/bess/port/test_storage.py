@@ -1,7 +1,8 @@
 import os
 import sys
 
-from bess.port.storage import FileRegion, MemoryRegion, SlotStore
+from bess.port.memory import MemoryRegion
+from bess.port.storage import FileRegion, SlotStore
 
 
 class Torn(Exception):

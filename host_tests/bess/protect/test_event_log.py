@@ -1,7 +1,7 @@
 from struct import pack, unpack_from
 from zlib import crc32
 
-from bess.port.storage import MemoryRegion
+from bess.port.memory import MemoryRegion
 from bess.protect.event_log import (
     ANCHOR,
     BOOT,

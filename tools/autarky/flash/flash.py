@@ -17,8 +17,9 @@ from autarky.flash.device import Device, DeviceError
 from autarky.flash.folder import provision_bytes
 from autarky.flash.package import Made
 from autarky.flash.refusals import why
+from bess.port.memory import MemoryRegion
 from bess.port.slots import HEAD_BYTES
-from bess.port.storage import PROVISION_BYTES, MemoryRegion, SlotStore
+from bess.port.storage import PROVISION_BYTES, SlotStore
 
 _BLOCK = 4096
 _NO_KEY = "00" * 32

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from autarky.flash import image
 from autarky.flash.package import Made
+from bess.port.memory import MemoryRegion
 from bess.port.slots import RECORD_BYTES, Slots
-from bess.port.storage import PROVISION_BYTES, MemoryRegion, SlotStore
+from bess.port.storage import PROVISION_BYTES, SlotStore
 
 
 def provision_bytes(text: str) -> bytes:

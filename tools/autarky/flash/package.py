@@ -14,8 +14,8 @@ from autarky.errors import AutarkyError
 from autarky.flash import image, keys
 from autarky.flash.boards import all_boards
 from autarky.paths import BUILD, FIRMWARE, ROOT
+from bess.port.memory import MemoryRegion
 from bess.port.slots import HEAD_BYTES, MAGIC, Package, version_number
-from bess.port.storage import MemoryRegion
 
 APP = FIRMWARE / "bess" / "app.py"
 _VERSION = re.compile(rb'software_version = "([^"]+)"')
