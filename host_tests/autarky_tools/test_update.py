@@ -21,7 +21,8 @@ TARGET_W = 60_000.0
 
 def version(text: str, source: bytes = APP) -> dict[str, bytes]:
     """Sources of a program that says it is of another version."""
-    return {"bess/app": re.sub(rb'software_version = "[^"]+"', f'software_version = "{text}"'.encode(), source)}  # fmt: skip
+    new = f'software_version = "{text}"'.encode()
+    return {"bess/app": re.sub(rb'software_version = "[^"]+"', new, source)}
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,10 @@ def test_packages_that_are_refused_leave_the_cabinet_as_it_was(
         "changed": (bytes(changed), "another key"),
         "boards": (package.make(key, ["PYBD_SF6"], version("0.2.0")).data, "for other boards"),
         "older": (package.make(key, replace=version("0.0.9")).data, "is older than"),
-        "interpreter": (package.make(key, replace=version("0.2.0"), interpreter="1.99").data, "MicroPython is older"),
+        "interpreter": (
+            package.make(key, replace=version("0.2.0"), interpreter="1.99").data,
+            "MicroPython is older",
+        ),
         "image": (bytes(damaged), "damaged on the way"),
         "none": (b"rubbish" * 500, "no package of ours"),
         "cut short": (good.data[:-5000], "does not fit"),

@@ -31,8 +31,8 @@ def test_power_cut_in_every_write_of_an_update_leaves_a_whole_image(
         files[-1].write_bytes(made.data)
     command = [
         image.tool("micropython"), "-X", "heapsize=24M", str(PROGRAM), str(FIRMWARE),
-        *map(str, files), public.hex(), str(block), str(blocks), str(-(-size // 4096) * 4096 + 4096),
-        shares,
+        *map(str, files), public.hex(), str(block), str(blocks),
+        str(-(-size // 4096) * 4096 + 4096), shares,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

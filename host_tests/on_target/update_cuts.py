@@ -3,8 +3,9 @@
 usage: micropython update_cuts.py FIRMWARE OLD NEW PUBLIC_KEY BLOCK BLOCKS ROM_BYTES SHARES
 
 OLD and NEW are packages, PUBLIC_KEY hexadecimal, then the sizes of the flash and the ROM. A cut
-write or erase has done SHARES quarters of its bytes (0 to 4, several with commas). After every cut the loader starts twice: each time it must place
-one of the two whole images. Prints `PHASE: cuts N` and what was found.
+write or erase has done SHARES quarters of its bytes (0 to 4, several with commas). After every
+cut the loader starts twice: each time it must place one of the two whole images. Prints `PHASE:
+cuts N` and what was found.
 """
 
 import gc
@@ -184,7 +185,7 @@ def placed(board):
     """old or new: what the loader places, whole, in the ROM; a start of the chip."""
     found = board.loader().prepare()
     assert found is not None, "no image can run"
-    slot, package = found
+    _, package = found
     digest = hexlify(sha256(memoryview(board.rom.data)[: package.size]).digest()).decode()
     assert digest == package.sha256, "the copy is torn"
     return HASH[digest]

@@ -36,7 +36,7 @@ _GIVE_BLOCK_END = const(8)
 
 
 def crc16(crc, data, start, count):
-    """Go on with a CRC over data[start:start + count]: polynomial 0x1021, CiA 301 clause 7.2.4.3.16.
+    """Go on with a CRC over data[start:start + count]: polynomial 1021h, CiA 301 7.2.4.3.16.
 
     A byte at a time without a table, which would cost half a kilobyte.
     """

@@ -69,7 +69,8 @@ class Package:
             found = {}
             for line in bytes(text).decode().split("\n"):
                 name, _, value = line.partition(" ")
-                found[name] = value
+                if name:
+                    found[name] = value
             self.size = int(found["size"])
             self.number = version_number(found["version"])
             self.sha256 = found["sha256"]

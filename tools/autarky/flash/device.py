@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import select
 import subprocess
 import sys
 import time
@@ -17,7 +18,6 @@ from autarky.errors import AutarkyError
 
 ON_DEVICE = Path(__file__).with_name("on_device.py")
 _ANSWER_S = 10.0
-_COMMAND_S = 120.0
 _PROMPT = b">>> "
 _WRITING = re.compile(r"(?:Writing|Preparing) at offset (\d+)")
 
@@ -28,6 +28,8 @@ class DeviceError(AutarkyError):
 
 class Device:
     """One port. `reach()` brings the board to its prompt, `call(...)` runs on_device.py there."""
+
+    quiet_s = 30.0  # longest silence of a board that works
 
     def __init__(self, port: str) -> None:
         self.port = port
@@ -90,22 +92,8 @@ class Device:
         process = subprocess.Popen(
             [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0
         )
-        said = b""
-        deadline = time.monotonic() + _COMMAND_S
-        assert process.stdout is not None
         try:
-            while True:
-                data = process.stdout.read(64)
-                if not data:
-                    break
-                said += data
-                found = _WRITING.findall(said[-120:].decode(errors="replace"))
-                if found and on_offset is not None:
-                    on_offset(int(found[-1]))
-                if time.monotonic() > deadline:
-                    raise DeviceError(
-                        f"{self.port}: mpremote has not finished in {_COMMAND_S:.0f} s"
-                    )
+            said = self._listen_to(process, arguments[0], on_offset)
             code = process.wait(timeout=5.0)
         except BaseException:
             process.kill()
@@ -118,6 +106,30 @@ class Device:
                 f"{self.port}: mpremote {arguments[0]} failed: {lines[-1] if lines else 'no words'}"
             )
         return text
+
+    def _listen_to(
+        self, process: subprocess.Popen[bytes], what: str, on_offset: Callable[[int], None] | None
+    ) -> bytes:
+        """Everything a process says; a board that is silent for long has stopped answering."""
+        assert process.stdout is not None
+        said = b""
+        heard = time.monotonic()
+        while True:
+            ready, _, _ = select.select([process.stdout], [], [], 0.5)
+            if ready:
+                data = process.stdout.read(256)
+                if not data:
+                    return said
+                said += data
+                heard = time.monotonic()
+                found = _WRITING.findall(said[-120:].decode(errors="replace"))
+                if found and on_offset is not None:
+                    on_offset(int(found[-1]))
+            elif time.monotonic() - heard > self.quiet_s:
+                raise DeviceError(
+                    f"{self.port}: the board stopped answering during mpremote {what}: was its "
+                    "power or cable cut? Try again"
+                )
 
     def call(self, function: str, *values: Any, resume: bool = True) -> Any:
         """Run one function of on_device.py on the board; returns its JSON."""

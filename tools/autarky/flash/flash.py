@@ -60,8 +60,11 @@ def merged(stored: str, cabinet: Cabinet | None, update_key: bytes) -> str:
         return cabinet.lines(update_key)
     if not stored:
         return Cabinet(1, _NO_KEY, "", {}).lines(update_key)
+    ours = f"@update_key={update_key.hex()}"
+    if ours in stored.splitlines():
+        return stored
     lines = [line for line in stored.splitlines() if line and not line.startswith("@update_key=")]
-    return "\n".join([*lines, f"@update_key={update_key.hex()}"]) + "\n"
+    return "\n".join([*lines, ours]) + "\n"
 
 
 class Flasher:
@@ -95,7 +98,7 @@ class Flasher:
         """Everything; a board that has it all is only started where it stands still."""
         result = Result(self._device.port, version=self._made.version)
         self._tell("reaching the board", 0.0)
-        self._device.reach()
+        was_running = self._device.reach()
         facts = self._probe()
         self.check(facts)
         stored = self._stored(facts)
@@ -109,7 +112,8 @@ class Flasher:
             result.result = "flashed"
         if f"@key={_NO_KEY}" in lines:
             result.notes.append("its device key is the public example: give one with --cabinet")
-        self._start(result)
+        if was_running or not dry_run:
+            self._start(result)
         return result
 
     def provision(self) -> Result:

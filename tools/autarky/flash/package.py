@@ -15,7 +15,7 @@ from autarky.flash import image, keys
 from autarky.flash.boards import all_boards
 from autarky.paths import BUILD, FIRMWARE, ROOT
 from bess.port.memory import MemoryRegion
-from bess.port.slots import HEAD_BYTES, MAGIC, Package, version_number
+from bess.port.slots import HEAD_BYTES, MAGIC, MANIFEST_MAX, Package, version_number
 
 APP = FIRMWARE / "bess" / "app.py"
 _VERSION = re.compile(rb'software_version = "([^"]+)"')
@@ -115,7 +115,7 @@ def _signed(key: Path, text: bytes) -> bytes:
 
 def read(data: bytes, what: str = "the package") -> Made:
     """Take a package apart with the firmware's own reader. Raises PackageError."""
-    region = MemoryRegion(len(data) + 1)
+    region = MemoryRegion(len(data) + HEAD_BYTES + MANIFEST_MAX)
     region.write(0, data)
     package = Package(region)
     if not package.manifest:

@@ -103,9 +103,12 @@ def _show(console: Console, outcome: Outcome) -> None:
     if outcome.error:
         Console(stderr=True).print(f"autarky: {outcome.error}", highlight=False, soft_wrap=True)
         return
+    alive = ""
+    if outcome.node:
+        alive = f", heartbeat of node {outcome.node}, self-test {outcome.self_test}"
     console.print(
-        f"{outcome.port}: {outcome.result}, version {outcome.version}, heartbeat of node "
-        f"{outcome.node}, self-test {outcome.self_test}", highlight=False, soft_wrap=True,
+        f"{outcome.port}: {outcome.result}, version {outcome.version}{alive}",
+        highlight=False, soft_wrap=True,
     )  # fmt: skip
     for note in outcome.notes:
         console.print(f"  note: {note}", highlight=False, soft_wrap=True)

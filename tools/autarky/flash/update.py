@@ -17,6 +17,9 @@ _DATA, _CONTROL, _STATUS = 0x1F50, 0x1F51, 0x1F57
 _START = b"\x01"
 _IN_PROGRESS = 1
 _CHUNK = 1792  # 16 blocks of SDO segments
+_TRIES = 3
+_PROTOCOL = 0x0504  # SDO abort codes of the transfer itself
+_TOO_LONG = 0x06070012
 
 
 class UpdateError(AutarkyError):
@@ -111,19 +114,31 @@ class Updater:
             time.sleep(0.05)
 
     def _send(self, node_id: int) -> None:
+        """The download; a transfer that the bus or a slow host broke is begun again."""
+        for left in reversed(range(_TRIES)):
+            self._progress.stage("sending")
+            try:
+                self._send_once(node_id)
+                return
+            except SdoAbortedError as error:
+                if left and error.code >> 16 == _PROTOCOL:
+                    continue
+                long = error.code == _TOO_LONG
+                hint = "it is too long for its slot" if long else str(error)
+                raise UpdateError(f"cabinet {node_id} did not take the package: {hint}") from error
+            except SdoCommunicationError as error:
+                if not left:
+                    raise UpdateError(
+                        f"cabinet {node_id} fell silent during the transfer"
+                    ) from error
+
+    def _send_once(self, node_id: int) -> None:
         data = self._made.data
-        self._progress.stage("sending")
         node = self._client.node(node_id)
-        try:
-            with node.sdo.open(_DATA, 1, "wb", size=len(data), block_transfer=True) as sink:
-                for at in range(0, len(data), _CHUNK):
-                    sink.write(data[at : at + _CHUNK])  # pyright: ignore[reportArgumentType]
-                    self._progress.bytes_done(min(at + _CHUNK, len(data)), len(data))
-        except SdoAbortedError as error:
-            hint = "it is too long for its slot" if error.code == 0x06070012 else str(error)
-            raise UpdateError(f"cabinet {node_id} did not take the package: {hint}") from error
-        except SdoCommunicationError as error:
-            raise UpdateError(f"cabinet {node_id} fell silent during the transfer") from error
+        with node.sdo.open(_DATA, 1, "wb", size=len(data), block_transfer=True) as sink:
+            for at in range(0, len(data), _CHUNK):
+                sink.write(data[at : at + _CHUNK])  # pyright: ignore[reportArgumentType]
+                self._progress.bytes_done(min(at + _CHUNK, len(data)), len(data))
 
     def _status(self, node_id: int) -> int:
         data = self._client.node(node_id).sdo.upload(_STATUS, 1)

@@ -36,6 +36,7 @@ from bess.port.ticks import TICKS_MASK
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
 _CONNECT_S = 30.0
+_WATCHDOG_S = 8.0  # the loader's for a program on trial that does not come up
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
@@ -96,6 +97,7 @@ class _Cabinet:
     groups: list[tuple[int, bytes]] = field(default_factory=list)
     skew_ms: int = 0  # its clock against the site's
     cause: str = "power"  # of its newest reset
+    started_s: float = 0.0  # on the wall
     filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -211,16 +213,20 @@ class VirtualSite:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def _start_process(self, cabinet: _Cabinet) -> None:
+        assert self._listener is not None
+        host, port = self._listener.getsockname()[:2]
+        log = self._out / f"cabinet{cabinet.node_id}.console.txt"
+        cabinet.firmware = firmware.start(
+            cabinet.index, self.config.interpreter, host, port, log, self._folder(cabinet)
+        )
+        cabinet.started_s = time.monotonic()
+
     def _start_processes(self, cabinets: list[_Cabinet]) -> None:
-        config = self.config
         listener = self._listener
         assert listener is not None
-        host, port = listener.getsockname()[:2]
         for cabinet in cabinets:
-            log = self._out / f"cabinet{cabinet.node_id}.console.txt"
-            cabinet.firmware = firmware.start(
-                cabinet.index, config.interpreter, host, port, log, self._folder(cabinet)
-            )
+            self._start_process(cabinet)
         listener.settimeout(0.2)
         waiting = {cabinet.index for cabinet in cabinets}
         deadline = time.monotonic() + _CONNECT_S
@@ -298,11 +304,20 @@ class VirtualSite:
 
     def _check_started(self, waiting: set[int], deadline: float) -> None:
         for number in sorted(waiting):
-            started = self.cabinets[number].firmware
-            if isinstance(started, Firmware) and started.process.poll() is not None:
-                node = self.cabinets[number].node_id
-                text = (self._out / f"cabinet{node}.console.txt").read_text(errors="replace")
-                raise SiteError(f"the firmware of cabinet {number} did not start:\n{text.strip()}")
+            cabinet = self.cabinets[number]
+            started = cabinet.firmware
+            if not isinstance(started, Firmware):
+                continue
+            code = started.process.poll()
+            hangs = time.monotonic() - cabinet.started_s > _WATCHDOG_S
+            if self.config.watchdog and (code is not None or hangs):
+                started.close()
+                cabinet.cause = "soft" if code == wire.EXIT_RESET else "watchdog"
+                self._start_process(cabinet)
+            elif code is not None:
+                log = self._out / f"cabinet{cabinet.node_id}.console.txt"
+                text = log.read_text(errors="replace").strip()
+                raise SiteError(f"the firmware of cabinet {number} did not start:\n{text}")
         if time.monotonic() > deadline:
             raise SiteError(f"cabinets {sorted(waiting)} did not connect within {_CONNECT_S:.0f} s")
 

@@ -1,0 +1,251 @@
+"""Virtual boards and the unmodified mpremote; every error provoked, none leaves a brick."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pty
+import subprocess
+import sys
+import tty
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import serial
+
+from autarky.flash import boards, keys, package
+from autarky.flash.device import Device, DeviceError
+from autarky.flash.flash import Flasher, Result
+from autarky.flash.virtual_board import ChipFacts, VirtualBoard
+from autarky.paths import ROOT
+
+pytestmark = pytest.mark.slow
+AUTARKY = Path(sys.executable).with_name("autarky")
+UNIX = boards.find("unix")
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "key.json"
+    keys.create(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(key: Path) -> package.Made:
+    return package.make(key)
+
+
+def flasher(port: str, made: package.Made, key: Path, **options) -> Flasher:
+    return Flasher(options.pop("board", UNIX), port, made, keys.public(key), **options)
+
+
+@contextlib.contextmanager
+def chip(folder: Path, **facts: str) -> Iterator[VirtualBoard]:
+    with VirtualBoard(folder, ChipFacts(facts)) as board:
+        yield board
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(AUTARKY), *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def assert_running(result: Result, word: str) -> None:
+    assert (result.result, result.self_test) == (word, "passed")
+    assert result.node > 0
+
+
+def test_make_flash_from_a_bare_chip_then_already_up_to_date(tmp_path: Path, key: Path) -> None:
+    with chip(tmp_path) as board:
+        command = ["make", "--no-print-directory", "flash", "BOARD=unix", f"PORT={board.path}",
+                   f"ARGS=--signing-key {key}"]  # fmt: skip
+        first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert first.returncode == 0, first.stdout + first.stderr
+        assert "flashed, version 0.1.0, heartbeat of node 2, self-test passed" in first.stdout
+        second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "already up to date, version" in second.stdout
+        board.power_cut()  # it comes up by itself again
+        assert_running(flasher(board.path, package.make(key), key).run(), "already up to date")
+        # what runs is exactly the image: the chip's ROM holds its bytes
+        image = package.make(key).image
+        assert (tmp_path / "rom.bin").read_bytes()[: len(image)] == image
+
+
+def test_a_rack_of_eight_in_parallel_each_with_its_own_cabinet(tmp_path: Path, key: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        arguments = ["flash", "--board", "unix", "--signing-key", str(key), "--json"]
+        for number in range(8):
+            board = stack.enter_context(chip(tmp_path / f"board{number}"))
+            file = tmp_path / f"cabinet{number}.toml"
+            file.write_text(
+                f'[cabinet]\nserial = {100 + number}\ndevice_key = "{number:064x}"\n'
+                f"[parameters]\nnode_id = {number + 10}\n"
+            )
+            arguments += ["--port", board.path, "--cabinet", str(file)]
+        done = run(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        rows = json.loads(done.stdout)
+        assert [row["node"] for row in rows] == list(range(10, 18))
+        assert {row["result"] for row in rows} == {"flashed"}
+        assert {row["self_test"] for row in rows} == {"passed"}
+
+
+def test_dry_run_changes_nothing(tmp_path: Path, made: package.Made, key: Path) -> None:
+    with chip(tmp_path) as board:
+        result = flasher(board.path, made, key)
+        facts = result._device.reach() or result._probe()
+        assert facts["active"] == -1
+        arguments = ["--port", board.path, "--signing-key", str(key), "--dry-run"]
+        done = run("flash", "--board", "unix", *arguments)
+        assert done.returncode == 0, done.stderr
+        assert "would be flashed" in done.stdout
+    assert set((tmp_path / "rom.bin").read_bytes()) == {0xFF}
+
+
+@pytest.mark.parametrize(
+    ("facts", "board", "sentence"),
+    [
+        ({}, "PYBD_SF6", "wrong board: its interpreter says 'standard'"),
+        ({"build": "PYBD_SF2"}, "unix", "wrong board: its interpreter says 'PYBD_SF2'"),
+        ({"version": "1.24.1"}, "unix", "MicroPython 1.24.1 is too old, 1.29 or later"),
+        ({"rom_bytes": "65536"}, "unix", "the board has room for 65536"),
+    ],
+)
+def test_what_does_not_suit_the_board_is_refused_before_it_is_touched(
+    tmp_path: Path, made: package.Made, key: Path, facts, board: str, sentence: str
+) -> None:
+    with chip(tmp_path, **facts) as virtual, pytest.raises(DeviceError, match=sentence):
+        flasher(virtual.path, made, key, board=boards.find(board)).run()
+    assert set((tmp_path / "rom.bin").read_bytes()) == {0xFF}
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("rom_error", "did not write its flash at offset 8192, though mpremote said success"),
+        ("rom_stuck", "read-back differs at offset 8192: the flash holds other bytes"),
+    ],
+)
+def test_a_chip_that_fails_is_found_by_reading_back_and_a_good_one_then_runs(
+    tmp_path: Path, made: package.Made, key: Path, fault: str, sentence: str
+) -> None:
+    at = next(n for n in range(8192, 12288) if made.image[n] & 1)
+    with chip(tmp_path, **{fault: str(at)}) as board:
+        with pytest.raises(DeviceError, match=sentence):
+            flasher(board.path, made, key).run()
+        # a chip that failed starts nothing: it waits in service mode
+        assert Device(board.path).call("probe", 0, [], resume=False)["service"]
+    with chip(tmp_path) as board:
+        assert_running(flasher(board.path, made, key).run(), "flashed")
+
+
+def test_a_busy_port_a_silent_one_and_none_at_all(tmp_path: Path, made, key: Path) -> None:
+    with chip(tmp_path) as board:
+        with serial.Serial(board.path, exclusive=True):
+            done = run("flash", "--board", "unix", "--port", board.path, "--signing-key", str(key))
+        assert done.returncode == 1
+        assert "is busy: another program has it open" in done.stderr.replace("\n", " ")
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    with pytest.raises(DeviceError, match="does not answer like MicroPython: nothing came back"):
+        Device(os.ttyname(slave)).reach(2.0)
+    os.close(master)
+    os.close(slave)
+    with pytest.raises(DeviceError, match="there is no board at /dev/nowhere"):
+        Device("/dev/nowhere").reach()
+
+
+def test_a_package_by_cable_is_judged_by_the_board_itself(tmp_path: Path, made, key: Path) -> None:
+    other = tmp_path / "other.json"
+    keys.create(other)
+
+    def version(text: str) -> dict[str, bytes]:
+        old, new = b'software_version = "0.1.0"', b'software_version = "%s"' % text.encode()
+        return {"bess/app": package.APP.read_bytes().replace(old, new)}
+
+    wrong = {
+        "is unsigned": package.make(None, replace=version("0.2.0")),
+        "another key": package.make(other, replace=version("0.2.0")),
+        "older than": package.make(key, replace=version("0.0.1")),
+        "other boards": package.make(key, ["PYBD_SF6", "TEENSY41"], version("0.2.0")),
+        "MicroPython is older": package.make(key, replace=version("0.2.0"), interpreter="1.99"),
+    }
+    cabinet = tmp_path / "cabinet.toml"
+    cabinet.write_text(
+        f'[cabinet]\nserial = 5\ndevice_key = "{"7" * 64}"\n[parameters]\nprogram_oldest = 1000\n'
+    )
+    with chip(tmp_path / "board") as board:
+        from autarky.flash.cabinet import read
+
+        assert_running(flasher(board.path, made, key, cabinet=read(cabinet)).run(), "flashed")
+        for sentence, bad in wrong.items():
+            with pytest.raises(DeviceError, match=sentence):
+                flasher(board.path, bad, key).update()
+        file = tmp_path / "new.package"
+        file.write_bytes(package.make(key, replace=version("0.2.0")).data)
+        done = run("update", str(file), "--board", "unix", "--port", board.path, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0]["result"] == "updated"
+        assert json.loads(done.stdout)[0]["version"] == "0.2.0"
+        board.power_cut()
+        found = flasher(board.path, package.read_file(file), key).update()
+        assert_running(found, "already up to date")
+
+
+def test_doctor_looks_at_a_board_and_starts_it_again(tmp_path: Path, made, key: Path) -> None:
+    with chip(tmp_path) as board:
+        bare = json.loads(run("doctor", "--port", board.path, "--json").stdout)
+        assert {f["what"]: f["verdict"] for f in bare}[f"{board.path} program"] == "note"
+        flasher(board.path, made, key).run()
+        done = run("doctor", "--port", board.path, "--json")
+        assert done.returncode == 0, done.stdout
+        findings = {f["what"].split()[-1]: f for f in json.loads(done.stdout)}
+        assert findings["program"]["found"] == made.version
+        assert findings["firmware"]["found"] == "was stopped for this, and runs again"
+
+
+def test_provision_writes_identity_and_parameters(tmp_path: Path, made, key: Path) -> None:
+    cabinet = tmp_path / "cabinet.toml"
+    cabinet.write_text(
+        f'[cabinet]\nserial = 77\ndevice_key = "{"5" * 64}"\n[parameters]\nnode_id = 33\n'
+    )
+    with chip(tmp_path / "board") as board:
+        arguments = ("provision", "--board", "unix", "--port", board.path, "--cabinet",
+                     str(cabinet), "--signing-key", str(key))  # fmt: skip
+        early = run(*arguments)
+        assert early.returncode == 1
+        assert "has no program yet" in early.stderr
+        flasher(board.path, made, key).run()
+        done = run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        row = json.loads(done.stdout)[0]
+        assert (row["result"], row["node"]) == ("provisioned", 33)
+        again = json.loads(run(*arguments, "--json").stdout)[0]
+        assert again["result"] == "already up to date"
+        # flashing without a file keeps who it is
+        kept = flasher(board.path, made, key).run()
+        assert (kept.result, kept.node) == ("already up to date", 33)
+
+
+def test_a_cut_in_the_middle_of_flashing_leaves_a_board_that_can_be_flashed(
+    tmp_path: Path, made: package.Made, key: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(Device, "quiet_s", 3.0)
+    with chip(tmp_path) as board:
+        for stage in ("loader", "image", "reading back", "storing the package", "provisioning"):
+
+            def tell(text: str, share: float, stage: str = stage) -> None:
+                if text == stage:
+                    board.power_cut()
+
+            with contextlib.suppress(DeviceError):
+                flasher(board.path, made, key, tell=tell).run()
+        # a chip that came back in time lets the work go on; else the next try does it all
+        result = flasher(board.path, made, key).run()
+        assert_running(result, result.result)
+        assert flasher(board.path, made, key).run().result == "already up to date"
+    rom = (tmp_path / "rom.bin").read_bytes()[: len(made.image)]
+    assert hashlib.sha256(rom).hexdigest() == made.manifest["sha256"]

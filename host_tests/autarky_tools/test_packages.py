@@ -1,0 +1,197 @@
+"""Keys, packages and cabinet files: what is wrong is said, and no leaf is ever used twice."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autarky.flash import boards, cabinet, folder, image, keys, package
+from autarky.flash.flash import merged, stored_lines
+from autarky.flash.keys import SigningKeyError
+from autarky.flash.refusals import WHY, why
+from bess.link.program import REFUSALS
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("keys") / "key.json"
+    keys.create(path)
+    return path
+
+
+def test_a_leaf_is_spent_on_disk_before_its_signature_is_given(key: Path, monkeypatch) -> None:
+    before = keys.left(key)
+    signature = keys.sign(key, b"one")
+    assert keys.left(key) == before - 1
+    assert struct.unpack_from(">I", signature)[0] == keys.SIGNATURES - before
+    assert keys.verify(keys.public(key), b"one", signature)
+    assert not keys.verify(keys.public(key), b"two", signature)
+
+    def crash(values):
+        raise RuntimeError("the machine fails while it signs")
+
+    monkeypatch.setattr(keys, "_private", crash)
+    with pytest.raises(RuntimeError):
+        keys.sign(key, b"two")
+    monkeypatch.undo()
+    assert keys.left(key) == before - 2  # that leaf is gone for ever
+    leaf = struct.unpack_from(">I", keys.sign(key, b"two"))[0]
+    assert leaf == keys.SIGNATURES - before + 2
+
+
+def test_a_key_that_has_signed_everything_says_so(key: Path, tmp_path: Path) -> None:
+    values = json.loads(key.read_text())
+    used = tmp_path / "used.json"
+    used.write_text(json.dumps({**values, "next": keys.SIGNATURES}))
+    with pytest.raises(SigningKeyError, match="has made all its 1024 signatures"):
+        keys.sign(used, b"more")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [({"kind": "x"}, "another kind"), ({"seed": "00"}, "another kind"),
+     ({"next": -1}, "out of range"), ({"identity": "zz"}, "is no signing key"),
+     ({"public": "00"}, "another length")],
+)  # fmt: skip
+def test_a_file_that_is_no_key_is_refused(key: Path, tmp_path: Path, change, sentence: str) -> None:
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps({**json.loads(key.read_text()), **change}))
+    with pytest.raises(SigningKeyError, match=sentence):
+        keys.sign(path, b"x")
+
+
+def test_keys_are_neither_overwritten_nor_imagined(key: Path, tmp_path: Path) -> None:
+    with pytest.raises(SigningKeyError, match="there already"):
+        keys.create(key)
+    with pytest.raises(SigningKeyError, match="--new-key"):
+        keys.public(tmp_path / "none.json")
+    other = tmp_path / "mixed.json"
+    values = json.loads(key.read_text())
+    other.write_text(json.dumps({**values, "public": values["public"][:-2] + "00"}))
+    with pytest.raises(SigningKeyError, match="does not belong"):
+        keys.sign(other, b"x")
+
+
+def test_a_package_is_signed_once_and_read_back(key: Path, tmp_path: Path) -> None:
+    first = package.wrap(b"image" * 100, "1.2.3", ["unix"], "1.29", key)
+    left = keys.left(key)
+    assert package.wrap(b"image" * 100, "1.2.3", ["unix"], "1.29", key).data == first.data
+    assert keys.left(key) == left
+    again = package.read(first.data)
+    assert again.manifest == first.manifest
+    assert again.signed_by(keys.public(key))
+    path = tmp_path / "p.package"
+    path.write_bytes(first.data)
+    assert package.read_file(path).version == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [(lambda d: d[:-1], "another length"), (lambda d: d + b"x", "another length"),
+     (lambda d: b"X" + d[1:], "no package"), (lambda d: d[:-3] + b"abc", "damaged"),
+     (lambda d: b"", "no package"), (lambda d: d[:60], "no package")],
+)  # fmt: skip
+def test_a_spoilt_package_is_refused_with_a_sentence(spoil, sentence: str) -> None:
+    good = package.wrap(b"image" * 100, "1.2.3", ["unix"], "1.29", None)
+    with pytest.raises(package.PackageError, match=sentence):
+        package.read(spoil(good.data))
+
+
+def test_a_version_that_is_none_and_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for text in ("1.2", "a.b.c", "1.2.1000", ""):
+        with pytest.raises(package.PackageError, match="version"):
+            package.wrap(b"x", text, ["unix"], "1.29", None)
+    with pytest.raises(package.PackageError, match="autarky sign"):
+        package.read_file(tmp_path / "nothing.package")
+
+
+def test_every_refusal_of_the_firmware_has_its_sentence() -> None:
+    names = REFUSALS.decode().split()
+    assert set(names[1:]) == set(WHY)
+    assert all(why(number) == WHY[name] for number, name in enumerate(names) if number)
+    assert why(99) == "refusal 99"
+
+
+def test_boards_have_near_names() -> None:
+    with pytest.raises(Exception, match="did you mean PYBD_SF6"):
+        boards.find("pybd_sf5")
+
+
+def test_the_image_fits_every_board_and_holds_each_board_file() -> None:
+    size = image.build().stat().st_size
+    for board in boards.all_boards():
+        assert size <= board.rom_bytes, board.name
+        assert f"boards/{board.name}/board" in image.sources()
+
+
+GOOD = f'[cabinet]\nserial = 3\ndevice_key = "{"a1" * 32}"\n[parameters]\nnode_id = 4\n'
+
+
+def test_a_good_cabinet_file(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD)
+    found = cabinet.read(path)
+    assert found.lines(b"\x01").splitlines() == [
+        "@serial=3", "@key=" + "a1" * 32, "@update_key=01", "node_id=4",
+    ]  # fmt: skip
+
+
+def test_the_example_is_good() -> None:
+    assert cabinet.read(boards.BOARDS / "cabinet.example.toml").serial == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "sentence"),
+    [
+        (GOOD + "node_idd = 5\n", 6, "no parameter is named 'node_idd'; similar: node_id"),
+        (GOOD.replace("node_id = 4", "node_id = 400"), 5, "node_id is 400, allowed are 1..127"),
+        (GOOD.replace("node_id = 4", "node_id = 4.5"), 5, "must be an integer"),
+        (GOOD.replace("node_id = 4", "node_id = true"), 5, "must be an integer"),
+        (GOOD.replace("serial = 3", "serial = 0"), 2, "serial must be"),
+        (GOOD.replace("serial = 3\n", ""), 1, "serial must be"),
+        (GOOD.replace("a1", "zz"), 3, "64 hex digits"),
+        (GOOD + "[parameter]\nx = 1\n", 6, "neither"),
+        (GOOD.replace("serial = 3", "serial = "), 2, "line 2"),
+        ("", 1, "is missing"),
+        (GOOD.replace("serial", "seriel"), 2, "has no 'seriel'; similar: serial"),
+        ("# serial = 9\n" + GOOD.replace("serial = 3", "serial = -1"), 3, "serial must be"),
+    ],
+)
+def test_every_fault_of_a_cabinet_file_has_its_line(
+    tmp_path: Path, text: str, line: int, sentence: str
+) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(cabinet.CabinetFileError) as caught:
+        cabinet.read(path)
+    assert sentence in str(caught.value)
+    assert f"c.toml:{line}: " in str(caught.value)
+
+
+def test_all_faults_are_said_at_once_and_a_missing_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD.replace("serial = 3", "serial = 0").replace("node_id = 4", "node_id = 0"))
+    with pytest.raises(cabinet.CabinetFileError) as caught:
+        cabinet.read(path)
+    assert len(str(caught.value).splitlines()) == 2
+    with pytest.raises(cabinet.CabinetFileError, match="example"):
+        cabinet.read(tmp_path / "none.toml")
+
+
+@given(st.text(alphabet="abc=@_0123456789\n", max_size=300))
+def test_provisioning_reads_back_as_it_was_written(text: str) -> None:
+    assert stored_lines(folder.provision_bytes(text)) == text
+
+
+def test_flashing_without_a_file_keeps_the_identity_and_renews_the_key() -> None:
+    before = "@serial=9\n@key=" + "11" * 32 + "\n@update_key=aa\nnode_id=5\n"
+    after = merged(before, None, b"\xbb")
+    assert "@serial=9" in after
+    assert "node_id=5" in after
+    assert "@update_key=bb" in after
+    assert "=aa" not in after
+    assert merged(after, None, b"\xbb") == after
+    assert "@serial=1" in merged("", None, b"\xbb")
