@@ -218,7 +218,8 @@ def install(folder, reset, with_backup):
     """Give this interpreter the board's modules."""
     facts = Facts(folder)
     rom = Rom(folder, facts)
-    sys.modules["vfs"] = Face(vfs, {"rom_ioctl": rom.ioctl})
+    if rom.size:  # 0: an interpreter without ROMFS
+        sys.modules["vfs"] = Face(vfs, {"rom_ioctl": rom.ioctl})
     names = {"reset": reset}
     if with_backup:
         backup = BackupMemory(folder)

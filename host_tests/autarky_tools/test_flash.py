@@ -1,6 +1,7 @@
 """Virtual boards and the unmodified mpremote; every error provoked, none leaves a brick."""
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -140,6 +141,19 @@ def test_a_chip_that_fails_is_found_by_reading_back_and_a_good_one_then_runs(
         assert Device(board.path).call("probe", 0, [], resume=False)["service"]
     with chip(tmp_path) as board:
         assert_running(flasher(board.path, made, key).run(), "flashed")
+
+
+def test_a_board_without_romfs_reads_its_image_at_each_start(
+    tmp_path: Path, made: package.Made, key: Path
+) -> None:
+    board = dataclasses.replace(UNIX, rom="heap")
+    with chip(tmp_path, rom_bytes="0") as virtual:
+        assert_running(flasher(virtual.path, made, key, board=board).run(), "flashed")
+        virtual.power_cut()
+        result = flasher(virtual.path, made, key, board=board).run()
+        assert_running(result, "already up to date")
+        with pytest.raises(DeviceError, match="has no ROMFS partition"):
+            flasher(virtual.path, made, key).run()
 
 
 def test_a_busy_port_a_silent_one_and_none_at_all(tmp_path: Path, made, key: Path) -> None:

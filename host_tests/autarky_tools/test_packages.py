@@ -154,6 +154,7 @@ def test_the_example_is_good() -> None:
         (GOOD.replace("serial = 3\n", ""), 1, "serial must be"),
         (GOOD.replace("a1", "zz"), 3, "64 hex digits"),
         (GOOD + "[parameter]\nx = 1\n", 6, "neither"),
+        (GOOD.replace("serial = 3", "serial = 3\nfram = 1"), 3, "fram must be true or false"),
         (GOOD.replace("serial = 3", "serial = "), 2, "line 2"),
         ("", 1, "is missing"),
         (GOOD.replace("serial", "seriel"), 2, "has no 'seriel'; similar: serial"),

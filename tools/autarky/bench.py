@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from autarky.bus.bus import Bus
-from autarky.flash import image
+from autarky.errors import AutarkyError
+from autarky.flash import heap, image, keys, package
 from autarky.paths import UNIX_BOARD
 from autarky.sil.firmware import Firmware
 from autarky.sil.segment import measure_segment
@@ -25,6 +26,7 @@ from autarky.sil.site import SiteConfig, VirtualSite
 
 _CABINETS = (1, 2, 4, 32)
 _GOALS = {"1": 20.0, "2": 20.0, "32": 2.5}
+_VERIFY_PROBE = Path(package.__file__).with_name("verify_probe.py")
 _INSTRUCTION_TICKS = (400, 800)
 _SCAN_C = """
 #include <stdint.h>
@@ -68,6 +70,9 @@ def run_bench(console: Console, seconds: float) -> dict[str, Any]:
         console.print("bus, 32 cabinets with a download of 200 KiB ...", highlight=False)
         result["bus"] = _bus()
         result["segment"] = measure_segment()
+        console.print("verification of an update, heap of every board ...", highlight=False)
+        result["verification"] = _verification(folder)
+        result["boards"] = _boards(console)
     _print(console, result)
     return result
 
@@ -136,6 +141,46 @@ def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
     for name in ("fast", "storm", "scan", "cells", "slow", "estimate", "service", "requests"):
         result[name] = (count(name, high) - count(name, low)) / span - whole
     return result
+
+
+def _verification(folder: Path) -> dict[str, float | None]:
+    """Verifying a package: steps of four hashes, heap, and x86 instructions by callgrind."""
+    key, file = folder / "key.json", folder / "bench.package"
+    public = keys.create(key)
+    file.write_bytes(package.wrap(bytes(1000), "1.0.0", ["unix"], "1.29", key).data)
+    valgrind = shutil.which("valgrind")
+
+    def run(rounds: int, *prefix: str) -> str:
+        command = [
+            *prefix, image.tool("micropython"), "-X", "heapsize=4M", str(_VERIFY_PROBE),
+            str(image.build()), str(file), public.hex(), str(rounds),
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout + done.stderr
+
+    def count(rounds: int) -> int:
+        out = f"--callgrind-out-file={folder / 'callgrind'}"
+        found = re.search(r"Collected : (\d+)", run(rounds, str(valgrind), "--tool=callgrind", out))
+        assert found is not None
+        return int(found[1])
+
+    values = dict(line.split() for line in run(1).splitlines() if len(line.split()) == 2)
+    whole = (count(6) - count(1)) / 5 if valgrind else None
+    return {
+        "steps": int(values["steps"]),
+        "heap_bytes": int(values["heap"]),
+        "instructions": whole,
+        "instructions_per_step": whole / int(values["steps"]) if whole else None,
+    }
+
+
+def _boards(console: Console) -> list[dict[str, Any]]:
+    """Image and heap of every board against its budget, [] where that cannot be measured."""
+    try:
+        return [vars(estimate) for estimate in heap.estimates()]
+    except AutarkyError as error:
+        console.print(f"boards left out: {error}", highlight=False)
+        return []
 
 
 def _scan(record: Path, folder: Path) -> dict[str, Any]:
@@ -207,8 +252,8 @@ def _print(console: Console, result: dict[str, Any]) -> None:
         table.add_row(f"x86 instructions, {name}", f"{value:,.0f}", "")
     table.add_row("allocated in fast + scan, bytes", str(result["alloc_bytes"]["fast"]), "0")
     table.add_row("allocated in cells, bytes", str(result["alloc_bytes"]["cells"]), "0")
-    heap = result["heap_after_boot_bytes"]
-    table.add_row("heap after boot, KiB (64 bit)", f"{heap / 1024:.1f}", "<= 200")
+    boot = result["heap_after_boot_bytes"]
+    table.add_row("heap after boot, KiB (64 bit)", f"{boot / 1024:.1f}", "<= 200")
     table.add_row("cell scan, over bytecode", f"{result['scan_over_bytecode']:.3f}", "")
     over_c = result["scan_over_c"]
     table.add_row("cell scan, over C -O2", "no gcc" if over_c is None else f"{over_c:.1f}", "<= 4")
@@ -225,4 +270,16 @@ def _print(console: Console, result: dict[str, Any]) -> None:
                   f"{segment['download_s']:.1f}", "")  # fmt: skip
     table.add_row("TCP round trip us, p50 / p99",
                   f"{bus['rtt_us_p50']:.0f} / {bus['rtt_us_p99']:.0f}", "")  # fmt: skip
+    checked = result["verification"]
+    table.add_row("verifying a package, steps of 4 hashes", str(checked["steps"]), "")
+    for name in ("instructions", "instructions_per_step"):
+        value = checked[name]
+        shown = "no valgrind" if value is None else f"{value:,.0f}"
+        table.add_row(f"verifying a package, x86 {name.replace('_', ' ')}", shown, "")
+    table.add_row("heap of an update, bytes (64 bit)", f"{checked['heap_bytes']:,}", "")
+    for board in result["boards"]:
+        table.add_row(f"{board['board']}, image bytes", f"{board['image_bytes']:,}",
+                      f"<= {board['rom_bytes']:,}")  # fmt: skip
+        table.add_row(f"{board['board']}, heap KiB (32 bit)", f"{board['heap_bytes'] / 1024:.1f}",
+                      f"<= {board['budget_bytes'] // 1024}")  # fmt: skip
     console.print(table)

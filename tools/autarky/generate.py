@@ -1,4 +1,4 @@
-"""Writes what follows from the firmware's tables: DBC and EDS files, faults, the safety page.
+"""Writes what follows from the firmware's tables: DBC, EDS, faults, safety page, pin tables.
 
 `make generate` runs it; a test fails when a committed file is stale.
 """
@@ -14,6 +14,7 @@ from cantools.database.conversion import BaseConversion
 from cantools.typechecking import Choices
 
 from autarky.eds import cabinet_eds
+from autarky.flash.pages import board_pages
 from autarky.paths import FIRMWARE, ROOT
 from autarky.safety import faults_md, safety_md
 from bess import modes, objects
@@ -121,6 +122,7 @@ def outputs() -> dict[Path, str]:
         GENERATED / "cabinet.eds": cabinet_eds(),
         _PROTECT / "FAULTS.md": faults_md(),
         _PROTECT / "SAFETY.md": safety_md(),
+        **board_pages(),
     }
 
 

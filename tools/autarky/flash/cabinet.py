@@ -13,7 +13,7 @@ from autarky.errors import AutarkyError
 from bess.parameters import TABLE, Parameters
 from bess.table import rows
 
-_IDENTITY = ("serial", "device_key", "name")
+_IDENTITY = ("serial", "device_key", "name", "fram")
 _SERIAL_MAX = 0xFFFFFFFF
 _KEY_DIGITS = 64
 _NAME_MAX = 40
@@ -31,12 +31,15 @@ class Cabinet:
     device_key: str
     name: str
     parameters: dict[str, int]
+    fram: bool = False
 
     def lines(self, update_key: bytes) -> str:
         """Text of provision.bin."""
         found = [f"@serial={self.serial}", f"@key={self.device_key}"]
         if update_key:
             found.append(f"@update_key={update_key.hex()}")
+        if self.fram:
+            found.append("@fram=1")
         found += [f"{name}={value}" for name, value in self.parameters.items()]
         return "\n".join(found) + "\n"
 
@@ -77,7 +80,7 @@ def _near(name: str, names: list[str]) -> str:
     return f"; similar: {', '.join(near)}" if near else ""
 
 
-def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, str]:
+def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, str, bool]:
     for key in values:
         if key not in _IDENTITY:
             judge.say("cabinet", key, f"[cabinet] has no {key!r}{_near(key, list(_IDENTITY))}")
@@ -93,7 +96,11 @@ def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, str]:
     if not isinstance(name, str) or len(name) > _NAME_MAX:
         judge.say("cabinet", "name", f"name must be a text of at most {_NAME_MAX} characters")
         name = ""
-    return serial, key.lower(), name
+    fram = values.get("fram", False)
+    if not isinstance(fram, bool):
+        judge.say("cabinet", "fram", "fram must be true or false")
+        fram = False
+    return serial, key.lower(), name, fram
 
 
 def _parameters(values: dict[str, Any], judge: _Judge) -> dict[str, int]:
@@ -140,8 +147,8 @@ def read(path: Path) -> Cabinet:
     if not isinstance(values.get("cabinet"), dict):
         judge.found.append((1, "[cabinet] with serial and device_key is missing"))
         judge.raise_if_wrong()
-    serial, key, name = _identity(values["cabinet"], judge)
+    serial, key, name, fram = _identity(values["cabinet"], judge)
     section = values.get("parameters", {})
     parameters = _parameters(section, judge) if isinstance(section, dict) else {}
     judge.raise_if_wrong()
-    return Cabinet(serial, key, name, parameters)
+    return Cabinet(serial, key, name, parameters, fram)

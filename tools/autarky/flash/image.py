@@ -74,14 +74,24 @@ def build(replace: Mapping[str, bytes] | None = None) -> Path:
     BUILD.mkdir(exist_ok=True)
     # a folder of our own: several sites may start, and so build, at the same time
     with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
-        stage = Path(folder) / "rom"
-        for name, (march, text) in files.items():
-            _compile(text, name, march, stage / f"{name}.mpy", Path(folder))
+        rom = _stage(files, Path(folder))
         unfinished = Path(folder) / "image.romfs"
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished),
-              "build", str(stage)])  # fmt: skip
+              "build", str(rom)])  # fmt: skip
         unfinished.replace(target)
     return target
+
+
+def stage(folder: Path) -> Path:
+    """The image's compiled files in a folder, as they stand in the image."""
+    return _stage({n: (m, path.read_bytes()) for n, (path, m) in sources().items()}, folder)
+
+
+def _stage(files: Mapping[str, tuple[str, bytes]], folder: Path) -> Path:
+    rom = folder / "rom"
+    for name, (march, text) in files.items():
+        _compile(text, name, march, rom / f"{name}.mpy", folder)
+    return rom
 
 
 def build_loader() -> Path:
@@ -94,13 +104,13 @@ def build_loader() -> Path:
         return target
     BUILD.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
-        stage = Path(folder) / "files"
+        files = Path(folder) / "files"
         for name, path in _LOADER.items():
-            out = stage / "loader" / f"{name}.mpy"
+            out = files / "loader" / f"{name}.mpy"
             _compile(path.read_bytes(), name, MARCHES[0], out, Path(folder))
-        shutil.copyfile(LOADER_MAIN, stage / "main.py")
+        shutil.copyfile(LOADER_MAIN, files / "main.py")
         try:
-            stage.rename(target)
+            files.rename(target)
         except OSError:
             if not target.exists():  # another site was faster
                 raise

@@ -190,12 +190,28 @@ def install(slot):
     print("{}")
 
 
+def _program():
+    """The image that was installed: in place, or read where a board has no ROMFS."""
+    rom = _rom()
+    if rom:
+        return rom
+    slots = _slots()
+    package = slots.package(slots.active)
+    data = bytearray(package.size)
+
+    def put(offset, part):
+        data[offset : offset + len(part)] = part
+
+    package.copy(put)
+    return data
+
+
 def backup(name):
     """Give new backup memory its first valid record, where the board's own file says it lies."""
     import vfs
 
     path = sys.path[:]
-    vfs.mount(vfs.VfsRom(_rom()), "/check")
+    vfs.mount(vfs.VfsRom(_program()), "/check")
     sys.path[:] = ["/check", "/check/boards/" + name]
     try:
         import board

@@ -1,0 +1,212 @@
+"""0x1F50 and what follows: the states of an update, what is refused, what may never happen."""
+
+import hashlib
+
+import pytest
+
+from autarky.flash import keys, package
+from bess.link import abort, program, update
+from bess.port.memory import MemoryRegion
+from bess.port.slots import NONE, RECORD_BYTES, SLOT_BYTES, Slots, version_number
+
+
+class Board:
+    name = "unix"
+    interpreter = (1, 29)
+    program_bytes = 8192
+    slot = 0
+    on_trial = False
+    sha256 = ""
+
+    def __init__(self, update_key: bytes) -> None:
+        self.update_key = update_key
+        self.record = MemoryRegion(RECORD_BYTES)
+        self.regions = [MemoryRegion(SLOT_BYTES), MemoryRegion(SLOT_BYTES)]
+
+    def slots(self) -> Slots:
+        return Slots(self.record, self.regions)
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory):
+    path = tmp_path_factory.mktemp("keys") / "key.json"
+    keys.create(path)
+    return path
+
+
+@pytest.fixture
+def store(key):
+    board = Board(keys.public(key))
+    return program.ProgramStore(board, 0, 300_000), board
+
+
+def made(key, version="1.0.0", content=b"image" * 1000):
+    return package.wrap(content, version, ["unix"], "1.29", key)
+
+
+def send(store, data: bytes) -> None:
+    assert store.begin(len(data)) == abort.NONE
+    for at in range(0, len(data), 700):
+        assert store.write(data[at : at + 700]) == abort.NONE
+    assert store.end() == abort.NONE
+
+
+def check(store) -> str:
+    for _ in range(400):
+        if store.state != program.CHECKING:
+            return program.REFUSALS.decode().split()[store.status >> 16]
+        assert store.status & 1
+        store.step()
+    raise AssertionError("the check does not end")
+
+
+def test_a_good_package_is_verified_started_tried_and_kept(store, key) -> None:
+    store, board = store
+    good = made(key)
+    send(store, good.data)
+    assert store.crc != 0
+    assert bytes(store.read(0, len(good.data))) == good.data
+    assert check(store) == "none"
+    assert (store.state, store.status) == (program.VERIFIED, 0)
+    assert board.slots().trial == NONE  # nothing changes before it is asked for
+    assert store.control(1) == abort.NONE
+    assert store.starting
+    slots = board.slots()
+    assert (slots.active, slots.trial, slots.started) == (0, 1, 0)
+    assert slots.choose() == 1
+    board.on_trial = True
+    tried = program.ProgramStore(board, 0, 300_000)
+    assert tried.begin(10) == abort.STATE  # the spare slot holds what a roll-back needs
+    assert not tried.expired(29_999)
+    assert tried.expired(30_000)
+    tried.confirm()
+    assert (board.slots().active, board.slots().trial) == (1, NONE)
+
+
+def test_nothing_but_a_verified_package_is_started(store, key) -> None:
+    store, board = store
+    assert store.control(1) == abort.STATE
+    assert store.control(0) == abort.VALUE
+    send(store, made(key).data)
+    assert store.control(1) == abort.STATE  # not verified yet
+    check(store)
+    assert store.control(3) == abort.NONE
+    assert store.control(1) == abort.STATE  # forgotten
+    send(store, b"rubbish" * 100)
+    assert check(store) == "format"
+    assert store.control(1) == abort.STATE
+    assert board.slots().trial == NONE
+
+
+def test_a_download_after_the_activation_takes_it_back(store, key) -> None:
+    """The slot on trial may not change under a record that names it."""
+    store, board = store
+    send(store, made(key).data)
+    check(store)
+    store.control(1)
+    assert board.slots().trial == 1
+    assert store.begin(100) == abort.NONE
+    slots = board.slots()
+    assert (slots.trial, slots.failed) == (NONE, 1)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "refusal"),
+    [
+        ({"version": "0.9.0"}, "older"),
+        ({"boards": "PYBD_SF6,TEENSY41"}, "board"),
+        ({"boards": "unix2"}, "board"),
+        ({"interpreter": "1.30"}, "interpreter"),
+        ({"interpreter": "2"}, "interpreter"),
+        ({"interpreter": "new"}, "format"),
+        ({"format": "2"}, "format"),
+        ({"sha256": "00" * 32}, "image"),
+        ({"size": "8193"}, "size"),
+        ({"size": "x"}, "format"),
+        ({"version": "1"}, "format"),
+    ],
+)
+def test_a_signed_manifest_that_does_not_suit_is_refused(key, spoil, refusal: str) -> None:
+    board = Board(keys.public(key))
+    store = program.ProgramStore(board, version_number("1.0.0"), 300_000)
+    content = b"image" * 1000
+    manifest = {
+        "format": "1", "version": "1.0.0", "revision": "-", "boards": "unix,x",
+        "interpreter": "1.29",
+        "size": str(len(content)), "sha256": hashlib.sha256(content).hexdigest(), **spoil,
+    }  # fmt: skip
+    text = "".join(f"{name} {value}\n" for name, value in manifest.items()).encode()
+    signature = package._signed(key, text)
+    head = package._HEAD.pack(b"AUTARKY\n", len(text), len(signature))
+    send(store, head + text + signature + content)
+    assert check(store) == refusal
+    assert store.state == program.REFUSED
+    assert store.status >> 1 & 0x7F == 3  # CiA 302-3: data error
+
+
+def test_without_a_key_or_a_signature_nothing_is_taken(key) -> None:
+    board = Board(b"")
+    store = program.ProgramStore(board, 0, 300_000)
+    send(store, made(key).data)
+    assert check(store) == "key"
+    board.update_key = keys.public(key)
+    send(store, made(None).data)
+    assert check(store) == "unsigned"
+
+
+def test_a_slot_that_cannot_be_read_or_is_too_small(store, key, monkeypatch) -> None:
+    store, board = store
+    assert store.begin(SLOT_BYTES + 1) == abort.TOO_LONG
+    send(store, made(key).data)
+
+    def broken(offset, buffer):
+        raise OSError(5)
+
+    monkeypatch.setattr(board.regions[1], "readinto", broken)
+    assert check(store) == "storage"
+    assert store.begin(0) == abort.NONE  # of unknown length: the region's end stops it
+    block = bytes(65536)
+    codes = [store.write(block) for _ in range(SLOT_BYTES // 65536 + 1)]
+    assert codes[-1] == abort.TOO_LONG
+
+
+def test_a_record_that_cannot_be_written_changes_nothing(store, key, monkeypatch) -> None:
+    store, board = store
+    send(store, made(key).data)
+    check(store)
+
+    def broken(offset, data):
+        raise OSError(28)
+
+    monkeypatch.setattr(board.record, "write", broken)
+    with pytest.raises(OSError):
+        store.control(1)  # the SDO server answers with a hardware error
+    assert not store.starting
+    monkeypatch.undo()
+    assert board.slots().trial == NONE
+
+
+def test_a_board_without_slots_takes_nothing() -> None:
+    board = Board(b"")
+    board.slots = lambda: None  # pyright: ignore
+    assert program.ProgramStore(board, 0, 1000).begin(10) == abort.STATE
+
+
+@pytest.mark.parametrize("stored", [b"", b"\2\xff\0\xff", b"\0\0", b"\xff" * 4])
+def test_a_record_that_makes_no_sense_means_slot_0(stored: bytes) -> None:
+    record = MemoryRegion(RECORD_BYTES)
+    if stored:
+        from bess.port.storage import SlotStore
+
+        SlotStore(record).save(stored)
+    slots = Slots(record, ())
+    assert (slots.active, slots.trial, slots.choose()) == (0, NONE, 0)
+
+
+def test_versions_grow_with_their_numbers() -> None:
+    order = ["0.0.0", "0.0.9", "0.1.0", "0.1.1", "0.10.0", "1.0.0", "10.0.0", "999.999.999"]
+    numbers = [version_number(text) for text in order]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] < 2**30
+    manifest = {"format": "1", "boards": "a", "interpreter": "1.29"}
+    assert update.objection(manifest, 5, "a", (1, 30), 5) == 0

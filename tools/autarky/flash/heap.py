@@ -1,0 +1,137 @@
+"""Heap of every board after boot, estimated by measuring a MicroPython of 32 bits.
+
+Method. The same compiled files are started in MicroPython's WebAssembly port (32-bit words and
+objects, as ARM's) with stand-ins for `machine`, and the heap is read after a collection. That
+port cannot run code in place, so the code it copies into its heap is taken off again: what the
+unix port needs more when it imports the files from a folder than when they are mounted as ROMFS.
+Machine-code leaves, which a board copies to RAM, are added with their size, and the whole image
+where a board has no ROMFS.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarky.errors import AutarkyError
+from autarky.flash import image
+from autarky.flash.boards import Board, all_boards
+from autarky.flash.folder import provision_bytes
+from autarky.paths import BUILD
+
+PROBE = Path(__file__).with_name("heap_probe.py")
+PACKAGE = "@micropython/micropython-webassembly-pyscript@1.27.0"
+_HEAP = 8 * 1024 * 1024
+_RUN = """
+import { loadMicroPython } from '@micropython/micropython-webassembly-pyscript/micropython.mjs';
+import fs from 'fs';
+const [probe, folder, name, root] = process.argv.slice(2);
+const mp = await loadMicroPython({heapsize: HEAP, stdout: (text) => console.log(text)});
+function copy(from, to) {
+  mp.FS.mkdir(to);
+  for (const entry of fs.readdirSync(from, {withFileTypes: true})) {
+    if (entry.isDirectory()) copy(from + '/' + entry.name, to + '/' + entry.name);
+    else mp.FS.writeFile(to + '/' + entry.name, fs.readFileSync(from + '/' + entry.name));
+  }
+}
+copy(folder, '/image');
+copy(root, '/root');
+const head = `FOLDER='/image'\\nNAME='${name}'\\nROOT='/root'\\n`;
+const parts = fs.readFileSync(probe, 'utf8').split('# next part\\n');
+parts[0] = head + parts[0];
+for (const part of parts) {
+  mp.runPython(part);
+  mp.runPython('import gc; gc.collect()');
+}
+"""
+
+
+class HeapError(AutarkyError):
+    """The estimate cannot be made here; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes of one board."""
+
+    board: str
+    image_bytes: int
+    rom_bytes: int
+    heap_bytes: int
+    budget_bytes: int
+
+
+def wasm_folder() -> Path:
+    """Where the WebAssembly port is installed. Raises HeapError when that cannot be."""
+    folder = BUILD / "wasm"
+    npm = shutil.which("npm")
+    if (folder / "node_modules").exists():
+        return folder
+    if npm is None or shutil.which("node") is None:
+        raise HeapError("the 32-bit estimate needs node and npm, which are not here")
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [npm, "install", "--silent", "--prefix", str(folder), PACKAGE],
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    if done.returncode:
+        raise HeapError(f"npm could not install {PACKAGE}: {done.stderr.strip()[-200:]}")
+    return folder
+
+
+def _heap(output: str) -> int:
+    for line in output.splitlines():
+        if line.startswith("heap "):
+            return int(line.split()[1])
+    raise HeapError(f"the probe failed: {output.strip()[-500:]}")
+
+
+def _run(command: list[str], folder: Path | None = None) -> int:
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, cwd=folder
+    )
+    return _heap(done.stdout + done.stderr)
+
+
+def _unix(head: str, probe: Path) -> int:
+    script = probe.with_name("unix.py")
+    script.write_text(head + PROBE.read_text(encoding="utf-8"), encoding="utf-8")
+    return _run([image.tool("micropython"), "-X", "heapsize=8M", str(script)])
+
+
+def estimate(board: Board) -> Estimate:
+    """One board's figures. Raises HeapError."""
+    wasm = wasm_folder()
+    with tempfile.TemporaryDirectory(prefix="heap-", dir=BUILD) as name:
+        folder = Path(name)
+        root = folder / "root"
+        root.mkdir()
+        (root / "provision.bin").write_bytes(provision_bytes("@fram=1\n"))
+        stage = image.stage(folder)
+        (folder / "run.mjs").write_text(_RUN.replace("HEAP", str(_HEAP)), encoding="utf-8")
+        (folder / "node_modules").symlink_to(wasm / "node_modules")
+        arguments = [str(PROBE), str(stage), board.name, str(root)]
+        node = shutil.which("node") or "node"
+        small = _run([node, str(folder / "run.mjs"), *arguments])
+        head = f"NAME={board.name!r}\nROOT={str(root)!r}\n"
+        files = _unix(f"FOLDER={str(stage)!r}\n{head}", folder / "probe.py")
+        mount = (
+            f"import vfs\nwith open({str(image.build())!r}, 'rb') as f:\n data = f.read()\n"
+            "vfs.mount(vfs.VfsRom(data), '/rom')\nFOLDER='/rom'\n"
+        )
+        in_place = _unix(mount + head, folder / "probe.py")
+        leaves = (stage / "native" / "armv7m" / "leaves_viper.mpy").stat().st_size
+    size = image.build().stat().st_size
+    held = size if board.rom == "heap" else 0
+    return Estimate(
+        board.name, size, board.rom_bytes,
+        small - (files - in_place) + leaves + held, board.heap_budget_bytes,
+    )  # fmt: skip
+
+
+def estimates() -> list[Estimate]:
+    """All boards with a microcontroller."""
+    return [estimate(board) for board in all_boards() if board.port != "unix"]
