@@ -176,17 +176,20 @@ def test_a_package_by_cable_is_judged_by_the_board_itself(tmp_path: Path, made, 
     other = tmp_path / "other.json"
     keys.create(other)
 
-    def version(text: str) -> dict[str, bytes]:
-        old, new = b'software_version = "0.1.0"', b'software_version = "%s"' % text.encode()
-        return {"bess/app": package.APP.read_bytes().replace(old, new)}
+    def small(
+        signer: Path | None = key, version: str = "0.2.0", board: str = "unix", oldest: str = "1.29"
+    ) -> package.Made:
+        return package.wrap(b"image" * 500, version, [board], oldest, signer)
 
     wrong = {
-        "is unsigned": package.make(None, replace=version("0.2.0")),
-        "another key": package.make(other, replace=version("0.2.0")),
-        "older than": package.make(key, replace=version("0.0.1")),
-        "other boards": package.make(key, ["PYBD_SF6", "TEENSY41"], version("0.2.0")),
-        "MicroPython is older": package.make(key, replace=version("0.2.0"), interpreter="1.99"),
+        "is unsigned": small(None),
+        "another key": small(other),
+        "older than": small(version="0.0.1"),
+        "other boards": small(board="PYBD_SF6"),
+        "MicroPython is older": small(oldest="1.99"),
     }
+    old, new = b'software_version = "0.1.0"', b'software_version = "0.2.0"'
+    newer = {"bess/app": package.APP.read_bytes().replace(old, new)}
     cabinet = tmp_path / "cabinet.toml"
     cabinet.write_text(
         f'[cabinet]\nserial = 5\ndevice_key = "{"7" * 64}"\n[parameters]\nprogram_oldest = 1000\n'
@@ -199,7 +202,7 @@ def test_a_package_by_cable_is_judged_by_the_board_itself(tmp_path: Path, made, 
             with pytest.raises(DeviceError, match=sentence):
                 flasher(board.path, bad, key).update()
         file = tmp_path / "new.package"
-        file.write_bytes(package.make(key, replace=version("0.2.0")).data)
+        file.write_bytes(package.make(key, replace=newer).data)
         done = run("update", str(file), "--board", "unix", "--port", board.path, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[0]["result"] == "updated"

@@ -124,25 +124,27 @@ def test_packages_that_are_refused_leave_the_cabinet_as_it_was(
     other = tmp_path / "other.json"
     keys.create(other)
     good = package.make(key, replace=version("0.2.0"))
-    damaged = bytearray(good.data)
+
+    def small(
+        signer: Path | None = key, version: str = "0.2.0", board: str = "unix", oldest: str = "1.29"
+    ) -> bytes:
+        return package.wrap(b"image" * 500, version, [board], oldest, signer).data
+
+    damaged, changed = bytearray(small()), bytearray(small())
     damaged[-100] ^= 1
-    changed = bytearray(good.data)
     at = changed.index(b"version 0.2.0")
     changed[at + 8 : at + 13] = b"0.9.0"
     wrong = {
-        "unsigned": (package.make(None, replace=version("0.2.0")).data, "is unsigned"),
-        "other key": (package.make(other, replace=version("0.2.0")).data, "another key"),
+        "unsigned": (small(None), "is unsigned"),
+        "other key": (small(other), "another key"),
         "changed": (bytes(changed), "another key"),
-        "boards": (package.make(key, ["PYBD_SF6"], version("0.2.0")).data, "for other boards"),
-        "older": (package.make(key, replace=version("0.0.9")).data, "is older than"),
-        "interpreter": (
-            package.make(key, replace=version("0.2.0"), interpreter="1.99").data,
-            "MicroPython is older",
-        ),
+        "boards": (small(board="PYBD_SF6"), "for other boards"),
+        "older": (small(version="0.0.9"), "is older than"),
+        "interpreter": (small(oldest="1.99"), "MicroPython is older"),
         "image": (bytes(damaged), "damaged on the way"),
         "none": (b"rubbish" * 500, "no package of ours"),
-        "cut short": (good.data[:-5000], "does not fit"),
-    }  # fmt: skip
+        "cut short": (small()[:-500], "does not fit"),
+    }
     with _client("autarky", pair.channel) as client:
         before = client.read(2, "program.sha256").raw
         for name, (data, sentence) in wrong.items():

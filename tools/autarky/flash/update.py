@@ -170,15 +170,15 @@ class Updater:
 
     def _confirm(self, node_id: int) -> None:
         wanted = self._made.manifest["sha256"]
-        seen = {"sha256": "", "trial": 0}
+        seen = {"sha256": ""}
 
         def started(n: int) -> bool:
+            # in this order: a start between two readings must not look like a roll-back
+            forgotten = self._client.read(n, "program_status").raw != 0
             seen["sha256"] = self._read(n, "program.sha256")
-            seen["trial"] = self._read(n, "program.trial")
-            state = self._client.read(n, "state").shown
             if seen["sha256"] == wanted:
-                return state == "standby"
-            return bool(self._client.read(n, "uptime").raw) and self._rolled_back(n)
+                return self._client.read(n, "state").shown == "standby"
+            return forgotten
 
         self._until(
             node_id, started, "did not pass its self-test; it rolls back by itself, but not"
@@ -193,7 +193,3 @@ class Updater:
         self._client.write(node_id, "program.trial", 1)
         if not self.runs(node_id):
             raise UpdateError(f"cabinet {node_id} does not keep the program it confirmed")
-
-    def _rolled_back(self, node_id: int) -> bool:
-        """The former program runs, and nothing waits for its start any more."""
-        return self._client.read(node_id, "program_status").raw != 0
