@@ -193,21 +193,25 @@ class Controller(BoardBase):
         console = Console(self._root)
         keyboard_interrupt(-1)  # Ctrl-C is the console's to judge
         self.watchdog.open(self._machine.WDT(timeout=self.watchdog_ms))
-        ticks_ms, ticks_diff, ticks_add = time.ticks_ms, time.ticks_diff, time.ticks_add
-        due_ms = slack_ms = ticks_ms()
+        try:
+            self._tick_on(cabinet, console)
+        finally:  # also where the firmware itself fails: the reset follows, and safe comes first
+            for output in self.outputs.values():
+                output.value(0)
+        return RESET
+
+    def _tick_on(self, cabinet, console):
+        due_ms = slack_ms = time.ticks_ms()
         while not cabinet.restart:
-            now_ms = ticks_ms()
-            if ticks_diff(now_ms, due_ms) < 0:
+            now_ms = time.ticks_ms()
+            if time.ticks_diff(now_ms, due_ms) < 0:
                 continue
-            due_ms = ticks_add(due_ms, _TICK_MS)
-            if ticks_diff(now_ms, due_ms) > _SECOND_MS:
+            due_ms = time.ticks_add(due_ms, _TICK_MS)
+            if time.ticks_diff(now_ms, due_ms) > _SECOND_MS:
                 due_ms = now_ms  # after a long stop, one late tick and not a hundred at once
             cabinet.step(now_ms)
-            if ticks_diff(now_ms, slack_ms) >= _SECOND_MS:
+            if time.ticks_diff(now_ms, slack_ms) >= _SECOND_MS:
                 slack_ms = now_ms
                 if console.step(cabinet):
-                    break
+                    return
                 gc.collect()
-        for output in self.outputs.values():
-            output.value(0)
-        return RESET

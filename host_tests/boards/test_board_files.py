@@ -1,6 +1,7 @@
 """Every board.py builds the whole cabinet on a `machine` that has only what its port has."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -96,6 +97,52 @@ def test_sixteen_slots_or_as_many_as_parameters_allow(bench) -> None:
         bench.expander.reset()  # its supply blinked: set up anew, and absent until then
         assert here.inputs["slot11"].value() == 0
         assert here.inputs["slot11"].value() == 1
+
+
+class Ticking:
+    """Instead of a cabinet: closes an output, asks for a restart or fails after some ticks."""
+
+    restart = False
+
+    def __init__(self, here, end) -> None:
+        self.here, self.end = here, end
+        self.times: list[int] = []
+
+    def step(self, now_ms: int) -> None:
+        self.times.append(now_ms)
+        self.here.outputs["plus"].value(1)
+        self.here.watchdog.feed()
+        if len(self.times) == 5:
+            self.end(self)
+
+
+def test_the_loop_ticks_every_10_ms_and_ends_with_all_outputs_safe(bench, monkeypatch) -> None:
+    clock = iter(range(0, 10_000, 3))
+    monkeypatch.setattr(time, "ticks_ms", lambda: next(clock))
+    monkeypatch.setattr(time, "ticks_diff", lambda a, b: a - b)
+    monkeypatch.setattr(time, "ticks_add", lambda a, b: a + b)
+    out, into = os.pipe()
+    with os.fdopen(out) as stdin, os.fdopen(into, "w"):
+        monkeypatch.setattr(sys, "stdin", stdin)
+        here = bench.module.Board([], bench.start)
+
+        def restart(cabinet) -> None:
+            cabinet.restart = True
+
+        cabinet = Ticking(here, restart)
+        assert here.run(lambda: cabinet) == 64
+        assert [b - a for a, b in zip(cabinet.times, cabinet.times[1:])] == pytest.approx(
+            [10] * 4, abs=3
+        )
+        assert bench.chip.feeds == 5
+
+        def fail(cabinet) -> None:
+            raise RuntimeError("a defect of the firmware")
+
+        with pytest.raises(RuntimeError):
+            here.run(lambda: Ticking(here, fail))
+    outs = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "out"]
+    assert all(bench.chip.levels[pin] == 0 for pin in outs)
 
 
 def test_no_pin_is_used_twice() -> None:
