@@ -42,6 +42,10 @@ TARGETS = {
         "host_tests/bess/link/test_e2e.py", "host_tests/bess/link/test_e2e_distance.py",
         "host_tests/bess/link/test_e2e_second_opinion.py",
     ],
+    "bess.link.lms": ["host_tests/bess/link/test_lms.py"],
+    "bess.link.update": ["host_tests/bess/link/test_update.py"],
+    "bess.link.program": ["host_tests/bess/link/test_update.py"],
+    "bess.port.slots": ["host_tests/bess/link/test_update.py"],
 }  # fmt: skip
 
 
