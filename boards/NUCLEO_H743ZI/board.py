@@ -15,8 +15,8 @@ out    plus            D12
 out    precharge       D13
 out    gate_enable     D14
 out    pump            D15
-out    heater          B10
-out    chiller         B11
+out    heater          E12
+out    chiller         E13
 out    healthy         E15
 in     hvil            E0
 in     estop           E2
@@ -29,8 +29,8 @@ in     door            E8
 in     smoke           E9
 in     gas             E10
 in     heater_on       E11
-in     compressor_ok   E12
-in     enable_ok       E13
+in     compressor_ok   B10
+in     enable_ok       B11
 in     slot0           C6
 in     slot1           C7
 in     slot2           C8

@@ -15,8 +15,8 @@ out    plus            D1
 out    precharge       D3
 out    gate_enable     D5
 out    pump            D15
-out    heater          B10
-out    chiller         B11
+out    heater          D10
+out    chiller         D14
 out    healthy         B7
 in     hvil            E0
 in     estop           E1
@@ -29,8 +29,8 @@ in     door            E9
 in     smoke           E15
 in     gas             D8
 in     heater_on       D9
-in     compressor_ok   D10
-in     enable_ok       D14
+in     compressor_ok   B10
+in     enable_ok       B11
 in     slot0           C0
 in     slot1           C1
 in     slot2           C4

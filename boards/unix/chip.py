@@ -242,7 +242,7 @@ def run_site(folder, arguments):
     names = {"__name__": "board_main"}
     with open(folder + "/main.py") as file:
         exec(file.read(), names)
-    sys.exit(names["start"](folder, arguments))
+    sys.exit(names["run"](folder, arguments))
 
 
 def run_board(folder, arguments):

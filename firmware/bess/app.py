@@ -59,6 +59,7 @@ _SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
 _LOG_RECORDS_A_TICK = const(2)
 _TRACE_SAMPLES_A_TICK = const(4)
+_LAST_WRITES = const(80)  # before a restart: more than a whole trace
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
 _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
@@ -280,7 +281,7 @@ class Cabinet:
         return abort.NONE
 
     def hold(self, value):
-        """0x2421: 1 stops the cabinet in order and keeps it in standby, 0 lets it go again."""
+        """0x2421: 1 stops the cabinet in order and keeps it in standby while the session lasts."""
         if value > 1:
             return abort.VALUE
         if self.program.on_trial:
@@ -407,7 +408,9 @@ class Cabinet:
             self.site_port.recover(now_ms)
             self.cabinet_port.recover(now_ms)
             if self.program.starting or self.program.expired(self.uptime_ticks):
-                node.reset_node = True
+                self.modes.hold = node.reset_node = True
+            elif not self.session.unlocked and not self.program.on_trial:
+                self.modes.hold = False  # whoever asked for it has gone
         self.program.step()
         if self._at_rest():
             if node.duplicate_id and node.node_id:
@@ -416,7 +419,8 @@ class Cabinet:
                 node.reset()
             if node.reset_node and not self.latches.running:
                 self.estimator.dirty = True
-                self._write_records()
+                for _ in range(_LAST_WRITES):
+                    self._write_records()
                 self.restart = True  # an orderly one: the mark has gone first
         if self._log_safe or self._at_rest():
             self._write_records()

@@ -54,10 +54,10 @@ class Watchdog:
 
 
 class Wiring:
-    """A board's table made into devices. Rows: `out|in|analog NAME PIN`, `cs NAME PIN`,
-    `spi NAME ID:PINS`, `can NAME ID:PINS` (the pins of buses are the port's, for the reader).
+    """A board's table made into devices; `outputs` by name are low from the start.
 
-    pin_of(text): what machine.Pin takes for a pin of the table.
+    Rows: `out|in|analog NAME PIN`, `cs NAME PIN`, `spi NAME ID:PINS`, `can NAME ID:PINS` (the
+    pins of buses are the port's, for the reader). pin_of(text): what machine.Pin takes for a pin.
     """
 
     spi_baud = 1000000  # the isoSPI bridge's most
@@ -67,16 +67,14 @@ class Wiring:
         self._table = table
         self._pin_of = pin_of
         self._buses = {}
+        self.outputs = self._made("out", lambda pin: self._out(pin, 0))  # first: every one safe
+        self._selects = self._made("cs", lambda pin: self._out(pin, 1))  # before any bus is made
 
     def _text(self, kind, name):
         for fields in rows(self._table):
             if fields[0] == kind and fields[1] == name:
                 return fields[2]
         return ""
-
-    def outputs(self):
-        """Pins by name, driven low: every output is safe at 0."""
-        return self._made("out", lambda pin: self._out(pin, 0))
 
     def inputs(self):
         """Every contact pulls its pin down when all is well: a broken wire reads as 0."""
@@ -101,8 +99,7 @@ class Wiring:
 
     def chip_select(self, name):
         """A chip select, high; None where the table has none of that name."""
-        text = self._text("cs", name)
-        return self._out(self._pin_of(text), 1) if text else None
+        return self._selects.get(name)
 
     def spi(self, name):
         """The bus of a device; devices with the same id share one object."""
@@ -132,7 +129,7 @@ class Controller(BoardBase):
     has_backup = True
 
     def __init__(self, machine, wiring, start):
-        self.outputs = wiring.outputs()  # first of all: safe levels
+        self.outputs = wiring.outputs
         self._machine = machine
         self._fitted = False
         super().__init__(start)
@@ -212,6 +209,9 @@ class Controller(BoardBase):
             cabinet.step(now_ms)
             if time.ticks_diff(now_ms, slack_ms) >= _SECOND_MS:
                 slack_ms = now_ms
-                if console.step(cabinet):
-                    return
+                try:
+                    if console.step(cabinet):
+                        return
+                except (OSError, ValueError):
+                    pass  # the console is a convenience
                 gc.collect()

@@ -36,29 +36,40 @@ class Loader:
     def prepare(self):
         slots = self.slots
         unconfirmed = slots.trial < 2 and slots.started
-        try:
-            slot = slots.choose()
-        except OSError:
-            self._say("the choice of the slot cannot be written")
-            slot = slots.active
-        on_trial = slot != slots.active
+        slot = self._stored(slots.choose, slots.active)
         if unconfirmed:
             self._say("slot %d was not confirmed: rolled back" % slots.failed)
-        package = self._place(slot)
-        if package is not None:
-            self.rolled_back = bool(unconfirmed)
-            return slot, package
-        if on_trial:
-            slots.give_up()
             self.rolled_back = True
-        other = slots.active if on_trial else slots.spare
-        package = self._place(other)
-        if package is not None and other != slots.active:
-            slots.install(other)
-        return None if package is None else (other, package)
+        package = self._place(slot)
+        if package is None and slot != slots.active:
+            self._stored(slots.give_up, None)
+            self.rolled_back = True
+            slot = slots.active
+            package = self._place(slot)
+        if package is None and slots.spare_good:
+            slot = slots.spare  # confirmed before: nothing else may start without a trial
+            package = self._place(slot)
+            if package is not None:
+                self._stored(slots.fall_back, None)
+        return None if package is None else (slot, package)
+
+    def _stored(self, change, otherwise):
+        """A change of the record, which is no reason to stand still when it cannot be written."""
+        try:
+            return change()
+        except OSError:
+            self._say("the choice of the slot cannot be written")
+            return otherwise
 
     def _place(self, slot):
         """The slot's package once its image stands in rom, else None."""
+        try:
+            return self._placed(slot)
+        except (OSError, ValueError, MemoryError) as error:
+            self._say("slot %d cannot be read: %s" % (slot, error))
+            return None
+
+    def _placed(self, slot):
         package = self.slots.package(slot)
         if not package.manifest:
             self._say("slot %d holds no package" % slot)
@@ -78,7 +89,7 @@ class Loader:
                 package.copy(self._rom.write)
                 self._rom.complete()
             except OSError as error:
-                self._say("writing failed: error %d" % error.errno)
+                self._say("writing failed: %s" % error)
                 continue
             if self._copied(package):
                 return package

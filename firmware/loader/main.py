@@ -5,11 +5,13 @@ A program that ends by an exception is followed by a reset: on trial it then is 
 
 import gc
 import sys
+import time
 
 import machine
 import vfs
 
 _TRIAL_WATCHDOG_MS = 8000
+_PAUSE_S = 10
 _RESET = 64  # exit code of a program that wants the chip reset
 
 
@@ -35,7 +37,7 @@ def start(root, arguments):
     found = boot.prepare()
     if found is None:
         print("autarky loader: no program that can run; flash the board by cable")
-        return 0
+        return _RESET
     slot, package = found
     print("autarky loader: version %s from slot %d" % (package.manifest["version"], slot))
     on_trial = slot == boot.slots.trial
@@ -59,12 +61,28 @@ def start(root, arguments):
         begin = main.Start()
         begin.root, begin.slot, begin.on_trial, begin.rolled_back, begin.image, begin.sha256 = known
         code = main.main(arguments, begin)
+    except (Exception, SystemExit) as error:
+        sys.print_exception(error)
+    return _RESET if on_trial else code
+
+
+def run(root, arguments):
+    """`start`, and a reset of the chip after a program that failed or asked for it.
+
+    Where none could be started the chip is reset after a while, since the cause may pass; until
+    then Ctrl-C leads to the prompt.
+    """
+    try:
+        code = start(root, arguments)
     except Exception as error:
         sys.print_exception(error)
-    if code == _RESET or on_trial:
+        code = _RESET
+    if code == _RESET:
+        if "main" not in sys.modules:  # the image's: nothing was started
+            time.sleep(_PAUSE_S)
         machine.reset()
     return code
 
 
 if __name__ == "__main__":
-    start("/flash", sys.argv[1:] if hasattr(sys, "argv") else [])
+    run("/flash", sys.argv[1:] if hasattr(sys, "argv") else [])

@@ -45,7 +45,7 @@ def test_a_leaf_is_spent_on_disk_before_its_signature_is_given(key: Path, monkey
 def test_a_key_that_has_signed_everything_says_so(key: Path, tmp_path: Path) -> None:
     values = json.loads(key.read_text())
     used = tmp_path / "used.json"
-    used.write_text(json.dumps({**values, "next": keys.SIGNATURES}))
+    used.write_text(json.dumps({**values, "next": keys.SIGNATURES, "home": str(used)}))
     with pytest.raises(SigningKeyError, match="has made all its 1024 signatures"):
         keys.sign(used, b"more")
 
@@ -70,9 +70,28 @@ def test_keys_are_neither_overwritten_nor_imagined(key: Path, tmp_path: Path) ->
         keys.public(tmp_path / "none.json")
     other = tmp_path / "mixed.json"
     values = json.loads(key.read_text())
-    other.write_text(json.dumps({**values, "public": values["public"][:-2] + "00"}))
+    mixed = {**values, "public": values["public"][:-2] + "00", "home": str(other)}
+    other.write_text(json.dumps(mixed))
     with pytest.raises(SigningKeyError, match="does not belong"):
         keys.sign(other, b"x")
+
+
+def test_no_second_name_of_a_key_can_use_a_leaf_again(key: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    keys.create(own)
+    link = tmp_path / "link.json"
+    link.symlink_to(own)
+    leaves = [struct.unpack_from(">I", keys.sign(path, b"m"))[0] for path in (link, own, link)]
+    assert leaves == [0, 1, 2]
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(own.read_bytes())
+    with pytest.raises(SigningKeyError, match="a copy must not sign"):
+        keys.sign(copy, b"m")
+    hard = tmp_path / "hard.json"
+    hard.hardlink_to(own)
+    for path in (hard, own):
+        with pytest.raises(SigningKeyError, match="several names"):
+            keys.sign(path, b"m")
 
 
 def test_a_package_is_signed_once_and_read_back(key: Path, tmp_path: Path) -> None:

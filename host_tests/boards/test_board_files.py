@@ -95,7 +95,7 @@ def test_sixteen_slots_or_as_many_as_parameters_allow(bench) -> None:
             int(i == 11) for i in range(16)
         ]
         bench.expander.reset()  # its supply blinked: set up anew, and absent until then
-        assert here.inputs["slot11"].value() == 0
+        assert [here.inputs[f"slot{i}"].value() for i in range(16)] == [0] * 16
         assert here.inputs["slot11"].value() == 1
 
 

@@ -24,6 +24,8 @@ class Expander:
         self._request[0] = _READ
         self._request[1] = _GPPUA
         self._answer = bytearray(_BYTES)
+        self._seated = bytearray(2)
+        self._asked = 16
         # all pins are inputs after power-up: only polarity and pull-ups are ours
         self._setups = (
             bytes((_WRITE, _IPOLA, 0xFF, 0xFF)),
@@ -39,15 +41,26 @@ class Expander:
             self._cs.value(1)
 
     def seated(self, bit):
-        """1 when the contact of a slot is closed, 0 for an open one and for a doubtful chip."""
+        """1 when the contact of a slot is closed, 0 for an open one and for a doubtful chip.
+
+        Asked in ascending order, as bess.measure.inputs does, the chip is read once a sweep.
+        """
+        if bit <= self._asked:
+            self._read()
+        self._asked = bit
+        return self._seated[bit >> 3] >> (bit & 7) & 1
+
+    def _read(self):
         answer = self._answer
         self._cs.value(0)
         self._spi.write_readinto(self._request, answer)
         self._cs.value(1)
         if answer[2] & answer[3] != 0xFF or answer[4] | answer[5]:
             self._set_up()
-            return 0
-        return answer[8 + (bit >> 3)] >> (bit & 7) & 1
+            self._seated[0] = self._seated[1] = 0
+        else:
+            self._seated[0] = answer[8]
+            self._seated[1] = answer[9]
 
     def pin(self, bit):
         return ExpanderPin(self, bit)

@@ -13,7 +13,7 @@ CHECKING = const(2)
 VERIFIED = const(3)
 REFUSED = const(4)
 STATE_NAMES = b"empty receiving checking verified refused"  # bytes stay in flash
-REFUSALS = b"none format unsigned signature board interpreter size older image storage key"
+REFUSALS = b"none format unsigned signature board interpreter size older image storage key rollback"
 
 # 0x1F51, what a master may ask for
 _START = const(1)

@@ -31,7 +31,10 @@ def same(a, b):
 
 
 class Session:
-    """`unlocked` (0 or 1); `step(now_ms)` once a tick or seldom. random(n) gives n bytes."""
+    """`unlocked` (0 or 1); `step(now_ms)` once a tick or seldom. random(n) gives n bytes.
+
+    key: b"" for a board that lost or never got it: no answer is right then.
+    """
 
     def __init__(self, key, random, session_ms):
         self._key = key
@@ -59,7 +62,7 @@ class Session:
 
     def answer(self, data):
         """Take HMAC-SHA256(key, nonce); returns an abort code."""
-        if self.wait_s() or not self._nonce:
+        if self.wait_s() or not self._nonce or not self._key:
             return abort.STATE
         expected = hmac_sha256(self._key, self._nonce)
         self._nonce = b""

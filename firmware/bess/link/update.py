@@ -1,13 +1,14 @@
 """One update: a package into the spare slot, then every check, a slice at a time.
 
 Nothing that is received changes what runs: only `activate()` writes the record, and only
-after signature, hash as read back, board, interpreter, version and size were found good.
+after signature, hash as read back, board, interpreter, version and size were found good, and the
+confirmed slot whole, which a roll-back needs.
 """
 
 from binascii import crc32
 
 from bess.link import abort
-from bess.link.lms import LmsVerifier
+from bess.link.lms import SIGNATURE_BYTES, LmsVerifier
 from bess.link.program import CHECKING, EMPTY, RECEIVING, REFUSED, VERIFIED
 from bess.port.interpreter import const
 
@@ -25,6 +26,7 @@ OLDER = const(7)
 IMAGE = const(8)
 STORAGE = const(9)
 KEY = const(10)
+ROLLBACK = const(11)
 
 
 def objection(manifest, number, board, interpreter, oldest):
@@ -53,6 +55,7 @@ class Update:
         self._oldest = oldest
         self._buffer = b""
         self._package = None
+        self._former = slots.package(slots.active)
         self._signature = None
         self._image = None
         self.received = 0
@@ -63,8 +66,7 @@ class Update:
     def begin(self, size):
         if size > self._region.size:
             return abort.TOO_LONG
-        if self._slots.trial == self._slot:
-            self._slots.give_up()  # activated, never started: the slot changes under it
+        self._slots.claim()  # stored before the slot changes: nothing may start from it
         self._region.erase()
         self.state = RECEIVING
         return abort.NONE
@@ -100,7 +102,7 @@ class Update:
         """One slice: the manifest, then some hashes of the signature, then 4 KiB of the image."""
         try:
             refusal = self._check()
-        except OSError:
+        except (OSError, MemoryError):
             refusal = STORAGE
         if refusal:
             self.refusal = refusal
@@ -118,9 +120,15 @@ class Update:
         digest = self._image.step()
         if digest is None:
             return 0
+        if self._package is self._former:
+            self.state = VERIFIED
+            return 0 if digest == self._former.sha256 else ROLLBACK
         if digest != self._package.sha256:
             return IMAGE
-        self.state = VERIFIED
+        self._package = self._former  # is there a way back, should the trial fail?
+        if not self._former.manifest:
+            return ROLLBACK
+        self._image = self._former.hasher()
         return 0
 
     def _check_manifest(self):
@@ -134,6 +142,8 @@ class Update:
             return SIZE
         if not package.signature_bytes:
             return UNSIGNED
+        if package.signature_bytes != SIGNATURE_BYTES:
+            return SIGNATURE
         if not board.update_key:
             return KEY
         self._signature = LmsVerifier(board.update_key, package.text, package.signature())

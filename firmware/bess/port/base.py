@@ -8,8 +8,9 @@ from bess.port.storage import provisioned
 
 
 class BoardBase:
-    """Attributes: `serial_number`, `device_key`, `update_key` (b"": none), `slot`, `on_trial`,
-    `rolled_back`, `sha256` of the running program, `interpreter` (major, minor).
+    """Attributes: `serial_number`, `device_key` (b"": no session can be opened), `update_key`
+    (b"": no update is taken), `slot`, `on_trial`, `rolled_back`, `sha256` of the running program,
+    `interpreter` (major, minor).
 
     start: main.Start; settings: lines NAME=VALUE, those that were provisioned go over them.
     """
@@ -25,7 +26,7 @@ class BoardBase:
         self.rolled_back = start.rolled_back
         self.sha256 = start.sha256
         self.serial_number = 0
-        self.device_key = bytes(32)
+        self.device_key = b""
         self.update_key = b""
         self._parameters = []
         if self._root:

@@ -7,8 +7,9 @@ tick would leave outputs as they were.
 import select
 import sys
 
-_CTRL_C = "\x03"
-_ACK = "\x06"  # who holds the cable confirms the program on trial
+_CHARACTERS = 8  # a step: a flood of them costs no tick
+_CTRL_C = b"\x03"
+_ACK = b"\x06"  # who holds the cable confirms the program on trial
 
 
 class Console:
@@ -19,6 +20,7 @@ class Console:
 
     def __init__(self, root):
         self._root = root
+        self._stdin = sys.stdin.buffer  # bytes: a text stream waits for the rest of a character
         poller = select.poll()
         poller.register(sys.stdin, select.POLLIN)
         self._poll = poller.poll
@@ -34,15 +36,16 @@ class Console:
         if said != self._said:
             self._said = said
             print("autarky: self-test", said)
-        while self._poll(0):
-            character = sys.stdin.read(1)
-            if not character:
-                break  # nobody is there
+        for _ in range(_CHARACTERS):
+            if not self._poll(0):
+                return False
+            character = self._stdin.read(1)
             if character == _ACK:
                 print("autarky: program", "not confirmed" if cabinet.confirm(1) else "confirmed")
-            elif character == _CTRL_C and not cabinet.at_rest:
-                print("autarky: contactors are closed: stop the cabinet first")
-            elif character == _CTRL_C:
+            elif character == _CTRL_C and cabinet.at_rest:
                 with open(self._root + "/service", "w"):
                     return True
+            elif character == _CTRL_C:
+                print("autarky: contactors are closed: stop the cabinet first")
+                return False
         return False

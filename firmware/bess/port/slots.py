@@ -2,7 +2,7 @@
 
 A package: magic, u16 manifest length, u16 signature length, the manifest (lines `name value`),
 its signature, the ROMFS image. A slot is a region with `erase()`; what counts is the record,
-two framed slots of four bytes, written last: a power cut at any write leaves the old or the
+two framed slots of five bytes, written last: a power cut at any write leaves the old or the
 new choice, and each of them names a package that was whole before.
 """
 
@@ -77,7 +77,7 @@ class Package:
         except (KeyError, ValueError):
             return
         self.text = bytes(text)
-        if self.image_at + self.size <= region.size:
+        if self.size > 0 and self.image_at + self.size <= region.size:
             self.manifest = found
 
     def signature(self):
@@ -101,7 +101,8 @@ class Package:
 
 
 class Slots:
-    """`active` (confirmed slot), `trial` (slot on trial or NONE), `started`, `failed`.
+    """`active` (confirmed slot), `trial` (slot on trial or NONE), `started`, `failed`, and
+    `spare_good`: 1 while the other slot holds a package that was confirmed before.
 
     regions: the two slots; record: region of the choice. Every change is stored at once;
     OSError when that fails, and then nothing has changed.
@@ -111,12 +112,12 @@ class Slots:
         self._store = SlotStore(record)
         self.regions = regions
         stored = self._store.load()
-        if stored is None or len(stored) != 4 or stored[0] > 1:
-            stored = bytes((0, NONE, 0, NONE))
+        if stored is None or len(stored) != 5 or stored[0] > 1:
+            stored = bytes((0, NONE, 0, NONE, 0))
         self._take(stored)
 
     def _take(self, state):
-        self.active, self.trial, self.started, self.failed = state
+        self.active, self.trial, self.started, self.failed, self.spare_good = state
 
     def _save(self, *state):
         if not self._store.save(bytes(state)):
@@ -131,9 +132,14 @@ class Slots:
     def package(self, slot):
         return Package(self.regions[slot])
 
+    def claim(self):
+        """The spare slot is about to be written: nothing may start from it."""
+        if self.spare_good or self.trial <= 1:
+            self._save(self.active, NONE, 0, self.trial, 0)
+
     def activate(self):
-        """The spare slot is whole: the next start tries it, once."""
-        self._save(self.active, self.spare, 0, NONE)
+        """The spare slot is whole and verified: the next start tries it, once."""
+        self._save(self.active, self.spare, 0, NONE, 0)
 
     def choose(self):
         """What the loader does first at a start: the slot to run. A trial has one start."""
@@ -142,17 +148,23 @@ class Slots:
         if self.started:
             self.give_up()
             return self.active
-        self._save(self.active, self.trial, 1, NONE)
+        self._save(self.active, self.trial, 1, NONE, 0)
         return self.trial
 
     def give_up(self):
         """The slot on trial failed; the confirmed one stays."""
-        self._save(self.active, NONE, 0, self.trial)
+        self._save(self.active, NONE, 0, self.trial, 0)
 
     def confirm(self):
-        """The slot on trial is good: it is the confirmed one from now on."""
-        self._save(self.trial, NONE, 0, NONE)
+        """The slot on trial is good: it is the confirmed one from now on. OSError without one."""
+        if self.trial > 1:
+            raise OSError(5)
+        self._save(self.trial, NONE, 0, NONE, 1)
 
     def install(self, slot):
         """A slot that was written whole by cable, confirmed without a trial."""
-        self._save(slot, NONE, 0, NONE)
+        self._save(slot, NONE, 0, NONE, 0)
+
+    def fall_back(self):
+        """The confirmed slot is damaged: the one that was confirmed before it serves again."""
+        self._save(self.spare, NONE, 0, NONE, 0)

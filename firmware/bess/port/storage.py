@@ -11,6 +11,7 @@ from struct import pack, unpack_from
 PROVISION_BYTES = 16384
 _HEADER = 14  # magic u16, length u32, sequence u32; CRC-32 u32 over these and the payload
 _MAGIC = 0xA7C5
+_ENOENT = 2
 
 
 class FileRegion:
@@ -23,7 +24,9 @@ class FileRegion:
             with open(path, "rb") as file:
                 file.seek(0, 2)
                 self._length = file.tell()
-        except OSError:
+        except OSError as error:
+            if error.errno != _ENOENT:
+                raise  # what cannot be read may still be there: not to be emptied
             with open(path, "wb"):
                 self._length = 0
 

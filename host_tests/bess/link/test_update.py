@@ -36,8 +36,17 @@ def key(tmp_path_factory):
 
 @pytest.fixture
 def store(key):
-    board = Board(keys.public(key))
+    board = board_with(key)
     return program.ProgramStore(board, 0, 300_000), board
+
+
+def board_with(key, running: bool = True) -> Board:
+    """A board whose slot 0 holds the program that runs."""
+    board = Board(keys.public(key))
+    if running:
+        board.regions[0].write(0, made(key, "0.0.1", b"former" * 500).data)
+    board.slots().install(0)
+    return board
 
 
 def made(key, version="1.0.0", content=b"image" * 1000):
@@ -127,7 +136,7 @@ def test_a_download_after_the_activation_takes_it_back(store, key) -> None:
     ],
 )
 def test_a_signed_manifest_that_does_not_suit_is_refused(key, spoil, refusal: str) -> None:
-    board = Board(keys.public(key))
+    board = board_with(key)
     store = program.ProgramStore(board, version_number("1.0.0"), 300_000)
     content = b"image" * 1000
     manifest = {
@@ -186,13 +195,42 @@ def test_a_record_that_cannot_be_written_changes_nothing(store, key, monkeypatch
     assert board.slots().trial == NONE
 
 
+@pytest.mark.parametrize("damage", ["none there", "one bit"])
+def test_without_a_way_back_nothing_is_verified(key, damage: str) -> None:
+    board = board_with(key, running=False)
+    if damage == "one bit":
+        former = bytearray(made(key, "0.0.1", b"former" * 500).data)
+        former[-7] ^= 4
+        board.regions[0].write(0, bytes(former))
+    store = program.ProgramStore(board, 0, 300_000)
+    send(store, made(key).data)
+    assert check(store) == "rollback"
+    assert store.control(1) == abort.STATE
+
+
+def test_a_header_that_asks_for_much_memory_is_refused_unread(store, key) -> None:
+    store, _ = store
+    good = made(key)
+    huge = bytearray(good.data)
+    huge[10:12] = b"\xff\xff"
+    send(store, bytes(huge) + bytes(70_000))
+    assert check(store) in ("size", "signature")
+
+
+def test_a_confirmation_without_a_trial_changes_nothing(store) -> None:
+    _, board = store
+    with pytest.raises(OSError):
+        board.slots().confirm()
+    assert board.slots().active == 0
+
+
 def test_a_board_without_slots_takes_nothing() -> None:
     board = Board(b"")
     board.slots = lambda: None  # pyright: ignore
     assert program.ProgramStore(board, 0, 1000).begin(10) == abort.STATE
 
 
-@pytest.mark.parametrize("stored", [b"", b"\2\xff\0\xff", b"\0\0", b"\xff" * 4])
+@pytest.mark.parametrize("stored", [b"", b"\2\xff\0\xff\0", b"\0\0", b"\xff" * 5])
 def test_a_record_that_makes_no_sense_means_slot_0(stored: bytes) -> None:
     record = MemoryRegion(RECORD_BYTES)
     if stored:

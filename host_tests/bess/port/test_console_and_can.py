@@ -35,11 +35,15 @@ def typed(monkeypatch):
         def fileno(self) -> int:
             return out
 
-        def read(self, count: int) -> str:
-            return os.read(out, count).decode()
+        @property
+        def buffer(self):
+            return self
+
+        def read(self, count: int) -> bytes:
+            return os.read(out, count)
 
     monkeypatch.setattr(sys, "stdin", Stdin())
-    yield lambda text: os.write(into, text.encode())
+    yield lambda text: os.write(into, text if isinstance(text, bytes) else text.encode())
     os.close(into)
     os.close(out)
 
@@ -59,7 +63,7 @@ def test_it_says_heartbeat_and_self_test_once(typed, tmp_path, capsys) -> None:
 def test_ctrl_c_at_rest_asks_for_service_and_under_load_is_refused(typed, tmp_path, capsys) -> None:
     console, cabinet = Console(str(tmp_path)), Cabinet()
     cabinet.at_rest = False
-    typed("noise\x03")
+    typed(b"\xff\xc3\x80\x03")
     assert console.step(cabinet) is False
     assert "contactors are closed" in capsys.readouterr().out
     assert not (tmp_path / "service").exists()
@@ -67,6 +71,18 @@ def test_ctrl_c_at_rest_asks_for_service_and_under_load_is_refused(typed, tmp_pa
     typed("\x03")
     assert console.step(cabinet) is True
     assert (tmp_path / "service").exists()
+
+
+def test_a_flood_costs_a_bounded_number_of_characters_a_step(typed, tmp_path, capsys) -> None:
+    console, cabinet = Console(str(tmp_path)), Cabinet()
+    cabinet.at_rest = False
+    typed(b"\x03" * 1000)
+    console.step(cabinet)
+    assert capsys.readouterr().out.count("contactors are closed") == 1
+    cabinet.at_rest = True
+    typed(b"x" * 1000)
+    for _ in range(20):
+        assert console.step(cabinet) in (False, True)
 
 
 def test_who_holds_the_cable_may_confirm(typed, tmp_path, capsys) -> None:

@@ -33,6 +33,14 @@ def _private(values: dict[str, str | int]) -> LmsPrivateKey:
     )  # fmt: skip
 
 
+def _home(path: Path) -> Path:
+    """The file itself, not a link to it. Raises SigningKeyError for one with several names."""
+    path = Path(path).resolve()
+    if path.exists() and path.stat().st_nlink > 1:
+        raise SigningKeyError(f"{path} has several names (hard links): a leaf could be used twice")
+    return path
+
+
 def _write(path: Path, values: dict[str, str | int]) -> None:
     unfinished = path.with_suffix(".unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -50,6 +58,7 @@ def _write(path: Path, values: dict[str, str | int]) -> None:
 
 
 def _read(path: Path) -> dict[str, str | int]:
+    path = _home(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if values["kind"] != _KIND or len(bytes.fromhex(values["seed"])) != 32:
@@ -58,27 +67,38 @@ def _read(path: Path) -> dict[str, str | int]:
             raise ValueError("its numbers are out of range")
         if len(bytes.fromhex(values["public"])) != 56:
             raise ValueError("its public key has another length")
+        home = str(values["home"])
     except FileNotFoundError:
         raise SigningKeyError(
             f"{path}: no signing key is there; `autarky sign --new-key {path}` makes one"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SigningKeyError(f"{path} is no signing key of ours: {error}") from None
+    if home != str(path):
+        raise SigningKeyError(
+            f"{path} was made at {home}: a copy must not sign, both would use the same leaves. "
+            'If the other one is gone for ever, write the new place into its line "home"'
+        )
     return values
 
 
 def create(path: Path) -> bytes:
     """Make a key; returns the public key, 56 bytes. Raises SigningKeyError if there is one."""
-    if path.exists():
-        raise SigningKeyError(f"{path}: a key is there already; its signatures would be lost")
+    path = _home(path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = LmsPrivateKey(lms_sha256_m32_h10, lmots_sha256_n32_w4)
+    try:  # two at once: only one makes it
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        raise SigningKeyError(
+            f"{path}: a key is there already; its signatures would be lost"
+        ) from None
     public_key = key.publicKey().serialize()
     _write(
         path,
         {
             "kind": _KIND, "seed": key.SEED.hex(), "identity": key.I.hex(), "next": 0,
-            "public": public_key.hex(),
+            "public": public_key.hex(), "home": str(path),
         },
     )  # fmt: skip
     return public_key
@@ -96,7 +116,8 @@ def left(path: Path) -> int:
 
 def sign(path: Path, message: bytes) -> bytes:
     """One signature of 2508 bytes; its leaf is spent on disk before it is made."""
-    with Path(path).with_suffix(".lock").open("w") as lock:
+    path = _home(path)
+    with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         values = _read(path)
         leaf = int(values["next"])

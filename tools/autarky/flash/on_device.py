@@ -115,9 +115,10 @@ def enter_service():
 
 
 def spare():
-    """The slot that a new program goes to."""
+    """The slot that a new program goes to; from now on nothing starts from it."""
     slots = _slots()
-    print(json.dumps({"slot": slots.spare if slots.active >= 0 else 0}))
+    slots.claim()
+    print(json.dumps({"slot": slots.spare}))
 
 
 def fill_slot(slot, head, size):

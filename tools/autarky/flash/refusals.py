@@ -16,6 +16,8 @@ WHY = {
     "older": "it is older than the cabinet's parameter program_oldest allows",
     "image": "its image was damaged on the way: send it again",
     "storage": "the cabinet cannot write its slot: look at its flash",
+    "rollback": "the slot of the program that runs is damaged, so there would be no way back: "
+    "flash the cabinet by cable",
     "key": "the cabinet was provisioned without an update key: `autarky provision` writes one "
     "(a virtual site takes the developer key that is there when it starts)",
 }

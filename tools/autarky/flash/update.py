@@ -77,10 +77,10 @@ class Updater:
             self._until(node_id, self._at_rest, "did not open its contactors")
             self._send(node_id)
             self._check(node_id)
+            self._start(node_id)
         except BaseException:
             self._release(node_id)
             raise
-        self._start(node_id)
         self._confirm(node_id)
         if before in ("run", "ready"):
             self._progress.stage(f"waiting for {before}")
