@@ -18,7 +18,7 @@ import serial
 from autarky.flash import boards, keys, package
 from autarky.flash.device import Device, DeviceError
 from autarky.flash.flash import Flasher, Result
-from autarky.flash.virtual_board import ChipFacts, VirtualBoard
+from autarky.flash.virtual_board import BoardError, ChipFacts, VirtualBoard
 from autarky.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -210,6 +210,38 @@ def test_a_package_by_cable_is_judged_by_the_board_itself(tmp_path: Path, made, 
         board.power_cut()
         found = flasher(board.path, package.read_file(file), key).update()
         assert_running(found, "already up to date")
+
+
+def test_a_running_program_that_is_refused_something_runs_on(
+    tmp_path: Path, made: package.Made, key: Path
+) -> None:
+    with chip(tmp_path) as board:
+        flasher(board.path, made, key).run()
+        wrong = boards.find("PYBD_SF6")
+        for act in ("run", "provision", "update"):
+            with pytest.raises(DeviceError, match="wrong board"):
+                getattr(flasher(board.path, made, key, board=wrong), act)()
+        found = flasher(board.path, made, key)
+        assert found._device.reach() is True  # it ran until now
+        found._resume()
+        other = tmp_path / "other.json"
+        keys.create(other)
+        result = flasher(board.path, package.make(other), other).run()
+        assert any("update key was another one" in note for note in result.notes)
+
+
+def test_one_folder_is_one_board_and_facts_have_names(tmp_path: Path) -> None:
+    with chip(tmp_path), pytest.raises(BoardError, match="another virtual board uses"):
+        VirtualBoard(tmp_path).__enter__()
+    (tmp_path / "file").touch()
+    with pytest.raises(BoardError, match="is no folder"):
+        VirtualBoard(tmp_path / "file").__enter__()
+    for text in ("bogus", "version", "foo=1", "rom_error=x", "version="):
+        with pytest.raises(BoardError, match=r"NAME=VALUE|must be a number"):
+            ChipFacts.parse([text])
+    done = run("board", str(tmp_path / "b"), "--bus", "127.0.0.1:99999")
+    assert done.returncode == 1
+    assert "HOST:PORT" in done.stderr
 
 
 def test_doctor_looks_at_a_board_and_starts_it_again(tmp_path: Path, made, key: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarky.flash import boards, cabinet, folder, image, keys, package
+from autarky.errors import AutarkyError
+from autarky.flash import boards, cabinet, folder, image, keys, package, rack
 from autarky.flash.flash import merged, stored_lines
 from autarky.flash.keys import SigningKeyError
 from autarky.flash.refusals import WHY, why
@@ -158,6 +159,27 @@ def test_a_good_cabinet_file(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_rack_needs_a_file_a_serial_and_a_node_id_for_each_board(tmp_path: Path) -> None:
+    files = []
+    for number in range(2):
+        files.append(tmp_path / f"{number}.toml")
+        files[-1].write_text(GOOD.replace("serial = 3", f"serial = {number + 1}"))
+    with pytest.raises(AutarkyError, match="same node_id"):
+        rack.read_cabinets(["a", "b"], files)
+    files[1].write_text(GOOD.replace("node_id = 4", "node_id = 5"))
+    assert len(rack.read_cabinets(["a", "b"], files)) == 2
+    files[0].write_text(GOOD)
+    files[1].write_text(GOOD)
+    with pytest.raises(AutarkyError, match="same serial"):
+        rack.read_cabinets(["a", "b"], files)
+    with pytest.raises(AutarkyError, match="1 cabinet files for 2 ports"):
+        rack.read_cabinets(["a", "b"], files[:1])
+    with pytest.raises(AutarkyError, match="given twice"):
+        rack.choose_ports(["a", "a"], False)
+    with pytest.raises(AutarkyError, match="--port is missing"):
+        rack.choose_ports(None, False)
+
+
 def test_the_example_is_good() -> None:
     assert cabinet.read(boards.BOARDS / "cabinet.example.toml").serial == 1
 
@@ -168,6 +190,7 @@ def test_the_example_is_good() -> None:
         (GOOD + "node_idd = 5\n", 6, "no parameter is named 'node_idd'; similar: node_id"),
         (GOOD.replace("node_id = 4", "node_id = 400"), 5, "node_id is 400, allowed are 1..127"),
         (GOOD.replace("node_id = 4", "node_id = 4.5"), 5, "must be an integer"),
+        (GOOD.replace("node_id = 4", "node_id = 1"), 5, "is the coordinator's"),
         (GOOD.replace("node_id = 4", "node_id = true"), 5, "must be an integer"),
         (GOOD.replace("serial = 3", "serial = 0"), 2, "serial must be"),
         (GOOD.replace("serial = 3\n", ""), 1, "serial must be"),

@@ -9,7 +9,7 @@ import pytest
 
 from autarky.bus.server import BusServer
 from autarky.flash import keys, package
-from autarky.flash.update import UpdateError, Updater
+from autarky.flash.update import Progress, UpdateError, Updater
 from autarky.node.cli import _client
 from autarky.sil.site import SiteConfig, VirtualSite
 
@@ -194,6 +194,31 @@ def test_a_program_that_fails_rolls_back_by_itself(
     assert "slot 1 was not confirmed: rolled back" in pair.console(2)
 
 
+def test_ctrl_c_in_the_middle_releases_the_cabinet(pair: Site, key: Path) -> None:
+    class Impatient(Progress):
+        def bytes_done(self, count: int, total: int) -> None:
+            if count > 20_000:
+                raise KeyboardInterrupt
+
+    made = package.make(key, replace=version("0.4.0"))
+    with _client("autarky", pair.channel) as client:
+        with pytest.raises(KeyboardInterrupt):
+            Updater(client, made, KEY, Impatient()).run(2)
+        assert client.read(2, "program.hold").raw == 0
+        assert client.read(2, "software_version").raw == "0.1.0"
+
+
+def test_a_hold_ends_with_its_session(pair: Site) -> None:
+    with _client("autarky", pair.channel) as client:
+        client.unlock(2, KEY)
+        client.write(2, "program.hold", 1)
+        updater = Updater(client, package.make(None), KEY)
+        updater._until(2, updater._at_rest, "did not stop")
+        client.node(2).sdo.download(0x2F00, 3, b"\0")  # its session is locked, as time would do
+        updater._until(2, lambda n: client.read(n, "state").shown == "run", "is still held")
+        assert client.read(2, "program.hold").raw == 0
+
+
 def test_a_program_that_nobody_confirms_rolls_back_and_says_so(pair: Site, key: Path) -> None:
     made = package.make(key, replace=version("0.3.0"))
     with _client("autarky", pair.channel) as client:
@@ -212,5 +237,6 @@ def test_a_program_that_nobody_confirms_rolls_back_and_says_so(pair: Site, key: 
         from autarky.node import client as module
 
         log = module.decode_log(client.domain(2, module.EVENT_LOG))
-    assert any(row["event"] == "program" for row in log)
+    told = [row["fault"] for row in log if row["event"] == "program"]
+    assert told == ["on trial", "rolled back"]
     assert "slot 1 was not confirmed: rolled back" in pair.console(2)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarky.errors import clear_errors, parse_key
+from autarky.errors import clear_errors, parse_address, parse_key
 from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
@@ -124,19 +124,12 @@ def run(
             raise typer.Exit(1)
 
 
-def _address(bus: str) -> tuple[str, int]:
-    host, _, port = bus.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"--bus {bus}: write it as HOST:PORT, for example 127.0.0.1:4500")
-    return host, int(port)
-
-
 def _attach(
     stack: contextlib.ExitStack, site: VirtualSite, bus: str, socketcand: int | None = None
 ) -> None:
     from autarky.bus.server import BusServer
 
-    host, port = _address(bus)
+    host, port = parse_address(bus)
     server = BusServer(site, host, port, socketcand)
     stack.callback(server.close)
 
@@ -186,7 +179,7 @@ def site(
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
-        _address(bus)
+        parse_address(bus)
         signer = signing_key or flash_cli.developer_key(make=False)
         config = SiteConfig(
             cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
@@ -194,13 +187,14 @@ def site(
             device_key=parse_key(key), update_key=keys.public(signer) if signer else b"",
             watchdog=True,
         )  # fmt: skip
-        signal.signal(signal.SIGTERM, _terminate)
         running = VirtualSite(config)
         # the listener first: a port in use is known before any cabinet has started
         _attach(stack, running, bus, socketcand)
         stack.enter_context(running)
         running.coordinator.silent = not coordinator
         console = Console()
+        if signer is None:
+            console.print("no signing key: `autarky sign` first, if they are to take updates")
         many = "1 cabinet" if cabinets == 1 else f"{cabinets} cabinets"
         console.print(f"site bus at {bus}, {many}; Ctrl-C ends it", highlight=False)
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
@@ -258,6 +252,7 @@ def generate() -> None:
 def main() -> None:
     """Entry point. Ctrl-C works even where a script started us with SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except BrokenPipeError:

@@ -31,6 +31,14 @@ def clear_errors() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def parse_address(bus: str) -> tuple[str, int]:
+    """(host, port) of HOST:PORT. Raises AutarkyError."""
+    host, _, port = bus.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise AutarkyError(f"--bus {bus}: write it as HOST:PORT, for example 127.0.0.1:4500")
+    return host, int(port)
+
+
 def parse_key(text: str) -> bytes:
     """A device key of 32 bytes from hex digits. Raises AutarkyError."""
     try:

@@ -13,10 +13,10 @@ from autarky.errors import AutarkyError
 from bess.parameters import TABLE, Parameters
 from bess.table import rows
 
-_IDENTITY = ("serial", "device_key", "name", "fram")
+_IDENTITY = ("serial", "device_key", "fram")
 _SERIAL_MAX = 0xFFFFFFFF
 _KEY_DIGITS = 64
-_NAME_MAX = 40
+_COORDINATOR = 1
 
 
 class CabinetFileError(AutarkyError):
@@ -29,7 +29,6 @@ class Cabinet:
 
     serial: int
     device_key: str
-    name: str
     parameters: dict[str, int]
     fram: bool = False
 
@@ -80,7 +79,7 @@ def _near(name: str, names: list[str]) -> str:
     return f"; similar: {', '.join(near)}" if near else ""
 
 
-def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, str, bool]:
+def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, bool]:
     for key in values:
         if key not in _IDENTITY:
             judge.say("cabinet", key, f"[cabinet] has no {key!r}{_near(key, list(_IDENTITY))}")
@@ -92,15 +91,11 @@ def _identity(values: dict[str, Any], judge: _Judge) -> tuple[int, str, str, boo
     if not isinstance(key, str) or not re.fullmatch(rf"[0-9a-fA-F]{{{_KEY_DIGITS}}}", key):
         judge.say("cabinet", "device_key", f"device_key must be {_KEY_DIGITS} hex digits in quotes")
         key = ""
-    name = values.get("name", "")
-    if not isinstance(name, str) or len(name) > _NAME_MAX:
-        judge.say("cabinet", "name", f"name must be a text of at most {_NAME_MAX} characters")
-        name = ""
     fram = values.get("fram", False)
     if not isinstance(fram, bool):
         judge.say("cabinet", "fram", "fram must be true or false")
         fram = False
-    return serial, key.lower(), name, fram
+    return serial, key.lower(), fram
 
 
 def _parameters(values: dict[str, Any], judge: _Judge) -> dict[str, int]:
@@ -118,6 +113,8 @@ def _parameters(values: dict[str, Any], judge: _Judge) -> dict[str, int]:
                 taken[key] = value
             except ValueError as error:
                 judge.say("parameters", key, error.args[0])
+    if taken.get("node_id") == _COORDINATOR:
+        judge.say("parameters", "node_id", "node_id 1 is the coordinator's: take 2..127")
     return taken
 
 
@@ -147,8 +144,8 @@ def read(path: Path) -> Cabinet:
     if not isinstance(values.get("cabinet"), dict):
         judge.found.append((1, "[cabinet] with serial and device_key is missing"))
         judge.raise_if_wrong()
-    serial, key, name, fram = _identity(values["cabinet"], judge)
+    serial, key, fram = _identity(values["cabinet"], judge)
     section = values.get("parameters", {})
     parameters = _parameters(section, judge) if isinstance(section, dict) else {}
     judge.raise_if_wrong()
-    return Cabinet(serial, key, name, parameters, fram)
+    return Cabinet(serial, key, parameters, fram)

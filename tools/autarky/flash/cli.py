@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autarky.errors import AutarkyError, clear_errors, parse_key
+from autarky.errors import AutarkyError, clear_errors, parse_address, parse_key
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 SigningKey = Annotated[
@@ -29,6 +29,19 @@ def developer_key(make: bool) -> Path | None:
         typer.echo(f"made a developer key, {keys.DEVELOPER_KEY}: for cabinets on the desk only")
         keys.create(keys.DEVELOPER_KEY)
     return keys.DEVELOPER_KEY
+
+
+def _judged(made: Any, signing_key: Path | None) -> str:
+    """Whose signature a package has, as far as the key at hand can tell."""
+    from autarky.flash import keys
+
+    if not made.signature:
+        return "none: no cabinet takes it"
+    key = signing_key or keys.DEVELOPER_KEY
+    if not key.exists():
+        return f"{len(made.signature)} bytes, not judged: no key is at hand (--signing-key)"
+    good = made.signed_by(keys.public(key))
+    return f"good, by {key}" if good else f"NOT by {key}, or the manifest was changed"
 
 
 def sign(
@@ -64,14 +77,14 @@ def sign(
         if show is not None:
             made = package.read_file(show)
         else:
+            if not out.parent.is_dir() or out.is_dir():
+                raise AutarkyError(f"--out {out}: name a file in a folder that exists")
             key = signing_key or developer_key(make=True)
             assert key is not None
             names = [boards.find(name).name for name in board] if board else None
             made = package.make(key, names)
-            if not out.parent.is_dir():
-                raise AutarkyError(f"--out {out}: its folder does not exist")
             out.write_bytes(made.data)
-        rows = dict(made.manifest, signature=f"{len(made.signature)} bytes")
+        rows = dict(made.manifest, signature=_judged(made, signing_key))
         if show is None:
             rows["package"] = str(out)
             rows["signatures left"] = str(keys.left(signing_key or keys.DEVELOPER_KEY))
@@ -98,7 +111,12 @@ def flash(
     all_: Annotated[bool, typer.Option("--all", help="Every port that answers.")] = False,
     cabinet: Cabinets = None,
     signing_key: SigningKey = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, change nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            help="Look (a running program is stopped for that) and say what would be done."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build, sign, deploy, read back, provision and start the program on boards, in parallel.
@@ -118,10 +136,9 @@ def flash(
         from autarky.flash import boards, rack
 
         found = boards.find(board)
-        key = signing_key or developer_key(make=True)
-        assert key is not None
         ports = rack.choose_ports(port, all_)
         cabinets = rack.read_cabinets(ports, cabinet)
+        key = signing_key or developer_key(make=not dry_run)
         _finish(rack.flash_all(found, ports, cabinets, key, dry_run, as_json), as_json)
 
 
@@ -166,6 +183,9 @@ def doctor(
 ) -> None:
     """Say what is missing on this machine and on boards, and what to do about it.
 
+    To look at a board its program is stopped, and started again afterwards; one whose contactors
+    are closed is left alone.
+
     Examples:
 
       autarky doctor
@@ -194,7 +214,10 @@ def board(
     count: Annotated[int, typer.Option(help="How many boards.", min=1, max=32)] = 1,
     chip: Annotated[
         list[str] | None,
-        typer.Option(help="Make the chip another: version=1.24, build=X, rom_error=OFFSET ..."),
+        typer.Option(
+            help="Make it another or a faulty one: version=1.24.1, build=NAME, rom_bytes=SIZE, "
+            "rom_error=OFFSET (a write there fails), rom_stuck=OFFSET (a bit there stays 0)."
+        ),
     ] = None,
     bus: Annotated[
         str | None, typer.Option(help="Let CAN clients attach to the first board at HOST:PORT.")
@@ -216,15 +239,16 @@ def board(
     with clear_errors(), contextlib.ExitStack() as stack:
         from autarky.flash.virtual_board import ChipFacts, VirtualBoard
 
-        facts = ChipFacts(dict(item.split("=", 1) for item in chip or [] if "=" in item))
+        facts = ChipFacts.parse(chip or [])
+        if bus:
+            parse_address(bus)
         for number in range(count):
             own = folder / f"board{number}" if count > 1 else folder
             running = stack.enter_context(VirtualBoard(own, facts, seed=number + 1))
             if bus and number == 0:
                 from autarky.bus.server import BusServer
 
-                host, _, channel = bus.rpartition(":")
-                stack.callback(BusServer(running.site, host, int(channel)).close)
+                stack.callback(BusServer(running.site, *parse_address(bus)).close)
             typer.echo(running.path)
         while True:
             time.sleep(1.0)
@@ -248,8 +272,10 @@ def update(
     """Bring a signed program to running cabinets over CAN, one after the other.
 
     Each is stopped in order, takes the package, verifies it, starts it on trial, passes its
-    self-test, is confirmed, and runs again before the next one is touched. The first that fails
-    ends the work; it rolls back by itself, and the others were not touched.
+    self-test, is confirmed, and is back in the state it was in before the next one is touched. One
+    that runs the very same image is left alone. The first that fails ends the work; it rolls back
+    by itself, and the others were not touched. An older version is taken too, unless the
+    cabinet's parameter program_oldest forbids it.
 
     Examples:
 
@@ -266,6 +292,8 @@ def update(
         if port is not None:
             from autarky.flash import boards, rack
 
+            if not board:
+                raise AutarkyError("--board is missing: with --port say what board is there")
             _finish(rack.update_one(boards.find(board), port, made, as_json), as_json)
             return
         from autarky.node.cli import _client
@@ -279,6 +307,8 @@ def update(
             rows = _update_all(client, made, secret, nodes, as_json)
         if as_json:
             typer.echo(json.dumps(rows))
+        if rows[-1].get("error"):
+            raise AutarkyError(rows[-1]["error"])
 
 
 def _update_all(
@@ -306,7 +336,11 @@ def _update_all(
                 def bytes_done(self, count: int, total: int, task: Any = task) -> None:
                     bars.update(task, completed=count)
 
-            word = Updater(client, made, secret, Shown()).run(node_id)
+            try:
+                word = Updater(client, made, secret, Shown()).run(node_id)
+            except AutarkyError as error:
+                rows.append({"node": node_id, "result": "failed", "error": str(error)})
+                break
             bars.update(task, description=f"cabinet {node_id}: {word}", completed=len(made.data))
             rows.append({"node": node_id, "version": made.version, "result": word})
             if not quiet:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import serial
+from serial.tools import list_ports
 
 from autarky.errors import AutarkyError
 
@@ -49,8 +50,9 @@ class Device:
                     f"{self.port}: no permission; add yourself to the group of that device "
                     "(usually dialout) and log in again"
                 ) from None
+            found = sorted(p.device for p in list_ports.comports() if p.vid is not None)
             raise DeviceError(
-                f"there is no board at {self.port}; `autarky doctor` lists the ports"
+                f"there is no board at {self.port}; USB ports here: {', '.join(found) or 'none'}"
             ) from None
 
     def reach(self, seconds: float = _ANSWER_S) -> bool:
@@ -73,7 +75,7 @@ class Device:
                         "(`autarky node write N program.hold 1`), then try again"
                     )
                 if time.monotonic() - asked > 1.0:  # it may just be starting: ask again
-                    console.write(b"\r\x03")
+                    console.write(b"\r\x03\x02")  # also out of a raw REPL that was left
                     asked = time.monotonic()
         heard = said.decode(errors="replace").strip()
         raise DeviceError(

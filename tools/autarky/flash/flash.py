@@ -45,6 +45,10 @@ def _said_after(lines: list[str], text: str) -> str:
     return next((line.partition(text)[2].strip() for line in lines if text in line), "")
 
 
+def _has_littlefs(facts: dict[str, Any]) -> bool:
+    return any(place == "/flash" and "Lfs2" in kind for place, kind in facts["mounts"])
+
+
 def stored_lines(content: bytes) -> str:
     """Text of a board's provision.bin, "" when nothing whole stands there."""
     region = MemoryRegion(PROVISION_BYTES)
@@ -59,7 +63,7 @@ def merged(stored: str, cabinet: Cabinet | None, update_key: bytes) -> str:
     if cabinet is not None:
         return cabinet.lines(update_key)
     if not stored:
-        return Cabinet(1, _NO_KEY, "", {}).lines(update_key)
+        return Cabinet(1, _NO_KEY, {}).lines(update_key)
     ours = f"@update_key={update_key.hex()}"
     if ours in stored.splitlines():
         return stored
@@ -97,31 +101,70 @@ class Flasher:
     def run(self, dry_run: bool = False) -> Result:
         """Everything; a board that has it all is only started where it stands still."""
         result = Result(self._device.port, version=self._made.version)
-        self._tell("reaching the board", 0.0)
-        was_running = self._device.reach()
-        facts = self._probe()
-        self.check(facts)
+        facts, was_running = self._look(self.check)
         stored = self._stored(facts)
         lines = merged(stored, self._cabinet, self._update_key)
-        if self.up_to_date(facts) and lines == stored:
+        same = self.up_to_date(facts)
+        if same and lines == stored:
             result.result = "already up to date"
         elif dry_run:
             result.result = "would be flashed"
+            result.notes += self._plan(facts, same, lines == stored)
         else:
             self._write(facts, lines)
             result.result = "flashed"
-        if f"@key={_NO_KEY}" in lines:
-            result.notes.append("its device key is the public example: give one with --cabinet")
-        if was_running or not dry_run:
+        self._note_identity(result, stored, lines)
+        if dry_run and was_running:
+            self._resume()
+        elif not dry_run:
             self._start(result)
         return result
+
+    def _look(self, check: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any], bool]:
+        """Facts of the board, and whether a program ran; one that is refused runs on."""
+        self._tell("reaching the board", 0.0)
+        was_running = self._device.reach()
+        facts = self._probe()
+        try:
+            check(facts)
+        except DeviceError:
+            if was_running:
+                self._resume()
+            raise
+        return facts, was_running
+
+    def _resume(self) -> None:
+        """The program that was stopped for a look runs again."""
+        self._device.call("leave_service")
+        self._device.restart((HEARTBEAT,))
+
+    def _plan(self, facts: dict[str, Any], same_program: bool, same_lines: bool) -> list[str]:
+        active = facts["active"]
+        before = facts["programs"][active][0] if active >= 0 else ""
+        steps = []
+        if self._board.format and not _has_littlefs(facts):
+            steps.append("it would format /flash as littlefs: what lies there is lost")
+        if not same_program:
+            steps.append(f"it would replace program {before or 'none'} by {self._made.version}")
+        if not same_lines:
+            steps.append("it would write identity and parameters")
+        return steps
+
+    def _note_identity(self, result: Result, stored: str, lines: str) -> None:
+        if f"@key={_NO_KEY}" in lines:
+            result.notes.append("its device key is the public example: give it one of its own")
+        if not stored and self._cabinet is None:
+            result.notes.append("without --cabinet it is serial 1, node 2, like every such board")
+        before = [line for line in stored.splitlines() if line.startswith("@update_key=")]
+        if before and before[0] not in lines:
+            result.notes.append(
+                "its update key was another one: packages of that key are refused now"
+            )
 
     def provision(self) -> Result:
         """Only identity and parameters, for a board that was flashed before."""
         result = Result(self._device.port, version=self._made.version)
-        self._device.reach()
-        facts = self._probe()
-        self.check(facts)
+        facts, _ = self._look(self.check)
         if facts["active"] < 0:
             raise DeviceError(f"{result.port}: the board has no program yet: `autarky flash` it")
         stored = self._stored(facts)
@@ -133,6 +176,7 @@ class Flasher:
             self._device.call("enter_service")
             self._put_provision(lines)
             result.result = "provisioned"
+        self._note_identity(result, stored, lines)
         self._start(result)
         return result
 
@@ -140,12 +184,12 @@ class Flasher:
         """The package into the spare slot, on trial, with the firmware's own checks: by cable."""
         device, made = self._device, self._made
         result = Result(device.port, version=made.version)
-        self._tell("reaching the board", 0.0)
-        device.reach()
-        facts = self._probe()
+        facts, _ = self._look(self._check_board)
         active = facts["active"]
-        if active < 0 or self._board.rom != "partition":
-            raise DeviceError(f"{device.port}: the board has no second program: `autarky flash` it")
+        if active < 0:
+            raise DeviceError(f"{device.port}: the board has no program yet: `autarky flash` it")
+        if self._board.rom != "partition":
+            raise DeviceError(f"{device.port}: this board takes programs by `autarky flash` only")
         if facts["programs"][active][1] == made.manifest["sha256"]:
             result.result = "already up to date"
             self._start(result)
@@ -175,8 +219,8 @@ class Flasher:
             "probe", len(self._made.image), [*self._loader, "provision.bin"], resume=False
         )
 
-    def check(self, facts: dict[str, Any]) -> None:
-        """The board is the right one and everything fits. Raises DeviceError."""
+    def _check_board(self, facts: dict[str, Any]) -> None:
+        """The board is the one that was named, and its interpreter new enough."""
         board, port = self._board, self._device.port
         if facts["build"] != board.build:
             raise DeviceError(
@@ -184,13 +228,18 @@ class Flasher:
                 f"{facts['build'] or facts['machine']!r}, {board.name} says {board.build!r}; give "
                 f"the right --board, or flash the official {board.firmware_file}"
             )
-        wanted = [int(part) for part in self._made.manifest["interpreter"].split(".")]
+        wanted = [int(part) for part in board.interpreter.split(".")]
         if facts["version"][: len(wanted)] < wanted:
             have = ".".join(str(part) for part in facts["version"])
             raise DeviceError(
-                f"{port}: MicroPython {have} is too old, {self._made.manifest['interpreter']} or "
-                f"later is needed: flash the official {board.firmware_file} from micropython.org"
+                f"{port}: MicroPython {have} is too old, {board.interpreter} or later is needed: "
+                f"flash the official {board.firmware_file} from micropython.org"
             )
+
+    def check(self, facts: dict[str, Any]) -> None:
+        """The board is the right one and everything fits. Raises DeviceError."""
+        self._check_board(facts)
+        board, port = self._board, self._device.port
         if board.name not in self._made.manifest["boards"].split(","):
             raise DeviceError(
                 f"{port}: the package is for {self._made.manifest['boards']}, not for "
@@ -230,8 +279,7 @@ class Flasher:
 
     def _write(self, facts: dict[str, Any], lines: str) -> None:
         device = self._device
-        lfs = any(place == "/flash" and "Lfs2" in kind for place, kind in facts["mounts"])
-        if self._board.format and not lfs:
+        if self._board.format and not _has_littlefs(facts):
             self._tell("formatting the file system", 0.0)
             device.mpremote("exec", self._board.format)
             device.mpremote("exec", "pass", resume=False)  # mounts it

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from autarky.flash.flash import Flasher, Result
 from autarky.flash.package import Made
 
 _PARALLEL = 16
+_AFTER_A_STOP = "a board in service mode protects nothing until it is flashed again"
 Tell = Callable[[str, float], None]
 
 
@@ -65,6 +67,9 @@ def read_cabinets(ports: list[str], files: list[Path] | None) -> list[Cabinet | 
     serials = [cabinet.serial for cabinet in found if cabinet is not None]
     if len(set(serials)) != len(serials):
         raise AutarkyError("two of the cabinet files have the same serial number")
+    nodes = [cabinet.parameters.get("node_id", 2) for cabinet in found if cabinet is not None]
+    if len(set(nodes)) != len(nodes):
+        raise AutarkyError("two of the cabinet files have the same node_id (2 where none is given)")
     return found
 
 
@@ -78,24 +83,36 @@ def _run_all(ports: list[str], work: Callable[[int, Tell], Result], quiet: bool)
         TimeElapsedColumn(),
     )
     outcomes: list[Outcome] = []
+    stop = threading.Event()
     with Progress(*columns, console=console, transient=True) as bars:
         tasks = [bars.add_task(port, total=1.0) for port in ports]
 
         def one(number: int) -> Outcome:
             def tell(stage: str, share: float) -> None:
+                if stop.is_set():
+                    raise AutarkyError(f"{ports[number]}: stopped before: {stage}; {_AFTER_A_STOP}")
                 bars.update(tasks[number], description=f"{ports[number]} {stage}", completed=share)
 
             try:
                 return Outcome(**vars(work(number, tell)))
             except AutarkyError as error:
-                tell("failed", 1.0)
-                return Outcome(ports[number], result="failed", error=str(error))
+                bars.update(tasks[number], description=f"{ports[number]} failed", completed=1.0)
+                hint = f"; {_AFTER_A_STOP}" if stop.is_set() else ""
+                return Outcome(ports[number], result="failed", error=f"{error}{hint}")
 
         with ThreadPoolExecutor(min(len(ports), _PARALLEL)) as pool:
-            outcomes = list(pool.map(one, range(len(ports))))
+            jobs = [pool.submit(one, number) for number in range(len(ports))]
+            try:
+                wait(jobs)
+            except KeyboardInterrupt:
+                stop.set()  # each board ends the step it is in
+                wait(jobs)
+        outcomes = [job.result() for job in jobs]
     if not quiet:
         for outcome in outcomes:
             _show(console, outcome)
+    if stop.is_set():
+        raise KeyboardInterrupt
     return outcomes
 
 
@@ -115,11 +132,11 @@ def _show(console: Console, outcome: Outcome) -> None:
 
 
 def flash_all(
-    board: Board, ports: list[str], cabinets: list[Cabinet | None], key: Path, dry_run: bool,
-    quiet: bool,
+    board: Board, ports: list[str], cabinets: list[Cabinet | None], key: Path | None,
+    dry_run: bool, quiet: bool,
 ) -> list[Outcome]:  # fmt: skip
     """`autarky flash`: the package is made once, every board gets it."""
-    made = package.make(key)
+    made = package.make(None if dry_run else key)
     if len(made.image) > board.rom_bytes:
         raise AutarkyError(
             f"the image has {len(made.image)} bytes, {board.name} has room for {board.rom_bytes}"
@@ -130,7 +147,7 @@ def flash_all(
             f"version {made.version} ({made.manifest['revision']}), image {len(made.image)} bytes, "
             f"{share} % of {board.name}'s {board.rom_bytes}", highlight=False, soft_wrap=True,
         )  # fmt: skip
-    public = keys.public(key)
+    public = keys.public(key) if key else b""
 
     def work(number: int, tell: Tell) -> Result:
         return Flasher(board, ports[number], made, public, cabinets[number], tell).run(dry_run)

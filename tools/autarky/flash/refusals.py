@@ -6,7 +6,7 @@ from bess.link.program import REFUSALS
 
 WHY = {
     "format": "it is no package of ours: make one with `autarky sign`",
-    "unsigned": "it is unsigned: sign it with `autarky sign --key`",
+    "unsigned": "it is unsigned: sign it with `autarky sign --signing-key`",
     "signature": "it was signed by another key than the one the cabinet was provisioned with, "
     "or was changed after it was signed",
     "board": "it is for other boards: `autarky sign --board` says for which it is made",

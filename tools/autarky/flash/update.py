@@ -121,6 +121,8 @@ class Updater:
                 self._send_once(node_id)
                 return
             except SdoAbortedError as error:
+                if isinstance(error.__context__, KeyboardInterrupt):
+                    raise error.__context__ from None  # closing the transfer came in between
                 if left and error.code >> 16 == _PROTOCOL:
                     continue
                 long = error.code == _TOO_LONG

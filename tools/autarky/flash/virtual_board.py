@@ -7,6 +7,7 @@ survives its process: the terminal, soft and hard resets, the cabinet's plant.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pty
 import select
@@ -19,6 +20,7 @@ import threading
 import tty
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from autarky.errors import AutarkyError
 from autarky.flash import image
@@ -30,6 +32,7 @@ from autarky.sil.site import SiteConfig, VirtualSite
 _RAW = b"raw REPL; CTRL-B to exit\r\n>"
 _FRIENDLY = b'Type "help()" for more information.'
 _CHUNK = 4096
+_FACTS = ("version", "build", "rom_bytes", "rom_error", "rom_stuck")
 # a process whose terminal this is gets its Ctrl-C; a thread may not do it between fork and exec
 _OWN_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
@@ -37,11 +40,28 @@ _OWN_TERMINAL = (
 )
 
 
+class BoardError(AutarkyError):
+    """A virtual board cannot start; the message says why."""
+
+
 @dataclass
 class ChipFacts:
     """What makes a chip another or a faulty one: lines of chip.txt, by name."""
 
     lines: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, items: list[str]) -> ChipFacts:
+        """From NAME=VALUE texts. Raises BoardError for what chip.py cannot use."""
+        lines = {}
+        for item in items:
+            name, equals, value = item.partition("=")
+            if name not in _FACTS or not equals or not value:
+                raise BoardError(f"--chip {item}: write NAME=VALUE with {', '.join(_FACTS)}")
+            if name.startswith("rom_") and not value.isdigit():
+                raise BoardError(f"--chip {item}: its value must be a number")
+            lines[name] = value
+        return cls(lines)
 
     def write(self, folder: Path) -> None:
         text = "".join(f"{name} {value}\n" for name, value in self.lines.items())
@@ -104,12 +124,23 @@ class VirtualBoard:
         self._relay: threading.Thread | None = None
         self._ended = threading.Event()
         self._outer = self._outer_slave = self._inner = -1
+        self._held: IO[str] | None = None
         self._recent = b""
         self._raw = False
         self._lock = threading.Lock()
 
     def __enter__(self) -> VirtualBoard:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise BoardError(f"{self.folder} is no folder: name one for the chip's memories")
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._held = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._held.close()
+            raise BoardError(
+                f"another virtual board uses {self.folder}: name another folder"
+            ) from None
         self._facts.write(self.folder)
         (self.folder / "console.txt").touch()  # the chip's console is the terminal
         self._outer, self._outer_slave = pty.openpty()
@@ -133,6 +164,8 @@ class VirtualBoard:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
         self.site.close()
+        if self._held is not None:
+            self._held.close()
 
     @property
     def path(self) -> str:
@@ -231,7 +264,3 @@ class VirtualBoard:
 def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-
-
-class BoardError(AutarkyError):
-    """A virtual board cannot start; the message says why."""

@@ -25,7 +25,8 @@ Interface = Annotated[str, typer.Option(help="python-can interface: autarky, soc
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
 _BUS = "127.0.0.1:4500"
-_OWN_INDEX = 0x2000
+_OWN_INDEX = 0x2000  # our parameters; from 0x2100 on objects, which act at once
+_OBJECTS = 0x2100
 _COORDINATOR = 1
 _HIGHEST_ID = 127
 
@@ -177,7 +178,8 @@ def _when_it_acts(name: str, stored: bool) -> str:
     """Parameters of CiA 301 act at once, our own with the next start of the cabinet."""
     from autarky.node.client import find
 
-    if find(name).index < _OWN_INDEX:
+    index = find(name).index
+    if index < _OWN_INDEX or index >= _OBJECTS:
         return "it acts at once" + (" and is stored" if stored else ", and is lost with a reset")
     if stored:
         return "stored, it acts from the cabinet's next start (NMT reset node)"

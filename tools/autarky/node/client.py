@@ -272,6 +272,17 @@ def faults() -> dict[int, str]:
     return {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 
 
+def _subject(kind: int, item: int) -> str:
+    """What a record is about: a fault, or what its kind has instead."""
+    words = {
+        event_log.ANCHOR: ("", "full", "empty"),
+        event_log.PROGRAM: ("", "on trial", "rolled back", "confirmed"),
+    }.get(kind)
+    if words is None:
+        return faults().get(item, "") if item else ""
+    return words[item] if item < len(words) else str(item)
+
+
 def decode_log(data: bytes) -> list[dict[str, Any]]:
     """Records of the event log, oldest first; those with a wrong check are left out."""
     out = []
@@ -287,7 +298,7 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
             {
                 "sequence": sequence, "boot": boot, "time_s": ticks / 100,
                 "event": names_of[kind] if kind < len(names_of) else f"kind {kind}",
-                "fault": faults().get(item, "") if item else "",
+                "fault": _subject(kind, item),
                 "level": LEVELS[level] if level < len(LEVELS) else str(level),
                 "value": value, "limit": limit,
             }
