@@ -222,7 +222,7 @@ def test_a_running_program_that_is_refused_something_runs_on(
             with pytest.raises(DeviceError, match="wrong board"):
                 getattr(flasher(board.path, made, key, board=wrong), act)()
         found = flasher(board.path, made, key)
-        assert found._device.reach() is True  # it ran until now
+        assert found._look(found.check)[1]  # it ran until now
         found._resume()
         other = tmp_path / "other.json"
         keys.create(other)

@@ -246,7 +246,7 @@ def test_the_smallest_capacity_divides_by_no_zero() -> None:
 
 
 def test_a_wrong_answer_is_forgiven_for_good_when_its_delay_is_over() -> None:
-    firmware = InlineFirmware("", 15)
+    firmware = InlineFirmware("@key=" + "11" * 32, 15)
     session = firmware.app.session
     session.nonce()
     session.answer(bytes(32))

@@ -84,3 +84,12 @@ def test_only_zero_locks():
     assert session.unlocked
     assert session.lock(0) == abort.NONE
     assert not session.unlocked
+
+
+def test_without_a_key_no_answer_is_right() -> None:
+    """A board that lost what was provisioned must not open to the answer of an empty key."""
+    session = Session(b"", Noise().draw, 300000)
+    for key in (b"", bytes(32), bytes(64)):
+        nonce = session.nonce()
+        assert session.answer(hmac_sha256(key, nonce)) == abort.STATE
+        assert not session.unlocked

@@ -19,6 +19,8 @@ from autarky.errors import AutarkyError
 
 ON_DEVICE = Path(__file__).with_name("on_device.py")
 _ANSWER_S = 10.0
+_PROMPT_S = 0.7
+_ASK_S = 1.5
 _PROMPT = b">>> "
 _WRITING = re.compile(r"(?:Writing|Preparing) at offset (\d+)")
 
@@ -58,25 +60,27 @@ class Device:
     def reach(self, seconds: float = _ANSWER_S) -> bool:
         """Have a prompt: a running program is asked to leave the board in service mode first.
 
-        Returns whether one was running.
+        Returns whether something was running.
         """
         said = b""
-        deadline = time.monotonic() + seconds
         with self._open() as console:
-            console.write(b"\r\x02\x03")
-            asked = time.monotonic()
+            console.write(b"\r\x02")  # a REPL answers that, a program does not
+            if self._read_until_prompt(console, _PROMPT_S):
+                return False
+            deadline = time.monotonic() + seconds
+            asked = -_ASK_S
             while time.monotonic() < deadline:
+                if time.monotonic() - asked > _ASK_S:  # it may just be starting: ask again
+                    console.write(b"\r\x03\x02")
+                    asked = time.monotonic()
                 said = (said + console.read(256))[-4096:]
                 if said.endswith(_PROMPT):
-                    return b"autarky loader: service mode" in said
+                    return True
                 if b"contactors are closed" in said:
                     raise DeviceError(
                         f"{self.port}: the cabinet's contactors are closed; stop it first "
-                        "(`autarky node write N program.hold 1`), then try again"
+                        "(`autarky node write N program.hold 1 --key ...`), then try again"
                     )
-                if time.monotonic() - asked > 1.0:  # it may just be starting: ask again
-                    console.write(b"\r\x03\x02")  # also out of a raw REPL that was left
-                    asked = time.monotonic()
         heard = said.decode(errors="replace").strip()
         raise DeviceError(
             f"{self.port} does not answer like MicroPython"
@@ -156,7 +160,7 @@ class Device:
         lines: list[str] = []
         console = self._open()
         console.write(b"\r\x03\x02")
-        self._wait_for_prompt(console)
+        self._read_until_prompt(console, 3.0)
         console.write(b"import machine; machine.reset()\r")
         said = ""
         deadline = time.monotonic() + seconds
@@ -187,8 +191,11 @@ class Device:
             + (f"; it said: {last}" if last else ", nor anything else")
         )
 
-    def _wait_for_prompt(self, console: serial.Serial) -> None:
+    def _read_until_prompt(self, console: serial.Serial, seconds: float) -> bool:
         said = b""
-        deadline = time.monotonic() + 3.0
-        while time.monotonic() < deadline and not said.endswith(_PROMPT):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             said += console.read(64)
+            if said.endswith(_PROMPT):
+                return True
+        return False

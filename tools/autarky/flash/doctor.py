@@ -95,7 +95,7 @@ def _board(port: str) -> Iterable[Finding]:
         "there" if provisioned else "none",
         "" if provisioned else f"autarky provision --board NAME --port {port} --cabinet FILE",
     )  # fmt: skip
-    if was_running:
+    if was_running and facts["service"]:
         device.call("leave_service")
         device.restart((HEARTBEAT,))
         yield Finding("good", f"{port} firmware", "was stopped for this, and runs again")

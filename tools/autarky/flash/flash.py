@@ -123,8 +123,9 @@ class Flasher:
     def _look(self, check: Callable[[dict[str, Any]], None]) -> tuple[dict[str, Any], bool]:
         """Facts of the board, and whether a program ran; one that is refused runs on."""
         self._tell("reaching the board", 0.0)
-        was_running = self._device.reach()
+        busy = self._device.reach()
         facts = self._probe()
+        was_running = busy and facts["service"]  # it left the board so when it was asked
         try:
             check(facts)
         except DeviceError:
