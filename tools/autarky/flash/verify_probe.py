@@ -25,6 +25,7 @@ key = unhexlify(sys.argv[3])
 del data
 gc.collect()
 before = gc.mem_alloc()
+import bess.link.update  # noqa: F401  (what an update loads)
 from bess.link.lms import LmsVerifier
 
 verifier = LmsVerifier(key, text, signature)
