@@ -21,7 +21,7 @@ except ImportError:  # CPython
     machine = None
 from bess.port.base import BoardBase
 from bess.port.console import Console
-from bess.port.interpreter import heap_lock, heap_unlock
+from bess.port.interpreter import heap_lock, heap_unlock, keyboard_interrupt
 from bess.port.storage import FileRegion
 from bess.protect.latches import provision
 
@@ -532,6 +532,7 @@ class Board(Devices):
         link = self._link
         cabinet = build()
         console = Console(self._root)
+        keyboard_interrupt(-1)  # Ctrl-C is the console's to judge
         ticks = 0
         try:
             while tick(link, cabinet.step):

@@ -15,6 +15,7 @@ import os
 import sys
 
 import machine
+import micropython
 import vfs
 
 ROM_BYTES = 262144
@@ -214,6 +215,11 @@ class BackupMemory:
                 file.write(self._kept)
 
 
+def keyboard_interrupt(character):
+    """What micropython.kbd_intr does on a board: -1 makes Ctrl-C a character like others."""
+    os.system("stty -isig" if character < 0 else "stty isig")
+
+
 def install(folder, reset, with_backup):
     """Give this interpreter the board's modules."""
     facts = Facts(folder)
@@ -222,6 +228,7 @@ def install(folder, reset, with_backup):
         sys.modules["vfs"] = Face(vfs, {"rom_ioctl": rom.ioctl})
     names = {"reset": reset}
     if with_backup:
+        sys.modules["micropython"] = Face(micropython, {"kbd_intr": keyboard_interrupt})
         backup = BackupMemory(folder)
         sys.atexit(backup.keep)
         names["mem_backup"] = backup.view
@@ -260,10 +267,8 @@ def run_board(folder, arguments):
     sys.path[:] = ["", ".frozen"]
     if raw or "main.py" not in os.listdir():
         return
-    os.system("stty -isig")  # Ctrl-C is a character for the running firmware to judge
     with open("main.py") as file:
         exec(file.read(), {"__name__": "__main__"})
-    os.system("stty isig")
 
 
 (run_board if sys.argv[1] == "board" else run_site)(sys.argv[2], sys.argv[3:])

@@ -230,6 +230,27 @@ def test_a_running_program_that_is_refused_something_runs_on(
         assert any("update key was another one" in note for note in result.notes)
 
 
+def test_a_board_that_lost_its_programs_or_crashes_for_ever_can_be_flashed(
+    tmp_path: Path, made: package.Made, key: Path, monkeypatch
+) -> None:
+    with chip(tmp_path) as board:
+        flasher(board.path, made, key).run()
+        device = Device(board.path)
+        device.reach()
+        empty = "\n".join(f"open('/flash/slot{slot}.bin', 'w').close()" for slot in (0, 1))
+        device.mpremote("exec", empty, resume=False)
+        device.call("leave_service")
+        with pytest.raises(DeviceError, match="no program that can run"):
+            device.restart(("autarky: heartbeat",), seconds=4.0)
+        assert_running(flasher(board.path, made, key).run(), "flashed")
+        crash = {"bess/app": package.APP.read_bytes() + b"\nraise ValueError('it crashes')\n"}
+        monkeypatch.setattr(Device, "heartbeat_s", 5.0)
+        with pytest.raises(DeviceError, match="did not report"):
+            flasher(board.path, package.make(key, replace=crash), key).run()
+        monkeypatch.undo()
+        assert_running(flasher(board.path, made, key).run(), "flashed")
+
+
 def test_one_folder_is_one_board_and_facts_have_names(tmp_path: Path) -> None:
     with chip(tmp_path), pytest.raises(BoardError, match="another virtual board uses"):
         VirtualBoard(tmp_path).__enter__()

@@ -33,6 +33,7 @@ class Device:
     """One port. `reach()` brings the board to its prompt, `call(...)` runs on_device.py there."""
 
     quiet_s = 30.0  # longest silence of a board that works
+    heartbeat_s = 30.0  # from a reset to heartbeat and self-test
 
     def __init__(self, port: str) -> None:
         self.port = port
@@ -150,7 +151,7 @@ class Device:
         raise DeviceError(f"{self.port}: the board answered {function} with {text.strip()!r}")
 
     def restart(
-        self, wanted: tuple[str, ...], seconds: float = 30.0, answer: bytes = b""
+        self, wanted: tuple[str, ...], seconds: float | None = None, answer: bytes = b""
     ) -> list[str]:
         """Reset the chip and listen to its console until every text of `wanted` was said.
 
@@ -161,6 +162,7 @@ class Device:
         console = self._open()
         console.write(b"\r\x03\x02")
         self._read_until_prompt(console, 3.0)
+        seconds = seconds or self.heartbeat_s
         console.write(b"import machine; machine.reset()\r")
         said = ""
         deadline = time.monotonic() + seconds

@@ -45,7 +45,9 @@ TARGETS = {
     "bess.link.lms": ["host_tests/bess/link/test_lms.py"],
     "bess.link.update": ["host_tests/bess/link/test_update.py"],
     "bess.link.program": ["host_tests/bess/link/test_update.py"],
-    "bess.port.slots": ["host_tests/bess/link/test_update.py"],
+    "bess.port.slots": [
+        "host_tests/boards/test_loader.py", "host_tests/bess/link/test_update.py",
+    ],
 }  # fmt: skip
 
 
