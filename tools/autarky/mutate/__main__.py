@@ -46,7 +46,7 @@ TARGETS = {
     "bess.link.update": ["host_tests/bess/link/test_update.py"],
     "bess.link.program": ["host_tests/bess/link/test_update.py"],
     "bess.port.slots": [
-        "host_tests/boards/test_loader.py", "host_tests/bess/link/test_update.py",
+        "host_tests/bess/port/test_slots.py", "host_tests/boards/test_loader.py",
     ],
 }  # fmt: skip
 
