@@ -1,5 +1,6 @@
 """0x1F50 and what follows: the states of an update, what is refused, what may never happen."""
 
+import binascii
 import hashlib
 
 import pytest
@@ -214,7 +215,39 @@ def test_a_header_that_asks_for_much_memory_is_refused_unread(store, key) -> Non
     huge = bytearray(good.data)
     huge[10:12] = b"\xff\xff"
     send(store, bytes(huge) + bytes(70_000))
-    assert check(store) in ("size", "signature")
+    assert check(store) == "size"
+    # the length that the manifest says, but another signature length: refused before it is read
+    head = package._HEAD.pack(b"AUTARKY\n", len(good.text), len(good.signature) + 1)
+    send(store, head + good.text + good.signature + b"\0" + good.image)
+    assert check(store) == "signature"
+
+
+@pytest.mark.parametrize("at", ["manifest", "signature"])
+def test_what_was_changed_after_it_was_signed_is_refused(store, key, at: str) -> None:
+    store, _ = store
+    good = made(key)
+    spoilt = bytearray(good.data)
+    place = good.data.index(b"1.0.0") + 4 if at == "manifest" else 12 + len(good.text) + 100
+    spoilt[place] ^= 1
+    send(store, bytes(spoilt))
+    assert check(store) == "signature"
+
+
+def test_a_slot_is_filled_to_its_last_byte_and_not_beyond(key) -> None:
+    board = board_with(key)
+    board.regions[1].write(0, b"former")
+    job = update.Update(board, board.slots(), 0)
+    assert (job.refusal, job.crc, job.received, job.state) == (0, 0, 0, program.EMPTY)
+    assert job.write(b"x") == abort.STATE
+    assert job.begin(SLOT_BYTES) == abort.NONE
+    assert bytes(job.read(0, 6)) == b"\xff" * 6  # erased before it is written
+    data = bytes(range(256)) * (SLOT_BYTES // 256)
+    for at in range(0, SLOT_BYTES, 65536):
+        assert job.write(data[at : at + 65536]) == abort.NONE
+    assert job.end() == abort.NONE
+    assert job.received == SLOT_BYTES
+    assert job.crc == binascii.crc32(data)
+    assert update.Update(board, board.slots(), 0).begin(SLOT_BYTES + 1) == abort.TOO_LONG
 
 
 def test_a_confirmation_without_a_trial_changes_nothing(store) -> None:
