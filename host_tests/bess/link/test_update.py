@@ -281,3 +281,39 @@ def test_versions_grow_with_their_numbers() -> None:
     assert numbers[-1] < 2**30
     manifest = {"format": "1", "boards": "a", "interpreter": "1.29"}
     assert update.objection(manifest, 5, "a", (1, 30), 5) == 0
+
+
+def test_what_a_master_reads_in_each_state(store, key) -> None:
+    """0x1F51, 0x1F56, 0x1F57 of CiA 302-3: states, CRC-32, bit 0 in progress, error code above."""
+    store, _ = store
+    names = program.STATE_NAMES.decode().split()
+    numbers = [names.index(n) for n in ("empty", "receiving", "checking", "verified", "refused")]
+    assert numbers == [
+        program.EMPTY, program.RECEIVING, program.CHECKING, program.VERIFIED, program.REFUSED,
+    ] == [0, 1, 2, 3, 4]  # fmt: skip
+    good = made(key).data
+    assert (store.state, store.status, store.crc, store.size()) == (0, 2, 0, 0)
+    store.begin(len(good))
+    store.write(good)
+    assert (store.state, store.status, store.crc, store.size()) == (1, 1, 0, 0)
+    store.end()
+    crc = binascii.crc32(good)
+    assert (store.state, store.status, store.crc, store.size()) == (2, 1, crc, len(good))
+    check(store)
+    assert (store.state, store.status, store.crc, store.size()) == (3, 0, crc, len(good))
+    send(store, b"rubbish" * 9)
+    check(store)
+    assert (store.state, store.status) == (4, update.FORMAT << 16 | 3 << 1)
+    store.control(3)
+    assert (store.state, store.status, store.crc) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("image_bytes", "more", "word"),
+    [(8192, b"", "none"), (8193, b"", "size"), (5000, b"x", "size"), (5000, None, "size")],
+)
+def test_sizes_are_judged_to_the_byte(store, key, image_bytes: int, more, word: str) -> None:
+    store, _ = store
+    data = made(key, content=bytes(image_bytes)).data
+    send(store, data[:-1] if more is None else data + more)
+    assert check(store) == word
