@@ -9,8 +9,9 @@ class MemoryRegion:
         self._data = None  # taken when it is first written: large regions are seldom used
 
     def readinto(self, offset, buffer):
-        for i in range(len(buffer)):
-            buffer[i] = self._data[offset + i] if self._data else 0xFF
+        count = len(buffer)
+        part = self._data[offset : offset + count] if self._data else b""
+        buffer[:] = part + b"\xff" * (count - len(part))  # as beyond the end of a file
 
     def write(self, offset, data):
         """Raises ValueError beyond the end."""
