@@ -163,6 +163,19 @@ def test_no_pin_is_used_twice() -> None:
         assert not set(bus_pins) & set(used), board.name
 
 
+@pytest.mark.parametrize("board", BOARDS, ids=NAMES)
+def test_board_toml_and_board_py_agree(board) -> None:
+    table = load_module_table(board.folder)
+    assert sum(kind == "can" for kind, _, _ in table) <= board.can_controllers
+    text = (board.folder / "board.py").read_text()
+    assert f"program_bytes = {board.rom_bytes}\n" in text
+    assert f'name = "{board.name}"\n' in text
+    assert ("def slots(self)" in text) == (board.update == "cable")
+    assert board.heap_budget_bytes < board.heap_bytes
+    assert board.build == board.name
+    assert board.rom in ("partition", "heap")
+
+
 def load_module_table(folder: Path) -> list[tuple[str, str, str]]:
     text = (folder / "board.py").read_text()
     table = text[text.index('b"""\\') + 5 : text.index('"""\n\n', text.index('b"""'))]

@@ -189,7 +189,7 @@ class Flasher:
         active = facts["active"]
         if active < 0:
             raise DeviceError(f"{device.port}: the board has no program yet: `autarky flash` it")
-        if self._board.rom != "partition":
+        if self._board.update != "field":
             raise DeviceError(f"{device.port}: this board takes programs by `autarky flash` only")
         if facts["programs"][active][1] == made.manifest["sha256"]:
             result.result = "already up to date"
