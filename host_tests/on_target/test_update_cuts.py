@@ -15,8 +15,8 @@ PROGRAM = Path(__file__).with_name("update_cuts.py")
 
 @pytest.mark.parametrize(
     ("size", "block", "blocks", "shares", "least"),
-    [(9000, 1024, 96, "0,1,3,4", 80), (200_000, 4096, 192, "2", 300)],
-    ids=["small, four kinds of cut", "as large as ours"],
+    [(9000, 1024, 96, "0,1,3,4", 80), (100_000, 4096, 128, "2", 150)],
+    ids=["small, four kinds of cut", "half as large as ours"],
 )
 def test_power_cut_in_every_write_of_an_update_leaves_a_whole_image(
     tmp_path: Path, size: int, block: int, blocks: int, shares: str, least: int
