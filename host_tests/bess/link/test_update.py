@@ -90,6 +90,7 @@ def test_a_good_package_is_verified_started_tried_and_kept(store, key) -> None:
     assert not tried.expired(29_999)
     assert tried.expired(30_000)
     tried.confirm()
+    assert tried.on_trial is False
     assert (board.slots().active, board.slots().trial) == (1, NONE)
 
 

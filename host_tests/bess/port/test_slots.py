@@ -18,8 +18,14 @@ from bess.port.slots import (
     version_number,
     whole,
 )
+from bess.port.storage import SlotStore
 
 IMAGE = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def record() -> MemoryRegion:
+    return MemoryRegion(RECORD_BYTES)
 
 
 def packed(length: int = 0, image: bytes = IMAGE, size: int | None = None, head=MAGIC) -> bytes:
@@ -96,13 +102,43 @@ def test_what_is_no_version_is_refused(text: str) -> None:
         version_number(text)
 
 
+@pytest.mark.parametrize("length", [1, 255, 256, 2508])
+def test_signatures_of_all_lengths_are_read_and_the_image_follows(length: int) -> None:
+    plain = packed()
+    signature = bytes((i * 7 + length) & 0xFF for i in range(length))
+    at = len(plain) - len(IMAGE)
+    data = plain[:10] + length.to_bytes(2, "little") + plain[12:at] + signature + IMAGE
+    package = Package(region_of(data))
+    assert package.signature_bytes == length
+    assert package.signature() == signature
+    assert package.image_at == at + length
+    assert whole(package.hasher()) == package.sha256
+
+
+def test_an_image_of_one_byte_is_an_image() -> None:
+    assert Package(region_of(packed(image=b"x"))).manifest
+
+
+def test_a_record_names_one_of_two_slots(record) -> None:
+    for active in (0, 1, 2, 255):
+        SlotStore(record).save(bytes((active, NONE, 0, NONE, 0)))
+        assert Slots(record, ()).active == (active if active < 2 else 0)
+
+
+def test_what_cannot_be_stored_is_an_input_output_error(record, monkeypatch) -> None:
+    slots = reopened(record)
+    with pytest.raises(OSError) as caught:
+        slots.confirm()
+    assert caught.value.args == (5,)
+    monkeypatch.setattr(SlotStore, "save", lambda self, payload: False)
+    with pytest.raises(OSError) as caught:
+        slots.activate()
+    assert caught.value.args == (5,)
+    assert state(slots) == (0, NONE, 0, NONE, 0)
+
+
 def state(slots: Slots) -> tuple:
     return slots.active, slots.trial, slots.started, slots.failed, slots.spare_good
-
-
-@pytest.fixture
-def record() -> MemoryRegion:
-    return MemoryRegion(RECORD_BYTES)
 
 
 def reopened(record: MemoryRegion) -> Slots:
