@@ -63,8 +63,7 @@ class LmsVerifier:
         digit = digit & 15 if chain & 1 else digit >> 4
         self._left = 15 - digit
         block = self._block
-        block[20] = 0
-        block[21] = chain
+        block[21] = chain  # of two bytes the lower one
         block[22] = digit
         at = _Y_AT + _N * chain
         block[23:] = self._signature[at : at + _N]
