@@ -63,12 +63,17 @@ def pin_of(text):
     return getattr(machine.Pin.cpu, text)
 
 
+def wiring():
+    """The table made into devices, outputs safe first."""
+    return Wiring(machine, PINS, pin_of)
+
+
 class Board(Controller):
     name = "NUCLEO_H743ZI"
     program_bytes = 262144
 
     def __init__(self, arguments, start):
-        super().__init__(machine, Wiring(machine, PINS, pin_of), start)
+        super().__init__(machine, wiring(), start)
 
     def slots(self):
         """None: its internal flash is no place that a power cut leaves whole; cable only."""
@@ -77,4 +82,4 @@ class Board(Controller):
 
 def backup_memory():
     """Where latches lie, for provisioning."""
-    return machine.mem_backup()
+    return wiring().backup()

@@ -44,6 +44,11 @@ analog board           Y12
 """
 
 
+def wiring():
+    """The table made into devices, outputs safe first."""
+    return Wiring(machine, PINS, str)
+
+
 class Board(Controller):
     name = "PYBD_SF6"
     program_bytes = 2097152
@@ -51,9 +56,9 @@ class Board(Controller):
     def __init__(self, arguments, start):
         machine.freq(216000000)  # it boots at 144 MHz
         machine.Pin("EN_3V3", machine.Pin.OUT, value=1)  # the carrier's supply is off after boot
-        super().__init__(machine, Wiring(machine, PINS, str), start)
+        super().__init__(machine, wiring(), start)
 
 
 def backup_memory():
     """Where latches lie, for provisioning."""
-    return machine.mem_backup()
+    return wiring().backup()

@@ -3,7 +3,6 @@
 import machine
 
 from bess.controller import Controller, Wiring
-from bess.drivers.fram import FramBytes
 
 PINS = b"""\
 can    site            1:D22,D23
@@ -45,15 +44,19 @@ analog board           D21
 """
 
 
+def wiring():
+    """The table made into devices, outputs safe first."""
+    return Wiring(machine, PINS, str)
+
+
 class Board(Controller):
     name = "TEENSY41"
     program_bytes = 262144
-    has_backup = False  # its 12 to 16 bytes are too few: latches lie in the FRAM
 
     def __init__(self, arguments, start):
-        super().__init__(machine, Wiring(machine, PINS, str), start)
+        super().__init__(machine, wiring(), start)
 
 
 def backup_memory():
-    """Where latches lie, for provisioning: the first bytes of the FRAM."""
-    return FramBytes(Wiring(machine, PINS, str).fram(), 0)
+    """Where latches lie, for provisioning."""
+    return wiring().backup()

@@ -58,14 +58,19 @@ analog board           A7
 """
 
 
+def wiring():
+    """The table made into devices, outputs safe first."""
+    return Wiring(machine, PINS, str)
+
+
 class Board(Controller):
     name = "WEACTSTUDIO_MINI_STM32H743"
     program_bytes = 8388608
 
     def __init__(self, arguments, start):
-        super().__init__(machine, Wiring(machine, PINS, str), start)
+        super().__init__(machine, wiring(), start)
 
 
 def backup_memory():
     """Where latches lie, for provisioning."""
-    return machine.mem_backup()
+    return wiring().backup()

@@ -19,8 +19,8 @@ try:
     import machine
 except ImportError:  # CPython
     machine = None
+from bess.console import Console
 from bess.port.base import BoardBase
-from bess.port.console import Console
 from bess.port.interpreter import heap_lock, heap_unlock, keyboard_interrupt
 from bess.port.storage import FileRegion
 from bess.protect.latches import provision

@@ -18,11 +18,11 @@ import machine
 import micropython
 import vfs
 
-ROM_BYTES = 262144
+import wire
+
+del sys.modules["wire"]  # the program has its own
 BLOCK = 4096
 FLASH_BLOCKS = 1024
-EXIT_RESET = 64
-BACKUP_BYTES = 64
 _EIO = -5
 _EINVAL = -22
 
@@ -93,7 +93,7 @@ class Rom:
     """The ROMFS partition behind vfs.rom_ioctl, as MicroPython 1.29 has it on stm32."""
 
     def __init__(self, folder, facts):
-        self.size = facts.number("rom_bytes", ROM_BYTES)
+        self.size = facts.number("rom_bytes", wire.ROM_BYTES)
         self._nor = Nor(folder + "/rom.bin", self.size)
         self._error_at = facts.number("rom_error", -1)
         self._stuck_at = facts.number("rom_stuck", -1)
@@ -183,7 +183,7 @@ class Face:
 
 def end_process():
     """A site's cabinet asks for its reset by its exit code."""
-    sys.exit(EXIT_RESET)
+    sys.exit(wire.EXIT_RESET)
 
 
 def kill_process():
@@ -196,7 +196,7 @@ class BackupMemory:
 
     def __init__(self, folder):
         self._path = folder + "/backup_ram.bin"
-        self._data = bytearray(BACKUP_BYTES)
+        self._data = bytearray(wire.BACKUP_BYTES)
         try:
             with open(self._path, "rb") as file:
                 file.readinto(self._data)

@@ -59,7 +59,6 @@ _SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
 _LOG_RECORDS_A_TICK = const(2)
 _TRACE_SAMPLES_A_TICK = const(4)
-_LAST_WRITES = const(80)  # before a restart: more than a whole trace
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
 _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
@@ -412,28 +411,29 @@ class Cabinet:
             elif not self.session.unlocked and not self.program.on_trial:
                 self.modes.hold = False  # whoever asked for it has gone
         self.program.step()
+        written = (self._log_safe or self._at_rest()) and self._write_records()
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()
             if node.reset_communication:
                 node.reset()
-            if node.reset_node and not self.latches.running:
+            if node.reset_node and written and not self.latches.running:
                 self.estimator.dirty = True
-                for _ in range(_LAST_WRITES):
-                    self._write_records()
-                self.restart = True  # an orderly one: the mark has gone first
-        if self._log_safe or self._at_rest():
-            self._write_records()
+                self._write_records()
+                self.restart = True  # an orderly one: the mark has gone first, the records too
 
     def _write_records(self):
+        """Some of what waits; True when nothing is left, a trip's whole trace included."""
         try:
-            self.log.flush(_LOG_RECORDS_A_TICK)
+            written = self.log.flush(_LOG_RECORDS_A_TICK)
             self.trace.flush(_TRACE_SAMPLES_A_TICK)
             if self.estimator.dirty:
                 self.estimator.save()
             self._storage_failed = False
         except OSError:
             self._storage_failed = True
+            return True
+        return written and not self.trace.busy
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells

@@ -8,11 +8,11 @@ import gc
 import os
 import time
 
+from bess.console import Console
 from bess.drivers import fram as fram_chip
 from bess.drivers.mcp23s17 import Expander
 from bess.port.base import BoardBase
 from bess.port.can_controller import CanController, SharedCan
-from bess.port.console import Console
 from bess.port.interpreter import const, keyboard_interrupt
 from bess.port.storage import FileRegion
 from bess.table import rows
@@ -119,14 +119,22 @@ class Wiring:
     def fram(self):
         return fram_chip.Fram(self.spi("fram"), self.chip_select("fram"))
 
+    def backup(self):
+        """Where latches lie: the chip's battery-backed bytes, or the first of the FRAM.
+
+        Ports with word-wide registers have at most 32 of them, too few either way.
+        """
+        machine = self._machine
+        memory = machine.mem_backup() if hasattr(machine, "mem_backup") else b""
+        return memory if len(memory) >= _LATCH_BYTES else fram_chip.FramBytes(self.fram(), 0)
+
 
 class Controller(BoardBase):
     """wiring: Wiring of the board. Class attributes: `name`, `program_bytes` (room for an image),
-    `watchdog_ms`, `has_backup` (machine.mem_backup holds the latches).
+    `watchdog_ms`.
     """
 
     watchdog_ms = 1000
-    has_backup = True
 
     def __init__(self, machine, wiring, start):
         self.outputs = wiring.outputs
@@ -150,7 +158,7 @@ class Controller(BoardBase):
             for bit in range(16):
                 self.inputs["slot%d" % bit] = expander.pin(bit)
         self._open_storage()
-        self.backup = machine.mem_backup() if self.has_backup else fram_chip.FramBytes(self.fram, 0)
+        self.backup = wiring.backup()
         self.watchdog = Watchdog()
 
     def take(self, name, value):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from autarky.errors import AutarkyError
 from autarky.flash import boards, cabinet, folder, image, keys, package, rack
-from autarky.flash.flash import merged, stored_lines
+from autarky.flash.flash import merged
+from autarky.flash.folder import stored_lines
 from autarky.flash.keys import SigningKeyError
 from autarky.flash.refusals import WHY, why
 from bess.link.program import REFUSALS

@@ -157,7 +157,7 @@ def test_a_slot_that_cannot_be_read_is_none_and_does_not_stop_the_loader(
         boot(board)
         slots(board).confirm()
 
-    def broken(self, offset, buffer, real=None):
+    def broken(self, offset, buffer):
         raise OSError(5)
 
     one = loader.Loader(str(board.folder), rom.Partition(board.chip), board.said.append)

@@ -268,3 +268,24 @@ def test_a_reset_at_three_volts_or_less_charges_first(inline_site, cell_min_dmv,
     cabinet.modes.state = modes.FAULT
     cabinet.modes.request_reset()
     assert cabinet.limits.charge_only == first
+
+
+def test_a_restart_waits_until_every_record_and_a_trips_trace_are_written(inline_site) -> None:
+    site = inline_site()
+    site.run_for(4.0)
+    site.coordinator.wanted_state = 0
+    site.run_for(3.0)
+    before = app(site)
+    assert before.at_rest
+    before.trace.freeze()
+    records = before.log.records
+    for number in range(40):
+        before.log.put(0, 1, 1, 1, number, 0)
+    before.node.reset_node = before.node.stop_requested = True
+    site.run_for(5.0)
+    assert app(site) is before  # the trace takes 15 s after a trip
+    site.run_for(15.0)
+    after = app(site)
+    assert after is not before
+    assert after.trace.size() > 0
+    assert after.log.records >= records + 40

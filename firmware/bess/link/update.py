@@ -120,15 +120,16 @@ class Update:
         digest = self._image.step()
         if digest is None:
             return 0
-        if self._package is self._former:
-            self.state = VERIFIED
-            return 0 if digest == self._former.sha256 else ROLLBACK
+        former = self._former
         if digest != self._package.sha256:
-            return IMAGE
-        self._package = self._former  # is there a way back, should the trial fail?
-        if not self._former.manifest:
+            return ROLLBACK if self._package is former else IMAGE
+        if self._package is former:
+            self.state = VERIFIED
+            return 0
+        if not former.manifest:
             return ROLLBACK
-        self._image = self._former.hasher()
+        self._package = former  # is there a way back, should the trial fail?
+        self._image = former.hasher()
         return 0
 
     def _check_manifest(self):

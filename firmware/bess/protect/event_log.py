@@ -82,7 +82,7 @@ class EventLog:
         self._head = following
 
     def flush(self, most):
-        """Write up to `most` waiting events."""
+        """Write up to `most` waiting events; True when none is left."""
         while most and self._tail != self._head:
             most -= 1
             at = self._tail * _FIELDS
@@ -97,6 +97,7 @@ class EventLog:
             self._region.write(self._sequence % self.capacity * RECORD, record)
             self._sequence += 1
             self._tail = (self._tail + 1) % _PENDING
+        return self._tail == self._head
 
     def size(self):
         return self.records * RECORD

@@ -24,7 +24,6 @@ class Board:
     build: str  # sys.implementation._build of its interpreter
     interpreter: str  # oldest release
     firmware_file: str  # the official release's file, as micropython.org names it
-    cpu: str
     rom: str  # where an image runs from: "partition" (ROMFS), or "heap", read at each start
     rom_bytes: int  # room for an image
     heap_bytes: int  # the interpreter's whole heap

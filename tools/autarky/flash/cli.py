@@ -26,7 +26,8 @@ def developer_key(make: bool) -> Path | None:
     if not keys.DEVELOPER_KEY.exists():
         if not make:
             return None
-        typer.echo(f"made a developer key, {keys.DEVELOPER_KEY}: for cabinets on the desk only")
+        text = f"made a developer key, {keys.DEVELOPER_KEY}: for cabinets on the desk only"
+        typer.echo(text, err=True)  # what goes to stdout may be JSON
         keys.create(keys.DEVELOPER_KEY)
     return keys.DEVELOPER_KEY
 

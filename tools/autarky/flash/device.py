@@ -29,6 +29,11 @@ class DeviceError(AutarkyError):
     """A board does not do what it should; the message says what, and what to do."""
 
 
+def usb_ports() -> list[str]:
+    """Serial ports with a USB device behind them."""
+    return sorted(port.device for port in list_ports.comports() if port.vid is not None)
+
+
 class Device:
     """One port. `reach()` brings the board to its prompt, `call(...)` runs on_device.py there."""
 
@@ -53,9 +58,9 @@ class Device:
                     f"{self.port}: no permission; add yourself to the group of that device "
                     "(usually dialout) and log in again"
                 ) from None
-            found = sorted(p.device for p in list_ports.comports() if p.vid is not None)
+            found = ", ".join(usb_ports()) or "none"
             raise DeviceError(
-                f"there is no board at {self.port}; USB ports here: {', '.join(found) or 'none'}"
+                f"there is no board at {self.port}; USB ports here: {found}"
             ) from None
 
     def reach(self, seconds: float = _ANSWER_S) -> bool:

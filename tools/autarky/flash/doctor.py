@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autarky.errors import AutarkyError
-from autarky.flash import image, keys, rack
+from autarky.flash import image, keys
 from autarky.flash.boards import all_boards
-from autarky.flash.device import Device
-from autarky.flash.flash import HEARTBEAT
+from autarky.flash.device import Device, usb_ports
+from autarky.flash.flash import HEARTBEAT, has_littlefs
 
 _FEW = 100
 
@@ -78,7 +78,7 @@ def _board(port: str) -> Iterable[Finding]:
         "good" if fresh else "wrong", f"{port} MicroPython", version,
         "" if fresh else "flash the official firmware of micropython.org",
     )  # fmt: skip
-    lfs = any(place == "/flash" and "Lfs2" in kind for place, kind in facts["mounts"])
+    lfs = has_littlefs(facts)
     yield Finding(
         "good" if lfs else "note", f"{port} file system", "littlefs" if lfs else "another or none",
         "" if lfs else "`autarky flash` formats it",
@@ -109,7 +109,7 @@ def _board(port: str) -> Iterable[Finding]:
 def examine(ports: list[str]) -> list[Finding]:
     """Tools, key, and every board at the ports; a running program is started again afterwards."""
     findings = [*_tools(), _key()]
-    seen = rack.usb_ports()
+    seen = usb_ports()
     if not ports:
         findings.append(
             Finding(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,12 +13,10 @@ from autarky.flash import image
 from autarky.flash.boards import Board
 from autarky.flash.cabinet import Cabinet
 from autarky.flash.device import Device, DeviceError
-from autarky.flash.folder import provision_bytes
+from autarky.flash.folder import provision_bytes, stored_lines
 from autarky.flash.package import Made
 from autarky.flash.refusals import why
-from bess.port.memory import MemoryRegion
 from bess.port.slots import HEAD_BYTES
-from bess.port.storage import PROVISION_BYTES, SlotStore
 
 _BLOCK = 4096
 _NO_KEY = "00" * 32
@@ -45,17 +42,8 @@ def _said_after(lines: list[str], text: str) -> str:
     return next((line.partition(text)[2].strip() for line in lines if text in line), "")
 
 
-def _has_littlefs(facts: dict[str, Any]) -> bool:
+def has_littlefs(facts: dict[str, Any]) -> bool:
     return any(place == "/flash" and "Lfs2" in kind for place, kind in facts["mounts"])
-
-
-def stored_lines(content: bytes) -> str:
-    """Text of a board's provision.bin, "" when nothing whole stands there."""
-    region = MemoryRegion(PROVISION_BYTES)
-    if len(content) <= PROVISION_BYTES:
-        region.write(0, content)
-    stored = SlotStore(region).load()
-    return stored.decode() if stored else ""
 
 
 def merged(stored: str, cabinet: Cabinet | None, update_key: bytes) -> str:
@@ -92,9 +80,10 @@ class Flasher:
         self._update_key = update_key
         self._cabinet = cabinet
         self._tell = tell
+        loader = image.build_loader()
         self._loader = {
-            path.relative_to(image.build_loader()).as_posix(): path
-            for path in sorted(image.build_loader().rglob("*"))
+            path.relative_to(loader).as_posix(): path
+            for path in sorted(loader.rglob("*"))
             if path.is_file()
         }
 
@@ -143,7 +132,7 @@ class Flasher:
         active = facts["active"]
         before = facts["programs"][active][0] if active >= 0 else ""
         steps = []
-        if self._board.format and not _has_littlefs(facts):
+        if self._board.format and not has_littlefs(facts):
             steps.append("it would format /flash as littlefs: what lies there is lost")
         if not same_program:
             steps.append(f"it would replace program {before or 'none'} by {self._made.version}")
@@ -280,7 +269,7 @@ class Flasher:
 
     def _write(self, facts: dict[str, Any], lines: str) -> None:
         device = self._device
-        if self._board.format and not _has_littlefs(facts):
+        if self._board.format and not has_littlefs(facts):
             self._tell("formatting the file system", 0.0)
             device.mpremote("exec", self._board.format)
             device.mpremote("exec", "pass", resume=False)  # mounts it
@@ -378,7 +367,3 @@ class Flasher:
         if result.self_test != "passed":
             result.notes.append("self-test failed: without its front ends a board cannot pass")
         self._tell(result.result, 1.0)
-
-
-def as_json(results: list[Result]) -> str:
-    return json.dumps([vars(result) for result in results])

@@ -21,6 +21,15 @@ def provision_bytes(text: str) -> bytes:
     return bytes(content)
 
 
+def stored_lines(content: bytes) -> str:
+    """Text of a board's provision.bin, "" when nothing whole stands there."""
+    region = MemoryRegion(PROVISION_BYTES)
+    if len(content) <= PROVISION_BYTES:
+        region.write(0, content)
+    stored = SlotStore(region).load()
+    return stored.decode() if stored else ""
+
+
 def record_bytes(slot: int) -> bytes:
     """Content of slots.bin: one slot confirmed, none on trial."""
     record = MemoryRegion(RECORD_BYTES)
@@ -30,13 +39,11 @@ def record_bytes(slot: int) -> bytes:
     return bytes(content)
 
 
-def fresh(folder: Path, made: Made, provision: str, rom: bool = True) -> None:
+def fresh(folder: Path, made: Made, provision: str) -> None:
     """A new board's folder: loader, package in slot 0, provisioning, and the image in its ROM."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(image.build_loader(), folder, dirs_exist_ok=True)
     (folder / "slot0.bin").write_bytes(made.data)
     (folder / "slots.bin").write_bytes(record_bytes(0))
     (folder / "provision.bin").write_bytes(provision_bytes(provision))
-    if rom:
-        size = -(-len(made.image) // 4096) * 4096
-        (folder / "rom.bin").write_bytes(made.image.ljust(size, b"\xff"))
+    (folder / "rom.bin").write_bytes(made.image)  # the chip finds the rest erased

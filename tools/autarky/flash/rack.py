@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from serial.tools import list_ports
 
 from autarky.errors import AutarkyError
 from autarky.flash import cabinet as cabinet_file
 from autarky.flash import keys, package
 from autarky.flash.boards import Board
 from autarky.flash.cabinet import Cabinet
+from autarky.flash.device import usb_ports
 from autarky.flash.flash import Flasher, Result
 from autarky.flash.package import Made
 
@@ -30,12 +30,6 @@ class Outcome(Result):
     """A result, or the sentence that says why there is none."""
 
     error: str = ""
-    notes: list[str] = field(default_factory=list)
-
-
-def usb_ports() -> list[str]:
-    """Serial ports with a USB device behind them."""
-    return sorted(port.device for port in list_ports.comports() if port.vid is not None)
 
 
 def choose_ports(given: list[str] | None, everything: bool) -> list[str]:

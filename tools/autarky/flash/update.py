@@ -18,6 +18,7 @@ _START = b"\x01"
 _IN_PROGRESS = 1
 _CHUNK = 1792  # 16 blocks of SDO segments
 _TRIES = 3
+_POWERED = ("precharge", "ready", "run")  # each further than the one before
 _PROTOCOL = 0x0504  # SDO abort codes of the transfer itself
 _TOO_LONG = 0x06070012
 
@@ -82,11 +83,12 @@ class Updater:
             self._release(node_id)
             raise
         self._confirm(node_id)
-        if before in ("run", "ready"):
+        if before in _POWERED:
             self._progress.stage(f"waiting for {before}")
+            as_far = _POWERED[_POWERED.index(before) :]
             self._until(
                 node_id,
-                lambda n: client.read(n, "state").shown == before,
+                lambda n: client.read(n, "state").shown in as_far,
                 f"is not in {before} again",
             )
         return "updated"
