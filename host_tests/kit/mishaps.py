@@ -182,9 +182,7 @@ def _lost(bus: str) -> Begin:
             can_id = random.choice((0x202, 0x182, 0x701, 0x080))
         else:
             faults = world.site.cabinets[0].bus.faults
-            can_id = random.choice(
-                (CURRENT_ID, CURRENT_ID + 1, CURRENT_ID + 2, STATUS_ID, COMMAND_ID)
-            )
+            can_id = random.choice((0x521, 0x522, 0x523, STATUS_ID, COMMAND_ID))
         fault = every_nth(n, phase, can_id)
         faults.append(fault)
         return lambda: faults.remove(fault)

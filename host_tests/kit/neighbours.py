@@ -149,8 +149,8 @@ class Episode:
         plants = self._site.plants
         outputs = plants.outputs[0]
         reached = self.reached
-        reached["s closed"] += outputs & MAIN == MAIN
-        reached["s with current"] += abs(plants.current_a[0]) > 10.0
-        for name, bit in (("s heated", HEATER), ("s cooled", CHILLER), ("s pumped", PUMP)):
+        reached["closed"] += outputs & MAIN == MAIN
+        reached["with current"] += abs(plants.current_a[0]) > 10.0
+        for name, bit in (("heated", HEATER), ("cooled", CHILLER), ("pumped", PUMP)):
             reached[name] += bool(outputs & bit)
-        reached["s bled"] += plants.chains[0].any_discharge
+        reached["bled"] += plants.chains[0].any_discharge
