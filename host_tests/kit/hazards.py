@@ -92,7 +92,7 @@ _OPEN_C = -100.0
 _OV_V, _UV_V, _UV_COLD_V, _DEEP_V = 3.652, 2.498, 2.298, 1.998
 _MOST_A = 1.25 * 140.0 + 3.0  # 1.25 of 0.5C, the most that any table allows
 _SCAN_TICKS = 10
-_DEATH = "die_for_the_test"
+_OBEYS_SCANS = 20  # two rounds of diagnosis, with the configuration in each
 
 
 def rows() -> dict[str, tuple[bool, dict[str, int]]]:
@@ -120,6 +120,8 @@ class Truth:
         self.module_unmeasured = self.all_unmeasured = False
         self.outputs = self.inputs = 0
         self._ticks = 0
+        # scans in which each front end was reached on end: only then it can be told to stop
+        self._reached = np.full(site.plants.chains[i].devices, _OBEYS_SCANS)
 
     def look(self) -> None:
         plants, i = self.site.plants, self.i
@@ -138,6 +140,7 @@ class Truth:
     def _look_at_cells(self) -> None:
         plants, i = self.site.plants, self.i
         chain = plants.chains[i]
+        self._reached = np.where(chain._reachable(), self._reached + 1, 0)
         volts = plants.cells.voltage(i, self.current_a)
         celsius = plants.sensor_c(i)
         per_module = len(celsius) // plants.modules
@@ -173,11 +176,11 @@ class Truth:
 
     @property
     def bleeding(self) -> bool:
-        """A balancing switch is closed in a front end that can be reached."""
+        """A balancing switch is closed in a front end that could be told to open it."""
         chain = self.site.plants.chains[self.i]
         if not chain.any_discharge:
             return False
-        return any(m and r for m, r in zip(chain.discharge_masks, chain._reachable()))
+        return bool((np.array(chain.discharge_masks)[self._reached >= _OBEYS_SCANS]).any())
 
     def on(self, actuator: str, outputs: int | None = None) -> bool:
         """Is it driven, now or with the outputs given."""

@@ -257,10 +257,10 @@ def _dead_task(world: Neighbourhood) -> End:
     name = world.random.choice(("fast", "scan", "cells", "slow"))
 
     def die(now_ms: int) -> None:
+        world.planted.add("task_died")  # from here on, not from when it was planted
         raise ZeroDivisionError("planted")
 
     scheduler._functions[scheduler.names.index(name)] = die
-    world.planted.add("task_died")
     return lambda: world.restart("watchdog")
 
 
