@@ -140,7 +140,10 @@ class Truth:
     def _look_at_cells(self) -> None:
         plants, i = self.site.plants, self.i
         chain = plants.chains[i]
-        self._reached = np.where(chain._reachable(), self._reached + 1, 0)
+        obeys = chain._reachable()
+        for device in chain.stuck_config:  # a bit that does not take is a discharge switch
+            obeys[device] = False
+        self._reached = np.where(obeys, self._reached + 1, 0)
         volts = plants.cells.voltage(i, self.current_a)
         celsius = plants.sensor_c(i)
         per_module = len(celsius) // plants.modules
