@@ -12,8 +12,13 @@ class Pcs:
     def __init__(self):
         self.request = 0
         self.power_w = 0
+        self.power_actual_w = 0
         self.state = pcs_can.RUNNING
         self.status_ms = 0
+
+
+class Meter:
+    power_w = 0
 
 
 class Gate:
@@ -29,12 +34,13 @@ class Rig:
         self.pcs = Pcs()
         self.gate = Gate()
         self.signals = Signals()
-        self.control = PcsControl(self.pcs, self.gate, Parameters(), self.signals)
+        self.meter = Meter()
+        self.control = PcsControl(self.pcs, self.gate, self.meter, Parameters(), self.signals)
         self.now_ms = 0
 
-    def run(self, ms, charge_w=WIDE, discharge_w=WIDE):
+    def run(self, ms, charge_w=WIDE, discharge_w=WIDE, closed=True):
         for _ in range(ms // 10):
-            self.control.step(self.now_ms, charge_w, discharge_w)
+            self.control.step(self.now_ms, charge_w, discharge_w, closed)
             self.now_ms += 10
         return self.control.setpoint_w
 

@@ -1,6 +1,7 @@
 from bess.control import thermal as t
 from bess.control.thermal import Thermal
 from bess.parameters import Parameters
+from bess.protect.history import SIZE, History, provision
 
 
 class Pin:
@@ -28,9 +29,16 @@ class Rig:
         self.outputs = {"pump": Pin(), "heater": Pin(), "chiller": Pin()}
         self.flow = Pin()
         self.cells = Cells()
-        self.control = Thermal(self.outputs, self.flow, self.cells, Parameters())
+        self.memory = bytearray(SIZE)
+        provision(self.memory)
+        self.control = self.build()
         self.now_ms = 0
         self.flow_works = True
+
+    def build(self):
+        """Thermal control as after a start, on what backup memory holds."""
+        history = History(self.memory)
+        return Thermal(self.outputs, self.flow, self.cells, Parameters(), history)
 
     def run(self, seconds, trusted=True):
         for _ in range(seconds):

@@ -121,10 +121,10 @@ def test_a_dropping_limit_is_no_overload_by_itself():
         limits.evaluate(Cells(), 5000, 768000, False, 1000)
     for step in range(9):
         limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
-        limits.overload(140000)
+        limits.overload(140000, True)
         assert signals.value[DISCHARGE_OVERLOAD] <= 1001, step
     limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
-    limits.overload(140000)
+    limits.overload(140000, True)
     assert signals.value[DISCHARGE_OVERLOAD] > 1250
 
 
@@ -132,7 +132,7 @@ def test_overload_speaks_for_its_own_direction_only():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
     limits.evaluate(Cells(), 5000, 768000, False, 1000)
-    limits.overload(-280000)
+    limits.overload(-280000, True)
     assert signals.value[CHARGE_OVERLOAD] >= 1990
     assert signals.value[DISCHARGE_OVERLOAD] == 0
 
@@ -205,7 +205,7 @@ def test_overload_is_exact():
         (140_000, 1000, 0), (-140_000, 0, 1000), (175_000, 1250, 0), (-175_040, 0, 1250), (0, 0, 0),
         (70_000, 500, 0),
     ):  # fmt: skip
-        limits.overload(current_ma)
+        limits.overload(current_ma, True)
         assert abs(signals.value[DISCHARGE_OVERLOAD] - discharge) <= 1, current_ma
         assert abs(signals.value[CHARGE_OVERLOAD] - charge) <= 1, current_ma
 
@@ -213,9 +213,9 @@ def test_overload_is_exact():
 def test_overload_counts_against_a_twentieth_c_at_least():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
-    limits.overload(14_000)
+    limits.overload(14_000, True)
     assert signals.value[DISCHARGE_OVERLOAD] == 1000
-    limits.overload(-28_000)
+    limits.overload(-28_000, True)
     assert signals.value[CHARGE_OVERLOAD] in (2000, 2004)
 
 
@@ -225,10 +225,10 @@ def test_the_largest_limit_of_the_last_second_counts_and_no_older_one():
     limits.evaluate(Cells(), 5000, 768000, False, 1000)
     for _ in range(9):
         limits.evaluate(Cells(), 5000, 768000, False, 0)
-        limits.overload(140_000)
+        limits.overload(140_000, True)
         assert signals.value[DISCHARGE_OVERLOAD] == 1000
     limits.evaluate(Cells(), 5000, 768000, False, 0)
-    limits.overload(140_000)
+    limits.overload(140_000, True)
     assert signals.value[DISCHARGE_OVERLOAD] > 9000
 
 
@@ -266,9 +266,9 @@ def test_a_small_string_still_rises_and_still_has_an_overload():
     limits = AllowedPower(Small(), signals)
     limits.evaluate(Cells(), 5000, 768000, True, 1000)
     assert (limits.charge_ma, limits.discharge_ma) == (1, 1)
-    limits.overload(640)
+    limits.overload(640, True)
     assert signals.value[DISCHARGE_OVERLOAD] == 10000
-    limits.overload(-640)
+    limits.overload(-640, True)
     assert signals.value[CHARGE_OVERLOAD] == 10000
 
 
@@ -282,7 +282,7 @@ def test_charge_only_is_a_twentieth_c():
 def test_the_smallest_limit_of_an_overload_is_exact():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
-    limits.overload(14_000 * 5)
+    limits.overload(14_000 * 5, True)
     assert signals.value[DISCHARGE_OVERLOAD] == (70_000 >> 6) * 1000 // (14_000 >> 6)
 
 
