@@ -1,4 +1,4 @@
-"""Hazards on the whole firmware and its plants: what a neighbour, a restart or a lost frame does."""
+"""Hazards on the whole firmware and its plants: dishonest neighbours, restarts, lost frames."""
 
 import pytest
 
