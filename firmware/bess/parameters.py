@@ -306,7 +306,7 @@ TABLE = b"""\
 0x3044 cell_frozen_moved_dmv              100     10   2000  exactly the same while the mean moved 10 mV
 0x3045 afe_reference_2_delay_ms          1000    100  60000  engineering default
 0x3046 afe_supply_2_delay_ms             1400    700  60000  engineering default
-0x3047 afe_config_2_delay_ms             1400    700  60000  engineering default
+0x3047 afe_config_2_delay_ms              700    700  60000  engineering default
 0x3048 afe_hot_1_dc                      1000    400   1500  LTC6813: up to 125 degC
 0x3049 afe_hot_2_dc                      1150    400   1500  engineering default
 0x304A afe_hot_1_recover_dc               900    300   1500  engineering default
@@ -376,6 +376,11 @@ TABLE = b"""\
 0x3086 balance_start_dmv                34000  30000  42000  only where voltage tells charge
 0x3087 balance_gap_mah                    300     10  20000  engineering default
 0x3088 balance_board_max_dc               600    200   1000  hottest die while bleeding
+# what was not read, or not believed
+0x30B0 diagnosis_silent_1_ms             5000   1000  60000  seven rounds of diagnosis
+0x30B1 diagnosis_silent_2_ms            30000   1000 600000  engineering default
+0x30B2 afe_config_1_count                   0      0     45  any loss in the last ten seconds
+0x30B3 afe_config_2_count                  15      0     45  a second loss within ten seconds of the first
 """
 
 

@@ -61,10 +61,10 @@ TERMINAL_SENSOR = const(48)  # sensors out of range
 AFE_SUPPLY = const(49)  # devices out of range
 AFE_TEMP = const(50)  # 0.1 degC, hottest die
 AFE_REFERENCE = const(51)  # devices out of range
-AFE_CONFIG = const(52)  # 0 or 1: differs
+AFE_CONFIG = const(52)  # 15 a round in which a device lost it, less 1 a good one, up to 45
 SENSOR_OPEN = const(53)  # number
 SENSOR_SHORT = const(54)  # number
-SENSORS_LOST = const(55)  # two adjacent, or over half
+SENSORS_LOST = const(55)  # two adjacent, all of a device, or over half
 SENSOR_FROZEN = const(56)  # number
 SENSOR_IMPLAUSIBLE = const(57)  # number
 CELL_FROZEN = const(58)  # number
@@ -99,7 +99,8 @@ LINK_VOLTAGE = const(86)  # mV
 ADC_REFERENCE = const(87)  # permille off
 BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
-COUNT = const(90)
+DIAGNOSIS_AGE = const(90)  # ms since the newest whole round
+COUNT = const(91)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -118,6 +119,7 @@ condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
 command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
+diagnosis_age
 """
 
 

@@ -81,7 +81,8 @@ TABLE = b"""\
 67 adc_reference    adc_reference     over  permille -        2   both      100 0x5220 silent_recover_ms
 68 afe_supply       afe_supply        over  flag     -        2   both      700 0xFF37 silent_recover_ms
 69 afe_hot          afe_temp          over  dc       -        12  both      700 0xFF38 -
-70 afe_config       afe_config        over  flag     -        2   both      700 0xFF39 silent_recover_ms
+70 afe_config       afe_config        over  count    -        12  both      700 0xFF39 -
+104 diagnosis_silent diagnosis_age    over  ms       -        12  both      100 0xFF80 silent_recover_ms
 71 temp_rise        temp_rise         over  dc_s     -        3   both     1000 0x4240 -
 72 current_mismatch current_mismatch  over  permille -        12  both     1000 0x2110 silent_recover_ms
 73 current_offset   current_offset    over  ma       -        2   both     1000 0x2111 silent_recover_ms

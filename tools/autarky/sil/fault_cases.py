@@ -281,7 +281,10 @@ FAULT_CASES = (
     FaultCase("afe_reference", lambda site, i: site.plants.chains[i].wrong_reference.add(2), 2),
     FaultCase("afe_supply", lambda site, i: site.plants.chains[i].low_supply.add(2), 2),
     FaultCase("afe_hot", lambda site, i: site.plants.chains[i].die_c.fill(120.0), 2),
-    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2),
+    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2,
+              extra_ms=700, note="a device does not take its configuration"),
+    FaultCase("diagnosis_silent", _chain(lambda chain: chain.disturbed_reads.add(0x010)), 2,
+              extra_ms=700, note="one group of one device is never read"),
     FaultCase("wrong_module", lambda site, i: site.plants.chains[i].extra_cell_v.update({5: 3.3}),
               4),
     # contactors, link, insulation
