@@ -189,7 +189,6 @@ class Cabinet:
         self.trend = Trend(board.storage["trend"])
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
-        self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._was_silent = False
         self._health = -1  # all of the group is put in the first tick
         self._overruns = 0
@@ -198,7 +197,6 @@ class Cabinet:
         self._frames_lost = 0
         self._events_lost = 0
         self._storage_failed = False
-        self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
         self._log_safe = board.storage_safe_under_load
@@ -309,8 +307,7 @@ class Cabinet:
     def _fast(self, now_ms):
         self.node.poll(now_ms)
         self._receive_cabinet(now_ms)
-        if not self._configured:
-            self._configured = self._ivt.configure()
+        self._ivt.configure(now_ms)
         self.inputs.sample()
         self.meter.update(now_ms)
         if self.meter.fresh_current:
@@ -489,9 +486,7 @@ class Cabinet:
         signals = self.signals
         trusted = cells.seen_all and signals.value[s.TEMP_AGE] <= self._temp_silent_ms
         self.thermal.step(now_ms, trusted)
-        if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
-            self._ivt.restart()  # a sensor that lost its supply forgot its set-up
-            self._configured = False
+        meter.step_slow()
         self._hold_stamps(now_ms)
         overruns = 0
         for count in self.scheduler.overruns:

@@ -381,6 +381,8 @@ TABLE = b"""\
 0x30B1 diagnosis_silent_2_ms            30000   1000 600000  engineering default
 0x30B2 afe_config_1_count                   0      0     45  any loss in the last ten seconds
 0x30B3 afe_config_2_count                  15      0     45  a second loss within ten seconds of the first
+0x30B4 current_lost_1_permille             50      5    900  of a second: 5 of 100 currents, 1 of 20 voltages
+0x30B5 current_lost_1_delay_ms           2000   1000  60000  engineering default
 """
 
 

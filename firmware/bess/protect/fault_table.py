@@ -87,6 +87,7 @@ TABLE = b"""\
 72 current_mismatch current_mismatch  over  permille -        12  both     1000 0x2110 silent_recover_ms
 73 current_offset   current_offset    over  ma       -        2   both     1000 0x2111 silent_recover_ms
 74 current_stuck    current_stuck     over  flag     -        2   both     1000 0x2112 silent_recover_ms
+105 current_lost    current_lost      over  permille -        1   both     1000 0xFF81 silent_recover_ms
 75 insulation       insulation        under ohm_v    -        123 both     1000 0x3250 -
 76 insulation_silent insulation_age   over  ms       -        123 both     1000 0xFF14 silent_recover_ms
 77 insulation_device insulation_device over flag     -        1   both     1000 0xFF15 silent_recover_ms

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autarky.bus.bus import BusFault
 from autarky.plant.iso165c import PERIOD_MS as MONITOR_PERIOD_MS
+from autarky.plant.ivt_s import RESULT_ID
 from autarky.sil.plants import TICK_MS
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE
@@ -160,6 +161,18 @@ def _app(action: Callable[[Any], None]) -> Inject:
     return lambda site, i: action(site.cabinets[i].firmware.app)  # pyright: ignore
 
 
+def _sensor_loss(lost: Callable[[int], bool]) -> Inject:
+    """Frames of the current, numbered as they come, that do not arrive."""
+
+    def inject(site: VirtualSite, i: int) -> None:
+        number = iter(range(1 << 30))
+        site.cabinets[i].bus.faults.append(
+            BusFault("drop", lambda known, _: known == RESULT_ID and lost(next(number)))
+        )
+
+    return inject
+
+
 def _guard_lost(site: VirtualSite, i: int) -> None:
     site.bus.faults.append(BusFault("drop", lambda known, _: known == 0x701))
 
@@ -249,6 +262,8 @@ FAULT_CASES = (
     FaultCase("short", _extra(520.0)),
     FaultCase("current_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(0)),
     FaultCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
+    FaultCase("current_lost", _sensor_loss(lambda n: n % 8 == 0), 1, extra_ms=1000,
+              note="one current in eight does not arrive"),
     FaultCase("current_mismatch", _set("sensors.*.gain", 1.5), 2, "load"),
     FaultCase("current_offset", _set("sensors.*.offset_ma", 5000.0), 2, "standby", extra_ms=3000),
     FaultCase("current_stuck", _frozen_current, 2, "load", extra_ms=2000),
