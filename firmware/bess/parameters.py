@@ -383,6 +383,11 @@ TABLE = b"""\
 0x30B3 afe_config_2_count                  15      0     45  a second loss within ten seconds of the first
 0x30B4 current_lost_1_permille             50      5    900  of a second: 5 of 100 currents, 1 of 20 voltages
 0x30B5 current_lost_1_delay_ms           2000   1000  60000  engineering default
+0x30B6 terminal_sensor_1_count              0      0      1  one lost: the other one is all there is
+0x30B7 terminal_sensor_3_count              1      0      1  both lost
+0x30B8 terminal_sensor_3_delay_ms        2000   1000  20000  tripped within the 3 s of protection.md, stale data
+0x30B9 cabinet_sensor_1_delay_ms         5000   1000  60000  as terminal_sensor
+0x30BA heater_silent_1_delay_ms          5000   1000  60000  as heater_stuck
 """
 
 

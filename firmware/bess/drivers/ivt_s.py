@@ -139,7 +139,7 @@ class IvtS:
                 self._counter[channel] = _UNKNOWN
             self._begin(_TRIES)
         elif length < 4:
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
         elif kind == _MODE:
             self._answers |= 0x20 if data[1] & 1 else 0x01
         elif _CHANNEL <= kind < _CHANNEL + _CHANNELS:
@@ -148,7 +148,9 @@ class IvtS:
             if data[1] == asked[1] and data[2] == asked[2] and data[3] == asked[3]:
                 self._answers |= 1 << step
         else:
-            self.errors += 1  # 0xFF: a command was refused; its answer stays away
+            self.errors = (
+                self.errors + 1
+            ) & 0x1FFFFFFF  # 0xFF: a command was refused; its answer stays away
 
     def receive(self, can_id, data, length, now_ms):
         """Take a frame of the cabinet bus; True when it was the sensor's."""
@@ -160,12 +162,12 @@ class IvtS:
             return False
         state = data[1]
         if length < 6 or data[0] != channel:
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         counter = state & 0x0F
         before = self._counter[channel]
         if counter == before:
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         missed = 0
         if before == _UNKNOWN:
@@ -179,7 +181,7 @@ class IvtS:
             missed += 1  # a result that cannot be used is as good as lost
         self._lost[channel] += missed
         if state & (_THIS_WRONG | _SYSTEM_ERROR):
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         high = data[2] << 8 | data[3]
         if high & 0x8000:

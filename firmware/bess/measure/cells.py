@@ -30,7 +30,7 @@ _VREGD_LOW = const(27000)
 _VREGD_HIGH = const(36000)
 _STAT_FLAGS = const(0x0003)  # of STBR5: THSD and MUXFAIL
 _NEVER = const(-1)
-_LARGEST_GAP = const(1000000)  # 100 V between sum and cells: far beyond, and * 1000 a small int
+_GAP_MOST_DMV = const(0x100000)  # 105 V on one device; * 1000 stays inside 2**30
 # ITMP of a living die, 0.1 degC: the data sheet's junction range with a margin
 _DIE_LOW_DC = const(-500)
 _DIE_HIGH_DC = const(2000)
@@ -122,6 +122,7 @@ class CellMonitor:
         self._aux_read = 0
         self._unused = 0
         self._scan_used = 0
+        self._sensors_used = 0
         self._sensors_known = 0
         self.cell_sum_dmv = 0
         self.afe_temp_dc = 0
@@ -369,7 +370,7 @@ class CellMonitor:
         self._diagnosis = (diagnosis + 1) % _DIAGNOSES
         if self._diagnosis == 0:
             if self._round_whole:
-                self.rounds += 1
+                self.rounds = (self.rounds + 1) & 0x1FFFFFFF
                 self._round_ms = now_ms
             self._round_whole = True
 
@@ -423,7 +424,7 @@ class CellMonitor:
                 gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
                 if gap < 0:
                     gap = -gap
-                permille = min(gap, _LARGEST_GAP) * 1000 // total
+                permille = min(gap, _GAP_MOST_DMV) * 1000 // total
                 worst = max(worst, permille)
             if chain.valid[device]:
                 # ITMP: 7.6 mV/K from -276 degC, in 100 uV
@@ -536,6 +537,7 @@ class CellMonitor:
         leaves.stamp_fresh(
             self._temp_ms, self._temp_known, self.sensor_count, self._temperatures_ms
         )
+        self._sensors_used = used
         self._sensors_known = known
         if not used:
             return False

@@ -101,7 +101,9 @@ BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
 DIAGNOSIS_AGE = const(90)  # ms since the newest whole round
 CURRENT_LOST = const(91)  # permille of the current sensor's frames in the last second
-COUNT = const(92)
+CABINET_SENSOR = const(92)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
+HEATER_SILENT = const(93)  # 0 or 1: commanded on, its feedback off
+COUNT = const(94)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -120,7 +122,7 @@ condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
 command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
-diagnosis_age current_lost
+diagnosis_age current_lost cabinet_sensor heater_silent
 """
 
 

@@ -92,13 +92,15 @@ TABLE = b"""\
 76 insulation_silent insulation_age   over  ms       -        123 both     1000 0xFF14 silent_recover_ms
 77 insulation_device insulation_device over flag     -        1   both     1000 0xFF15 silent_recover_ms
 78 terminal_hot     terminal_temp     over  dc       -        123 both     1000 0x4250 -
-79 terminal_sensor  terminal_sensor   over  flag     -        1   both     1000 0xFF43 silent_recover_ms
+79 terminal_sensor  terminal_sensor   over  count    -        13  both     1000 0xFF43 silent_recover_ms
 80 sensor_frozen    sensor_frozen     over  flag     -        1   both     1000 0xFF44 silent_recover_ms
 81 sensor_implausible sensor_implausible over flag   -        1   both     1000 0xFF45 silent_recover_ms
 82 cell_frozen      cell_frozen       over  flag     -        2   both     1000 0xFF46 silent_recover_ms
+106 cabinet_sensor  cabinet_sensor    over  flag     -        1   both     1000 0xFF82 silent_recover_ms
 83 coolant_flow     coolant_flow      over  flag     -        1   both     1000 0xFF60 silent_recover_ms
 84 flow_stuck       flow_stuck        over  flag     -        1   both     1000 0xFF61 silent_recover_ms
 85 heater_stuck     heater_stuck      over  flag     -        2   both     1000 0xFF62 -
+107 heater_silent   heater_silent     over  flag     -        1   both     1000 0xFF83 silent_recover_ms
 86 compressor       compressor        over  flag     -        1   both     1000 0xFF63 silent_recover_ms
 87 condensation     condensation      over  flag     -        1   both     1000 0xFF64 silent_recover_ms
 88 pcs_hot          pcs_temp          over  dc       -        123 both     1000 0x4310 -

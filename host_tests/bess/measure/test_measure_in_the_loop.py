@@ -132,3 +132,34 @@ def test_frames_of_the_current_sensor_that_get_lost_are_told(running_site, chann
     running_site.run_for(6.0)
     assert level(running_site, "current_lost") == told
     assert running_site.plants.sensors[0].period_ms == [10, 50, 50, 50]
+
+
+def analog(site: VirtualSite, **values: float) -> None:
+    site.plants.analog_forced[0].update(values)
+    site.plants.refresh_analog(0)
+
+
+def test_both_terminal_sensors_lost_trip_within_the_stale_limit(running_site) -> None:
+    analog(running_site, terminal_plus=-200.0, terminal_minus=-200.0)
+    assert trips_after_ms(running_site, 10_000) <= 3000
+
+
+@pytest.mark.parametrize("lost", [
+    {"terminal_plus": -200.0}, {"terminal_minus": 400.0}, {"board": -200.0}, {"board": 400.0},
+    {"coolant_supply": -200.0}, {"ambient": -200.0}, {"humidity": 0.0}, {"humidity": 1.0},
+])  # fmt: skip
+def test_a_lost_sensor_of_the_cabinet_warns_and_stops_nothing(running_site, lost) -> None:
+    analog(running_site, **lost)
+    running_site.run_for(9.0)
+    assert running(running_site)
+    fault = "terminal_sensor" if "terminal" in next(iter(lost)) else "cabinet_sensor"
+    assert level(running_site, fault) == 1
+
+
+def test_condensation_stands_on_when_a_sensor_breaks(running_site) -> None:
+    analog(running_site, coolant_supply=8.0, humidity=0.95, ambient=30.0)
+    running_site.run_for(63.0)
+    assert level(running_site, "condensation") == 1
+    analog(running_site, coolant_supply=-200.0)
+    running_site.run_for(15.0)
+    assert level(running_site, "condensation") == 1

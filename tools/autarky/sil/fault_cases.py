@@ -33,7 +33,7 @@ class FaultCase:
     """One way to provoke a fault at its highest level.
 
     setup: "run" (default), "load" (60 kW), "charge", "standby", "boot" (injected before the
-    start), "cool" (pump on). level: 1..4 or 5 for an orderly stop. inside: needs to reach into the
+    start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly stop. inside: needs to reach into the
     firmware, so only with the firmware inline. extra_ms: what the plant or the sensor needs before
     the condition is there. shadowed_by: a faster or more severe fault that the same cause raises.
     """
@@ -284,7 +284,8 @@ FAULT_CASES = (
     FaultCase("sensor_frozen", _frozen_sensor, 1, extra_ms=2000),
     FaultCase("sensor_implausible", _sensor((7, 5.0)), 1),
     FaultCase("terminal_hot", _analog(terminal_plus=95.0)),
-    FaultCase("terminal_sensor", _analog(terminal_minus=-200.0), 1),
+    FaultCase("terminal_sensor", _analog(terminal_plus=-200.0, terminal_minus=-200.0),
+              note="both lost"),
     # front ends
     FaultCase("afe_silent", _chain(lambda chain: chain.dead.add(7)),
               note="one device of the chain dead"),
@@ -343,8 +344,10 @@ FAULT_CASES = (
     FaultCase("coolant_flow", _set("heat.pump_failed.*", True), 1, "cool"),
     FaultCase("flow_stuck", _line("coolant_flow", True), 1),
     FaultCase("heater_stuck", _line("heater_on", True), 2),
+    FaultCase("heater_silent", _line("heater_on", False), 1, "heat"),
     FaultCase("compressor", _line("compressor_ok", False), 1),
     FaultCase("condensation", _analog(coolant_supply=8.0, humidity=0.95, ambient=30.0), 1),
+    FaultCase("cabinet_sensor", _analog(humidity=0.0), 1),
     # controller
     FaultCase("supply_low", _analog(supply=15.0)),
     FaultCase("supply_high", _analog(supply=33.0), 2),
