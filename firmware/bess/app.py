@@ -149,7 +149,7 @@ class Cabinet:
         self.cabinet_port = CanPort(board.cabinet_can, filters)
         self._ivt = ivt_s.IvtS(self.cabinet_port)
         self._pcs = pcs_can.PcsCan(self.cabinet_port, leaves)
-        self._monitor = iso165c.Iso165c()
+        self._monitor = iso165c.Iso165c(self.cabinet_port)
 
         self.chain = Chain(board.afe_spi, board.afe_cs, len(layout), leaves, board.clock.wait_us)
         self.cells = CellMonitor(
@@ -181,9 +181,7 @@ class Cabinet:
         self.environment = Environment(
             board.analog, board.inputs, self.thermal, self._pcs, self.cells.ntc, parameters, signals
         )
-        self.insulation = Insulation(
-            self._monitor, self.meter, parameters.get("insulation_fitted") == 1, signals
-        )
+        self.insulation = Insulation(self._monitor, self.meter, self.cells, parameters, signals)
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
@@ -208,9 +206,9 @@ class Cabinet:
             (self.cells, None),
             (self.node.pdo, None),
             (self._pcs, ("status_ms",)),
-            (self._monitor, ("at_ms",)),
+            (self._monitor, ("calculated_ms",)),
             (self.meter, ("_started_ms",)),
-            (self.insulation, ("_started_ms",)),
+            (self.insulation, ("_started_ms", "_fresh_ms")),
             (self.pcs, ("_started_ms",)),
             (self.contactors, ("_since_ms", "_failed_ms")),
             (self.modes, ("_since_ms", "_key_since_ms")),

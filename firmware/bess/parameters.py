@@ -388,6 +388,10 @@ TABLE = b"""\
 0x30B8 terminal_sensor_3_delay_ms        2000   1000  20000  tripped within the 3 s of protection.md, stale data
 0x30B9 cabinet_sensor_1_delay_ms         5000   1000  60000  as terminal_sensor
 0x30BA heater_silent_1_delay_ms          5000   1000  60000  as heater_stuck
+0x30BB insulation_frozen_ms             30000   5000 300000  the monitor counts its results; engineering default
+0x30BC insulation_told_1_count              0      0      1  the monitor warns by its own threshold
+0x30BD insulation_told_2_count              1      0      1  the monitor says insulation fault
+0x30BE insulation_told_2_delay_ms       10000   1000 120000  engineering default
 """
 
 

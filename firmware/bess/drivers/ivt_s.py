@@ -148,9 +148,8 @@ class IvtS:
             if data[1] == asked[1] and data[2] == asked[2] and data[3] == asked[3]:
                 self._answers |= 1 << step
         else:
-            self.errors = (
-                self.errors + 1
-            ) & 0x1FFFFFFF  # 0xFF: a command was refused; its answer stays away
+            # 0xFF: a command was refused; the answer that stays away brings it again
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
 
     def receive(self, can_id, data, length, now_ms):
         """Take a frame of the cabinet bus; True when it was the sensor's."""

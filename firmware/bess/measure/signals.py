@@ -52,7 +52,7 @@ CURRENT_OFFSET = const(39)  # mA with contactors open
 CURRENT_STUCK = const(40)  # 0 or 1
 INSULATION = const(41)  # ohm per volt
 INSULATION_AGE = const(42)  # ms
-INSULATION_DEVICE = const(43)  # status bits
+INSULATION_DEVICE = const(43)  # what keeps the monitor from measuring, drivers.iso165c
 PRECHARGE_HEAT = const(44)  # permille of the resistor's energy
 CONTACTOR_STUCK = const(45)  # 0 or 1: does not close
 FUSE_OPEN = const(46)  # 0 or 1
@@ -103,7 +103,8 @@ DIAGNOSIS_AGE = const(90)  # ms since the newest whole round
 CURRENT_LOST = const(91)  # permille of the current sensor's frames in the last second
 CABINET_SENSOR = const(92)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
 HEATER_SILENT = const(93)  # 0 or 1: commanded on, its feedback off
-COUNT = const(94)
+INSULATION_TOLD = const(94)  # by the monitor's own thresholds: 1 warning, 2 fault
+COUNT = const(95)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -123,6 +124,7 @@ command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash r
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
 diagnosis_age current_lost cabinet_sensor heater_silent
+insulation_told
 """
 
 

@@ -91,6 +91,7 @@ TABLE = b"""\
 75 insulation       insulation        under ohm_v    -        123 both     1000 0x3250 -
 76 insulation_silent insulation_age   over  ms       -        123 both     1000 0xFF14 silent_recover_ms
 77 insulation_device insulation_device over flag     -        1   both     1000 0xFF15 silent_recover_ms
+108 insulation_told insulation_told   over  count    -        12  both     1000 0xFF84 silent_recover_ms
 78 terminal_hot     terminal_temp     over  dc       -        123 both     1000 0x4250 -
 79 terminal_sensor  terminal_sensor   over  count    -        13  both     1000 0xFF43 silent_recover_ms
 80 sensor_frozen    sensor_frozen     over  flag     -        1   both     1000 0xFF44 silent_recover_ms

@@ -163,3 +163,22 @@ def test_condensation_stands_on_when_a_sensor_breaks(running_site) -> None:
     analog(running_site, coolant_supply=-200.0)
     running_site.run_for(15.0)
     assert level(running_site, "condensation") == 1
+
+
+@pytest.mark.parametrize(("status", "told"), [(0x20, 1), (0x01, 2)])
+def test_what_the_insulation_monitor_says_itself_counts(running_site, status, told) -> None:
+    running_site.plants.monitors[0].status = status
+    running_site.run_for(15.0)
+    assert level(running_site, "insulation_told") == told
+
+
+@pytest.mark.parametrize("change", [
+    {"raw": 0xFFFF}, {"vifc_status": 0x0100}, {"status": 0x08}, {"status": 0x10},
+    {"status": 0x02}, {"frozen": True},
+])  # fmt: skip
+def test_an_insulation_monitor_without_results_is_silent(running_site, change) -> None:
+    running_site.run_for(2.0)
+    for name, value in change.items():
+        setattr(running_site.plants.monitors[0], name, value)
+    running_site.run_for(48.0 if "frozen" in change else 13.0)
+    assert level(running_site, "insulation_silent") == 2

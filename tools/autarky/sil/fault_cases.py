@@ -33,9 +33,10 @@ class FaultCase:
     """One way to provoke a fault at its highest level.
 
     setup: "run" (default), "load" (60 kW), "charge", "standby", "boot" (injected before the
-    start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly stop. inside: needs to reach into the
-    firmware, so only with the firmware inline. extra_ms: what the plant or the sensor needs before
-    the condition is there. shadowed_by: a faster or more severe fault that the same cause raises.
+    start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly stop. inside:
+    needs to reach into the firmware, so only with the firmware inline. extra_ms: what the plant or
+    the sensor needs before the condition is there. shadowed_by: a faster or more severe fault that
+    the same cause raises.
     """
 
     fault: str
@@ -73,6 +74,7 @@ _SAMPLE_MS = {
     "pcs_silent": 20, "pcs_fault": 20, "pcs_crc": 20, "command_silent": 100, "voltage_silent": 100,
     "pcs_hot": 1000 + 20, "insulation": MONITOR_PERIOD_MS + 1000,
     "insulation_silent": MONITOR_PERIOD_MS + 1000, "insulation_device": MONITOR_PERIOD_MS + 1000,
+    "insulation_told": MONITOR_PERIOD_MS + 1000,
     "link_ov": 150, "link_reversed": 150, "string_sum": 150, "fuse_open": 150,
     "afe_supply": 700, "terminal_hot": 2000, "board_hot": 2000, "condensation": 2000,
 }  # fmt: skip
@@ -322,6 +324,7 @@ FAULT_CASES = (
     FaultCase("link_reversed", _set("sensors.*.bias_v", [0.0, 0.0, -900.0, 0.0])),
     FaultCase("insulation", _set("monitors.*.resistance_kohm", 60)),
     FaultCase("insulation_silent", _set("monitors.*.silent", True)),
+    FaultCase("insulation_told", _set("monitors.*.status", 1), 2),
     FaultCase("insulation_device", _set("monitors.*.status", 4), 1),
     FaultCase("contactor_life", _app(lambda app: setattr(app.contactors, "closings", 95_000)), 1,
               inside=True),
