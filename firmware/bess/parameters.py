@@ -217,6 +217,24 @@ TABLE = b"""\
 0x20D3 pcs_start_timeout_ms         10000    500  60000  pcs_coordinator.md: every step has a time-out
 0x20D4 limit_rise_ma_s_per_100a       500     10  10000  0.5 A/s per 100 A rated
 0x20D5 precharge_start_timeout_ms   45000   1000 300000  three tries and their pauses
+# what nobody asked for
+0x3090 blocked_charge_3_permille         10      2    100  of 1C, where nothing may flow in; above the offset of a sensor that is no fault
+0x3091 blocked_charge_3_delay_ms       1000    100   5000  a limit that fell is followed within 100 ms
+0x3092 blocked_discharge_3_permille      10      2    100  as for charge
+0x3093 blocked_discharge_3_delay_ms    1000    100   5000  as for charge
+0x3094 pcs_deviation_1_permille          60     10    200  of rated power; losses and the PCS's own error
+0x3095 pcs_deviation_2_permille         100     10    200  engineering default
+0x3096 pcs_deviation_1_recover_permille  40      5    200  engineering default
+0x3097 pcs_deviation_2_recover_permille  40      5    200  engineering default
+0x3098 pcs_deviation_1_delay_ms       10000    100  60000  engineering default
+0x3099 pcs_deviation_2_delay_ms        3000    100  10000  engineering default
+0x309A pcs_state_2_delay_ms            1000    100  10000  engineering default
+0x309B current_sign_3_delay_ms         2000   1000  10000  engineering default
+0x309C current_sign_permille             20      5    100  of rated power, on both sides; above 2 A of offset
+0x309D repeated_stops_3_count             3      1     20  more stops than this, not yet worked off, are a trip
+0x309E stop_worked_off_s                600     60   7200  one stop is forgotten in this time
+0x309F closings_in_a_row                  4      1     20  before the next one waits
+0x30A0 closing_worked_off_s              15      1    600  then one closing in this time
 # thermal, 0.1 degC
 0x20E0 cool_on_mean_dc                300    150    450  thermal.md
 0x20E1 cool_on_max_dc                 320    150    450  thermal.md
@@ -289,10 +307,10 @@ TABLE = b"""\
 0x3035 insulation_device_1_delay_ms      5000   1000  60000  engineering default
 # contactors, precharge resistor
 0x3036 precharge_hot_2_permille          1000    100   2000  energy within the resistor's rating
-0x3037 precharge_hot_2_recover_permille     500     50   2000  engineering default
+0x3037 precharge_hot_2_recover_permille     500     50   1000  engineering default
 0x3038 precharge_resistor_mohm          56000   1000 400000  of the virtual cabinet
 0x3039 precharge_rated_j                 6000    100 100000  three charges of a 6 mF link at 800 V
-0x303A precharge_cooling_s                 60      1   3600  time constant of the resistor
+0x303A precharge_cooling_s                 60      6   3600  its rated energy in no less than this time
 0x303B contactor_life_1_count           90000    100 1000000  90 % of 100 000 operations
 # temperature sensors and cells that do not live
 0x303C sensor_open_1_delay_ms            2000    100  60000  engineering default
@@ -306,7 +324,7 @@ TABLE = b"""\
 0x3044 cell_frozen_moved_dmv              100     10   2000  exactly the same while the mean moved 10 mV
 0x3045 afe_reference_2_delay_ms          1000    100  60000  engineering default
 0x3046 afe_supply_2_delay_ms             1400    700  60000  engineering default
-0x3047 afe_config_2_delay_ms             1400    700  60000  engineering default
+0x3047 afe_config_2_delay_ms              700    700  60000  engineering default
 0x3048 afe_hot_1_dc                      1000    400   1500  LTC6813: up to 125 degC
 0x3049 afe_hot_2_dc                      1150    400   1500  engineering default
 0x304A afe_hot_1_recover_dc               900    300   1500  engineering default
@@ -376,6 +394,22 @@ TABLE = b"""\
 0x3086 balance_start_dmv                34000  30000  42000  only where voltage tells charge
 0x3087 balance_gap_mah                    300     10  20000  engineering default
 0x3088 balance_board_max_dc               600    200   1000  hottest die while bleeding
+# what was not read, or not believed
+0x30B0 diagnosis_silent_1_ms             5000   1000  60000  seven rounds of diagnosis
+0x30B1 diagnosis_silent_2_ms            30000   1000 600000  engineering default
+0x30B2 afe_config_1_count                   0      0     45  any loss in the last ten seconds
+0x30B3 afe_config_2_count                  15      0     45  a second loss within ten seconds of the first
+0x30B4 current_lost_1_permille             50      5    900  of a second: 5 of 100 currents, 1 of 20 voltages
+0x30B5 current_lost_1_delay_ms           2000   1000  60000  engineering default
+0x30B6 terminal_sensor_1_count              0      0      1  one lost: the other one is all there is
+0x30B7 terminal_sensor_3_count              1      0      1  both lost
+0x30B8 terminal_sensor_3_delay_ms        2000   1000  20000  tripped within the 3 s of protection.md, stale data
+0x30B9 cabinet_sensor_1_delay_ms         5000   1000  60000  as terminal_sensor
+0x30BA heater_silent_1_delay_ms          5000   1000  60000  as heater_stuck
+0x30BB insulation_frozen_ms             30000   5000 300000  the monitor counts its results; engineering default
+0x30BC insulation_told_1_count              0      0      1  the monitor warns by its own threshold
+0x30BD insulation_told_2_count              1      0      1  the monitor says insulation fault
+0x30BE insulation_told_2_delay_ms       10000   1000 120000  engineering default
 """
 
 

@@ -11,7 +11,6 @@ from bess.port.interpreter import const
 _SOC_LOW_CPCT = const(1000)  # on the steep ends a spread of voltage says little
 _SOC_HIGH_CPCT = const(9000)
 _RISE_SAMPLES = const(3)  # three seconds apart
-_UNKNOWN_DC = const(-3000)
 _OPEN_SETTLED_S = const(2)
 _POWER_MOVED_PERMILLE = const(100)
 
@@ -31,10 +30,11 @@ class Plausibility:
         self._limits = limits
         self._signals = signals
         self._rated_w = parameters.get("pcs_rated_w")
+        self._sign_permille = parameters.get("current_sign_permille")
         self._moved_dc = parameters.get("sensor_frozen_moved_dc")
         self._moved_dmv = parameters.get("cell_frozen_moved_dmv")
         self._apart_dc = parameters.get("sensor_implausible_dc")
-        self._rise = array("i", [_UNKNOWN_DC] * _RISE_SAMPLES)
+        self._rise = array("H", bytes(2 * _RISE_SAMPLES * cells.sensor_count))
         self._rise_at = 0
         self._last_sensor = array("H", bytes(2 * cells.sensor_count))
         self._sensor_mean = array("H", bytes(2 * cells.sensor_count))
@@ -69,12 +69,12 @@ class Plausibility:
         signals = self._signals
         middle = _SOC_LOW_CPCT <= soc_cpct <= _SOC_HIGH_CPCT
         spread_dmv = cells.cell_max_dmv - cells.cell_min_dmv if middle else 0
-        spread_dc = cells.temp_max_dc - cells.temp_min_dc
+        spread_dc = cells.temp_spread_dc
         if cells.all_fresh:
             signals.put(s.CELL_SPREAD, spread_dmv)
         else:
             signals.put_partial(s.CELL_SPREAD, spread_dmv)
-        if cells.all_sensors_fresh:
+        if cells.all_sensors_known:
             signals.put(s.TEMP_SPREAD, spread_dc)
         else:
             signals.put_partial(s.TEMP_SPREAD, spread_dc)
@@ -115,14 +115,12 @@ class Plausibility:
         self._judge_current()
 
     def _judge_rise(self):
-        rise = self._rise
+        """Of every sensor: one that heats among colder ones never shows in the hottest."""
         at = self._rise_at
-        oldest = rise[at]
-        newest = self._cells.temp_max_dc
-        rise[at] = newest
         self._rise_at = (at + 1) % _RISE_SAMPLES
-        per_s = (newest - oldest) // _RISE_SAMPLES if oldest != _UNKNOWN_DC else 0
-        self._signals.put(s.TEMP_RISE, max(per_s, 0))
+        rise = self._cells.largest_rise(self._rise, at * self._cells.sensor_count)
+        put = self._signals.put_partial if rise[1] else self._signals.put
+        put(s.TEMP_RISE, rise[0] // _RISE_SAMPLES)
 
     def _judge_current(self):
         meter = self._meter
@@ -136,6 +134,11 @@ class Plausibility:
             if gap_w < 0:
                 gap_w = -gap_w
         signals.put(s.CURRENT_MISMATCH, gap_w // step_w)
+        least_w = self._sign_permille * step_w
+        opposite = (meter.power_w > least_w and power_w < -least_w) or (
+            meter.power_w < -least_w and power_w > least_w
+        )
+        signals.put(s.CURRENT_SIGN, 1 if self._contactors.closed and opposite else 0)
         self._open_s = self._open_s + 1 if self._contactors.is_open else 0
         settled = self._open_s > _OPEN_SETTLED_S
         magnitude_ma = current_ma if current_ma >= 0 else -current_ma

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from autarky.bus.bus import BusFault
 from autarky.plant.iso165c import PERIOD_MS as MONITOR_PERIOD_MS
+from autarky.plant.ivt_s import RESULT_ID
+from autarky.plant.string import PCS_OFF
 from autarky.sil.plants import TICK_MS
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE
+from bess.protect.history import MINUS_CLOSINGS, STOPS
 from bess.table import rows
 
 if TYPE_CHECKING:
@@ -31,10 +34,12 @@ _GC_MS = 10  # goal for the longest collection of garbage, added to what the slo
 class FaultCase:
     """One way to provoke a fault at its highest level.
 
-    setup: "run" (default), "load" (60 kW), "charge", "standby", "boot" (injected before the
-    start), "cool" (pump on). level: 1..4 or 5 for an orderly stop. inside: needs to reach into the
-    firmware, so only with the firmware inline. extra_ms: what the plant or the sensor needs before
-    the condition is there. shadowed_by: a faster or more severe fault that the same cause raises.
+    setup: "run" (default), "load" (60 kW), "overload" (105 kW), "standby", "boot" (injected
+    before the start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly
+    stop. inside: needs to reach into the firmware, so only with the firmware inline. extra_ms:
+    what the plant or the sensor needs before the condition is there. shadowed_by: a faster or
+    more severe fault that
+    the same cause raises.
     """
 
     fault: str
@@ -72,6 +77,7 @@ _SAMPLE_MS = {
     "pcs_silent": 20, "pcs_fault": 20, "pcs_crc": 20, "command_silent": 100, "voltage_silent": 100,
     "pcs_hot": 1000 + 20, "insulation": MONITOR_PERIOD_MS + 1000,
     "insulation_silent": MONITOR_PERIOD_MS + 1000, "insulation_device": MONITOR_PERIOD_MS + 1000,
+    "insulation_told": MONITOR_PERIOD_MS + 1000,
     "link_ov": 150, "link_reversed": 150, "string_sum": 150, "fuse_open": 150,
     "afe_supply": 700, "terminal_hot": 2000, "board_hot": 2000, "condensation": 2000,
 }  # fmt: skip
@@ -111,6 +117,16 @@ def _temperature(celsius: float, amperes: float = 0.0) -> Inject:
 
 def _sensor(*sensors: tuple[int, float]) -> Inject:
     return lambda site, i: site.plants.sensor_forced_c[i].update(dict(sensors))
+
+
+def _empty(site: VirtualSite, i: int) -> None:
+    site.plants.cells.force_voltage(i, slice(None), 2.95)
+    site.plants.strings.extra_a[i] = 6.0
+
+
+def _apart(site: VirtualSite, i: int) -> None:
+    site.plants.sensors[i].offset_ma = 21_500.0
+    site.plants.strings.pcs_offset_w[i] = -8_000.0
 
 
 def _line(name: str, level: bool) -> Inject:
@@ -158,6 +174,18 @@ def _cabinet_bus(kind: str, can_id: int, remaining: int | None = None) -> Inject
 
 def _app(action: Callable[[Any], None]) -> Inject:
     return lambda site, i: action(site.cabinets[i].firmware.app)  # pyright: ignore
+
+
+def _sensor_loss(lost: Callable[[int], bool]) -> Inject:
+    """Frames of the current, numbered as they come, that do not arrive."""
+
+    def inject(site: VirtualSite, i: int) -> None:
+        number = iter(range(1 << 30))
+        site.cabinets[i].bus.faults.append(
+            BusFault("drop", lambda known, _: known == RESULT_ID and lost(next(number)))
+        )
+
+    return inject
 
 
 def _guard_lost(site: VirtualSite, i: int) -> None:
@@ -249,8 +277,16 @@ FAULT_CASES = (
     FaultCase("short", _extra(520.0)),
     FaultCase("current_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(0)),
     FaultCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
-    FaultCase("current_mismatch", _set("sensors.*.gain", 1.5), 2, "load"),
+    FaultCase("current_lost", _sensor_loss(lambda n: n % 8 == 0), 1, extra_ms=1000,
+              note="one current in eight does not arrive"),
+    FaultCase("current_mismatch", _apart, 2, "load",
+              note="sensor and PCS off the set-point to opposite sides, neither far enough alone"),
     FaultCase("current_offset", _set("sensors.*.offset_ma", 5000.0), 2, "standby", extra_ms=3000),
+    FaultCase("current_sign", _set("sensors.*.gain", -1.0), 3, "load", extra_ms=1000),
+    FaultCase("blocked_charge", _temperature(1.0, -6.0), extra_ms=1200,
+              note="cold cells, the limit is zero"),
+    FaultCase("blocked_discharge", _empty, extra_ms=1200,
+              note="nearly empty cells, the limit is zero"),
     FaultCase("current_stuck", _frozen_current, 2, "load", extra_ms=2000),
     # temperature
     FaultCase("charge_ot", _temperature(56.0, -10.0), note="charging goes on against the limit"),
@@ -269,7 +305,8 @@ FAULT_CASES = (
     FaultCase("sensor_frozen", _frozen_sensor, 1, extra_ms=2000),
     FaultCase("sensor_implausible", _sensor((7, 5.0)), 1),
     FaultCase("terminal_hot", _analog(terminal_plus=95.0)),
-    FaultCase("terminal_sensor", _analog(terminal_minus=-200.0), 1),
+    FaultCase("terminal_sensor", _analog(terminal_plus=-200.0, terminal_minus=-200.0),
+              note="both lost"),
     # front ends
     FaultCase("afe_silent", _chain(lambda chain: chain.dead.add(7)),
               note="one device of the chain dead"),
@@ -281,7 +318,10 @@ FAULT_CASES = (
     FaultCase("afe_reference", lambda site, i: site.plants.chains[i].wrong_reference.add(2), 2),
     FaultCase("afe_supply", lambda site, i: site.plants.chains[i].low_supply.add(2), 2),
     FaultCase("afe_hot", lambda site, i: site.plants.chains[i].die_c.fill(120.0), 2),
-    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2),
+    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2,
+              extra_ms=700, note="a device does not take its configuration"),
+    FaultCase("diagnosis_silent", _chain(lambda chain: chain.disturbed_reads.add(0x010)), 2,
+              extra_ms=700, note="one group of one device is never read"),
     FaultCase("wrong_module", lambda site, i: site.plants.chains[i].extra_cell_v.update({5: 3.3}),
               4),
     # contactors, link, insulation
@@ -303,14 +343,21 @@ FAULT_CASES = (
     FaultCase("link_reversed", _set("sensors.*.bias_v", [0.0, 0.0, -900.0, 0.0])),
     FaultCase("insulation", _set("monitors.*.resistance_kohm", 60)),
     FaultCase("insulation_silent", _set("monitors.*.silent", True)),
+    FaultCase("insulation_told", _set("monitors.*.status", 1), 2),
     FaultCase("insulation_device", _set("monitors.*.status", 4), 1),
-    FaultCase("contactor_life", _app(lambda app: setattr(app.contactors, "closings", 95_000)), 1,
+    FaultCase("contactor_life", _app(lambda app: app.history.put(MINUS_CLOSINGS, 95_000)), 1,
               inside=True),
+    FaultCase("repeated_stops", _app(lambda app: app.history.put(STOPS, 4)), inside=True,
+              extra_ms=1000),
     # PCS
     FaultCase("pcs_silent", _set("faces.*.silent", True)),
     FaultCase("pcs_fault", _set("strings.pcs_failed.*", True)),
     FaultCase("pcs_crc", _cabinet_bus("corrupt", 0x190, 8), 1, extra_ms=120),
     FaultCase("pcs_hot", _set("faces.*.temperature_c", 62)),
+    FaultCase("pcs_deviation", _set("strings.pcs_offset_w.*", 30_000.0), 2, "load",
+              extra_ms=500, note="power that nobody asked for"),
+    FaultCase("pcs_state", _set("faces.*.manners.reported_state", PCS_OFF), 2, "load", extra_ms=20,
+              note="it left RUNNING by itself"),
     FaultCase("pcs_excess", _set("strings.pcs_offset_w.*", 100_000.0), 3, "overload",
               extra_ms=1000, shadowed_by=("discharge_oc",)),
     # inputs
@@ -325,8 +372,10 @@ FAULT_CASES = (
     FaultCase("coolant_flow", _set("heat.pump_failed.*", True), 1, "cool"),
     FaultCase("flow_stuck", _line("coolant_flow", True), 1),
     FaultCase("heater_stuck", _line("heater_on", True), 2),
+    FaultCase("heater_silent", _line("heater_on", False), 1, "heat"),
     FaultCase("compressor", _line("compressor_ok", False), 1),
     FaultCase("condensation", _analog(coolant_supply=8.0, humidity=0.95, ambient=30.0), 1),
+    FaultCase("cabinet_sensor", _analog(humidity=0.0), 1),
     # controller
     FaultCase("supply_low", _analog(supply=15.0)),
     FaultCase("supply_high", _analog(supply=33.0), 2),
