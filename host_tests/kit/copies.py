@@ -60,7 +60,7 @@ def in_a_copy(work: Callable[[], Any]) -> Any:
 
 
 def react(site: VirtualSite, inject: Callable[[], object], limit_ms: int, to_open: bool = True):
-    """Inject, and step until the contactors open (if `to_open`) or the time is over."""
+    """Inject, and step until a trip has opened (if `to_open`) or the time is over."""
 
     def work() -> Outcome:
         inject()
@@ -69,8 +69,9 @@ def react(site: VirtualSite, inject: Callable[[], object], limit_ms: int, to_ope
         for elapsed in range(10, limit_ms + 10, 10):
             site.step()
             if not site.plants.outputs[0] & MAIN:
-                outcome.opened_ms = elapsed
-                if to_open:
+                if outcome.opened_ms is None:
+                    outcome.opened_ms = elapsed
+                if to_open and protection.tripped:  # a level 2 opens too, and sooner
                     break
             if not to_open and elapsed % 100 == 0:
                 _note(outcome, protection.levels)
