@@ -70,7 +70,7 @@ bench: $(READY) ## speed, instructions per tick and memory, as ratios of this ru
 	@$(BIN)/autarky bench $(ARGS)
 
 SEED ?= $(shell date +%Y%m%d)
-soak: $(READY) ## a million steps of the state machines, then an hour of random faults (SEED=n)
+soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, then an hour of random faults (SEED=n)
 	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 	  --hypothesis-seed=$(SEED) host_tests/invariants $(ARGS)

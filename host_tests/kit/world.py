@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from kit.hazard_watch import HazardWatch
 
 from autarky.bus.bus import BusFault
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -32,6 +33,7 @@ class World:
         self.site = VirtualSite(config)
         self.site.__enter__()
         self.site.after_done.append(self._check_outputs)
+        self.hazards = HazardWatch(self.site)
         self.plus_was = False
         self.before_w = (0, 0)
         self.states: set[int] = set()
