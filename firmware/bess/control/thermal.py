@@ -84,9 +84,10 @@ class Thermal:
 
     def _drive_heater(self, now_ms, trusted):
         flowing = self._flow_since_ms != _NEVER
-        want = self.mode == HEAT and self._flow_proven(now_ms)
-        if self.heater_on and not want and flowing and trusted:
-            # minimum time protects the relay; no flow or no temperature cuts at once
+        # never against a compressor that serves its minimum time
+        want = self.mode == HEAT and self._flow_proven(now_ms) and not self.chiller_on
+        if self.heater_on and not want and flowing and trusted and self.mode != COOL:
+            # minimum time protects the relay; no flow, no temperature or cooling cuts at once
             want = ticks_diff(now_ms, self._heater_ms_at) < self._heater_ms
         if want != self.heater_on:
             self.heater_on = want
@@ -94,7 +95,7 @@ class Thermal:
             self._heater.value(1 if want else 0)
 
     def _drive_chiller(self, now_ms):
-        want = self.mode == COOL and self._flow_proven(now_ms)
+        want = self.mode == COOL and self._flow_proven(now_ms) and not self.heater_on
         if want == self.chiller_on:
             return
         since_ms = self._chiller_ms_at
