@@ -99,7 +99,8 @@ LINK_VOLTAGE = const(86)  # mV
 ADC_REFERENCE = const(87)  # permille off
 BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
-COUNT = const(90)
+PARAMETERS_CONFLICT = const(90)  # 0 or 1: the set contradicts itself
+COUNT = const(91)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -118,6 +119,7 @@ condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
 command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
+parameters_conflict
 """
 
 
