@@ -35,7 +35,7 @@ TABLE = b"""\
 37 gas              gas               over  flag     -        3   both      10  0x9004 -
 38 door             door              over  flag     -        1   both      10  0x9005 -
 39 enable_lost      enable_lost       over  flag     -        3   both      10  0x5100 -
-40 contactor_stuck  contactor_stuck   over  flag     -        3   both      10  0xFF23 -
+40 contactor_stuck  contactor_stuck   over  flag     -        3   both      10  0xFF26 -
 41 precharge_hot    precharge_heat    over  permille -        2   both      10  0xFF24 -
 42 cabinet_bus_off  cabinet_bus_off   over  flag     -        2   both      10  0x8141 -
 43 clock            clock             over  flag     -        3   both      10  0x6105 -
