@@ -9,9 +9,8 @@ import sys
 from array import array
 
 from bess.port.interpreter import const, heap_lock, heap_unlock
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import TICK_MS, ticks_diff
 
-TICK_MS = const(10)
 _CHECK_TICKS = const(10)
 _LATE_PERIODS = const(3)  # a task without a run for three periods counts as stopped
 

@@ -8,7 +8,7 @@ from array import array
 from struct import pack, unpack
 
 from bess.link import abort
-from bess.parameters import address
+from bess.parameters import address, reserved
 from bess.table import rows_at
 
 _FORMATS = {"u8": "<B", "i8": "<b", "u16": "<H", "i16": "<h", "u32": "<I", "i32": "<i"}
@@ -21,6 +21,7 @@ COB_DISABLED = 0x80000000
 COB_NO_REMOTE = 0x40000000
 _COB_ID = 0x3FFFFFFF
 _STAR = 255  # sub-index of an array's row
+_NO_READING = -32768  # what measure keeps for a temperature whose sensor gives nothing
 
 
 def is_pdo_cob_id(index, sub):
@@ -60,6 +61,7 @@ class Entry:
         self.index = 0
         self.sub = 0
         self.source = None  # text of the table's last column
+        self.known = True  # there is something to read; else a path to what tells so
         self.row = -1  # row of the parameter table
         self.low = 0
         self.high = 0
@@ -140,7 +142,9 @@ class Dictionary:
             )
             return entry
         entry = Entry(fields[2], fields[3])
-        entry.source = fields[5]
+        entry.source, _, known = fields[5].partition("?")
+        if known:
+            entry.known = known
         return entry
 
     def _array(self, index):
@@ -167,17 +171,23 @@ class Dictionary:
             return head
         if sub > count:
             return None
-        entry.value = values[first + sub - 1]
+        element = first + sub - 1
+        entry.value = values[element]
         entry.source = None
+        if isinstance(entry.known, str):
+            known = self._resolve(entry.known)
+            entry.known = known(element) if callable(known) else known
+        if entry.value is None:
+            entry.known = False
         return entry
 
     def _mapping(self, index, sub):
         found = self._pdo.describe(index, sub)
         if found is None:
             return None
-        kind, value = found
-        entry = Entry(kind, "ro")
-        entry.value = value
+        entry = Entry(found[0], "ro")
+        entry.value = found[1]
+        entry.known = found[1] is not None
         return entry
 
     def _highest(self, index):
@@ -210,7 +220,11 @@ class Dictionary:
         """What to upload: an object with size() and read(offset, count), or an abort code."""
         if entry.access[0] == "w":
             return abort.WRITE_ONLY
+        if not (self._resolve(entry.known) if isinstance(entry.known, str) else entry.known):
+            return abort.NO_DATA
         value = self._value(entry)
+        if entry.kind == "i16" and value == _NO_READING:
+            return abort.NO_DATA
         if entry.kind == "dom":
             return value if not isinstance(value, bytes) else Bytes(value)
         if entry.kind == "str":
@@ -270,8 +284,10 @@ class Dictionary:
             return abort.TOO_HIGH
         elif value < entry.low:
             return abort.TOO_LOW
-        elif not self._pdo.allows(entry.index, entry.sub, value):
+        elif reserved(entry.index, entry.sub, value):
             return abort.VALUE
+        elif value != self._parameters.values[entry.row] and self._pdo.fixed(entry.index, entry.sub):
+            return abort.STATE
         self._parameters.values[entry.row] = value
         self._changed(entry.index, entry.sub)
         return abort.NONE

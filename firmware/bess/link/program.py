@@ -81,7 +81,7 @@ class ProgramStore:
         return self._update.received if self.state > RECEIVING else 0
 
     def read(self, offset, count):
-        return self._update.read(offset, count)
+        return self._update.read(offset, count) if self.state > RECEIVING else b""
 
     def step(self):
         """One slice of a verification, for the service task."""
