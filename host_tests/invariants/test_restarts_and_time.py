@@ -281,7 +281,7 @@ def test_a_restart_waits_until_every_record_and_a_trips_trace_are_written(inline
     records = before.log.records
     for number in range(40):
         before.log.put(0, 1, 1, 1, number, 0)
-    before.node.reset_node = before.node.stop_requested = True
+    before.node.reset_node = True
     site.run_for(5.0)
     assert app(site) is before  # the trace takes 15 s after a trip
     site.run_for(15.0)

@@ -286,7 +286,9 @@ class Dictionary:
             return abort.TOO_LOW
         elif reserved(entry.index, entry.sub, value):
             return abort.VALUE
-        elif value != self._parameters.values[entry.row] and self._pdo.fixed(entry.index, entry.sub):
+        elif value != self._parameters.values[entry.row] and self._pdo.fixed(
+            entry.index, entry.sub
+        ):
             return abort.STATE
         self._parameters.values[entry.row] = value
         self._changed(entry.index, entry.sub)

@@ -13,7 +13,7 @@ from math import log
 from bess.drivers import ltc681x
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import hold_all
+from bess.port.ticks import hold_all, ticks_diff
 
 SCAN_TICKS = const(10)
 _GROUPS = const(6)
@@ -90,6 +90,12 @@ class CellMonitor:
         self._wire_fresh = bytearray(self.cell_count)
         self._groups_good = bytearray(devices)
         self._device_ms = array("i", bytes(4 * devices))
+        self._device_of = bytearray()  # front end of each cell
+        for device in range(devices):
+            for _ in range(layout[device]):
+                self._device_of.append(device)
+        self._cell_silent_ms = parameters.get("afe_silent_3_ms")
+        self._sensor_silent_ms = parameters.get("temp_silent_3_ms")
         self._temp_ms = array("i", bytes(4 * self.sensor_count))
         self._started_ms = _NEVER
         self._phase = 0
@@ -163,6 +169,27 @@ class CellMonitor:
     def temperatures_dc(self):
         """All readings in 0.1 degC, for those that may allocate."""
         return [value - _TEMP_OFFSET_DC for value in self._temp]
+
+    def cell_known(self, cell, now_ms):
+        """The cell was read, and not longer ago than its silence may last."""
+        return self._known(self._device_ms[self._device_of[cell]], self._cell_silent_ms, now_ms)
+
+    def sensor_known(self, sensor, now_ms):
+        """The same for a temperature sensor."""
+        return self._known(self._temp_ms[sensor], self._sensor_silent_ms, now_ms)
+
+    def _known(self, read_ms, silent_ms, now_ms):
+        return read_ms != self._started_ms and ticks_diff(now_ms, read_ms) <= silent_ms
+
+    @property
+    def any_fresh(self):
+        """The newest scan read at least one cell: the extremes are of this scan."""
+        return self._scan_used > 0
+
+    @property
+    def any_sensor_fresh(self):
+        """The same for the temperatures."""
+        return self._sensors_used > 0
 
     @property
     def all_sensors_fresh(self):

@@ -99,7 +99,9 @@ LINK_VOLTAGE = const(86)  # mV
 ADC_REFERENCE = const(87)  # permille off
 BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
-COUNT = const(90)
+PART_FAILED = const(90)  # failures in the last second of what may fail alone
+LINK_MUTE = const(91)  # 0 or 1: has an id and cannot report
+COUNT = const(92)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -118,6 +120,7 @@ condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
 command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
+part_failed link_mute
 """
 
 

@@ -46,6 +46,7 @@ TABLE = b"""\
 48 watchdog_reset   watchdog_reset    over  flag     -        1   both      10  0x6010 -
 49 unclean_stop     unclean_stop      over  flag     -        3   both      10  0x6011 -
 50 log_storage      log_storage       over  flag     -        1   both      10  0x5530 -
+114 link_mute       link_mute         over  flag     -        1   both      10  0xFF16 -
 18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
  8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
 19 cell_ov          cell_max          over  dmv      -        123 charge    100 0x3210 -
@@ -107,4 +108,5 @@ TABLE = b"""\
 93 contactor_life   contactor_cycles  over  count    -        1   both     1000 0xFF25 -
 94 soc_low          soc               under cpct     -        1   discharge 1000 0xFF70 -
 95 board_hot        board_temp        over  dc       -        12  both     1000 0x4410 -
+113 part_failed     part_failed       over  flag     -        1   both     1000 0x6120 silent_recover_ms
 """

@@ -456,7 +456,7 @@ def test_only_an_operational_node_that_can_report_may_work():
 
 def test_a_node_whose_status_is_switched_off_must_not_work():
     for name, value in (("tpdo1_enabled", 0), ("tpdo1_type", 254), ("tpdo1_type", 255)):
-        node, port, _ = started()
+        node, _, _ = started()
         before = node._parameters.get(name)
         node._parameters.set(name, value)
         node.load()
@@ -545,7 +545,7 @@ def gaps(event_ms, inhibit_100us=0, seconds=4):
     for now in range(20, 20 + seconds * 1000, 10):
         if 0x380 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
             at.append(now)
-    return {b - a for a, b in zip(at[1:], at[2:])}
+    return {at[i + 1] - at[i] for i in range(1, len(at) - 1)}
 
 
 def test_the_event_timer_is_the_longest_time_between_two_kept_to_a_tick():
@@ -578,7 +578,7 @@ def test_a_jitter_of_the_clock_does_not_double_the_gap():
         now = tick * 10 + tick % 2  # the board's clock, read a millisecond late now and then
         if 0x380 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
             at.append(now)
-    assert max([b - a for a, b in zip(at, at[1:])]) <= 61
+    assert max([at[i + 1] - at[i] for i in range(len(at) - 1)]) <= 61
 
 
 def test_a_pdo_that_is_switched_on_or_gets_another_type_begins_anew():
