@@ -546,7 +546,7 @@ class Board(Devices):
                         if console.step(cabinet):
                             return wire.EXIT_RESET
                     except Exception as error:
-                        cabinet.part_failed("console", error)
+                        cabinet.scheduler.note("console", error)
                     gc.collect()
             return 0
         except (EOFError, OSError):

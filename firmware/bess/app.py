@@ -63,6 +63,23 @@ _ESTIMATE = const(4)  # row of scheduler.TASKS
 _HEARTBEAT_CONSUMER = const(0x1016)
 _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
+# Stamps that may stand for days, one owner a row: its attributes, none where it has a method for
+# them. A text costs no heap.
+_STAMPS = b"""\
+_ivt
+cells
+node.pdo
+_pcs        status_ms
+_monitor    at_ms
+meter       _started_ms
+insulation  _started_ms
+pcs         _started_ms
+contactors  _since_ms _failed_ms
+modes       _since_ms _key_since_ms
+session     _unlocked_ms _failed_ms
+node        _guard_heard_ms _own_heard_ms _heartbeat_at_ms _refused_ms
+thermal     _flow_since_ms _heater_ms_at _chiller_ms_at _idle_since_ms
+"""
 # what event_log.PROGRAM tells
 _ON_TRIAL = const(1)
 _ROLLED_BACK = const(2)
@@ -109,7 +126,6 @@ class Cabinet:
         self.signals = signals = Signals()
         self.log = EventLog(board.storage["log"])
         self.uptime_ticks = 0
-        self.now_ms = 0
         self.restart = False
         modules = parameters.get("modules_per_string")
         layout = chain_layout(modules, parameters.get("cells_per_module"))
@@ -118,6 +134,7 @@ class Cabinet:
         self.site_port = CanPort(board.site_can, ())
         self.site_port.set_bit_rate(parameters.get("can_kbit_s"))
         pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters, leaves)
+        pdo.report = codec.frame("status")
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
         self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
@@ -134,7 +151,6 @@ class Cabinet:
             parameters.get("can_kbit_s"),
         )  # fmt: skip
         pdo.stream = codec.frame("cell_stream")
-        pdo.report = codec.frame("status")
         self.telemetry = Telemetry(self, codec, pdo, parameters)
         pdo.fill = self.telemetry.fill
         self._image = codec.image
@@ -205,38 +221,23 @@ class Cabinet:
         self._toggle = 0
 
         self._stamps_at = 0
-        self._stamps = (
-            (self._ivt, None),
-            (self.cells, None),
-            (self.node.pdo, None),
-            (self._pcs, ("status_ms",)),
-            (self._monitor, ("at_ms",)),
-            (self.meter, ("_started_ms",)),
-            (self.insulation, ("_started_ms",)),
-            (self.pcs, ("_started_ms",)),
-            (self.contactors, ("_since_ms", "_failed_ms")),
-            (self.modes, ("_since_ms", "_key_since_ms")),
-            (self.session, ("_unlocked_ms", "_failed_ms")),
-            (self.node, (
-                "_guard_heard_ms", "_own_heard_ms", "_heartbeat_at_ms", "_refused_ms",
-            )),
-            (self.thermal, (
-                "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms",
-            )),
-        )  # fmt: skip
 
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
-        functions = (
-            self._fast, self.cells.slice, self._evaluate_cells, self._slow, self._estimate,
-            self._telemetry, self.node.service, self._update, self._records, self._upkeep,
-            self._trend, None,
+        parts = (
+            ("fast", self._fast), ("scan", self.cells.slice), ("cells", self._evaluate_cells),
+            ("slow", self._slow), ("estimate", self._estimate),
+            ("telemetry", self.telemetry.publish_slow), ("service", self.node.service),
+            ("update", self.program.step), ("records", self._records), ("upkeep", self._upkeep),
+            ("trend", self._trend), ("console", None),
         )  # fmt: skip
-        for row, fields in enumerate(rows(TASKS)):
-            name, period, phase, budget_us, heap, when_it_raises = fields
+        row = 0
+        for fields in rows(TASKS):
+            name, function = parts[row]  # a literal costs no heap, a field of the table does
             self.scheduler.add(
-                name, functions[row], int(period), int(phase), int(budget_us), heap == "locked",
-                when_it_raises == "stop",
+                name, function, int(fields[1]), int(fields[2]), int(fields[3]),
+                fields[4] == "locked", fields[5] == "stop",
             )  # fmt: skip
+            row += 1
         self._failures = array("i", self.scheduler.failures)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
         if board.on_trial or board.rolled_back:
@@ -312,7 +313,6 @@ class Cabinet:
         self.scheduler.step(now_ms)
 
     def _fast(self, now_ms):
-        self.now_ms = now_ms
         self.node.poll(now_ms)
         self._receive_cabinet(now_ms)
         if not self._configured:
@@ -429,9 +429,6 @@ class Cabinet:
                 self.estimator.dirty = True
                 self._write_records()
 
-    def _update(self, now_ms):
-        self.program.step()
-
     def _records(self, now_ms):
         self._written = self._log_safe or self._at_rest()
         if self._written:  # also where writing fails: no restart waits for what cannot be written
@@ -459,6 +456,7 @@ class Cabinet:
         # a lone cell far off must not carry the string's charge out of the range that is judged
         self.plausibility.step_cells(self.estimator.soc.mean_cpct)
         self.environment.step_cells()
+        self.telemetry.judge()
         protection = self.protection
         protection.evaluate_cells()
         meter = self.meter
@@ -525,9 +523,6 @@ class Cabinet:
         well = self.protection.worst_level < TRIP and not self.protection.charge_blocked
         self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
 
-    def _telemetry(self, now_ms):
-        self.telemetry.publish_slow()
-
     def _trend(self, now_ms):
         cells = self.cells
         if not (self._log_safe or self._at_rest()) or not self.telemetry.soc_known:
@@ -542,17 +537,20 @@ class Cabinet:
             self._storage_failed = True
 
     def _hold_stamps(self, now_ms):
-        """Stamps that may stand for days: an age that was long must stay long.
-
-        One owner a second, since days are left to hold them.
-        """
+        """An age that was long must stay long. One owner a second, since days are left for it."""
         at = self._stamps_at
-        owner, names = self._stamps[at]
-        self._stamps_at = (at + 1) % len(self._stamps)
-        if names is None:
-            owner.hold_stamps(now_ms)
-        else:
-            hold_attributes(owner, names, now_ms)
+        number = 0
+        for fields in rows(_STAMPS):
+            if number == at:
+                owner = self
+                for name in fields[0].split("."):
+                    owner = getattr(owner, name)
+                if len(fields) == 1:
+                    owner.hold_stamps(now_ms)
+                else:
+                    hold_attributes(owner, fields[1:], now_ms)
+            number += 1
+        self._stamps_at = (at + 1) % number
 
     def _put_counters(self):
         """What was counted in the last second."""
@@ -587,10 +585,6 @@ class Cabinet:
             self.trace.freeze()
         register = self.protection.error_register
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
-
-    def part_failed(self, name, failure):
-        """Something that may fail alone, and that the board calls, raised this."""
-        self.scheduler.note(self.scheduler.names.index(name), failure)
 
     def _on_task_death(self, name):
         """A task died: outputs safe at once, whatever still runs."""

@@ -221,5 +221,5 @@ class Controller(BoardBase):
                     if console.step(cabinet):
                         return
                 except Exception as error:
-                    cabinet.part_failed("console", error)  # a convenience: it may fail alone
+                    cabinet.scheduler.note("console", error)  # a convenience: it may fail alone
                 gc.collect()

@@ -55,16 +55,16 @@ STREAM_CELLS = 3
 OBJECT_TABLE = b"""\
 
 0x2100 state                     u8  ro  -       modes.state
-0x2101 cells.voltage.min         u16 ro  0.1mV   cells.cell_min_dmv?cells.any_fresh
-0x2102 cells.voltage.max         u16 ro  0.1mV   cells.cell_max_dmv?cells.any_fresh
-0x2103 cells.voltage.mean        u16 ro  0.1mV   cells.cell_mean_dmv?cells.any_fresh
-0x2104 cells.voltage.min_index   u16 ro  -       cells.cell_min_index?cells.any_fresh
-0x2105 cells.voltage.max_index   u16 ro  -       cells.cell_max_index?cells.any_fresh
-0x2106 cells.temperature.min     i16 ro  0.1degC cells.temp_min_dc?cells.any_sensor_fresh
-0x2107 cells.temperature.max     i16 ro  0.1degC cells.temp_max_dc?cells.any_sensor_fresh
-0x2108 cells.temperature.mean    i16 ro  0.1degC cells.temp_mean_dc?cells.any_sensor_fresh
-0x2109 cells.temperature.min_index u16 ro -      cells.temp_min_index?cells.any_sensor_fresh
-0x210A cells.temperature.max_index u16 ro -      cells.temp_max_index?cells.any_sensor_fresh
+0x2101 cells.voltage.min         u16 ro  0.1mV   cells.cell_min_dmv?cells.cells_read
+0x2102 cells.voltage.max         u16 ro  0.1mV   cells.cell_max_dmv?cells.cells_read
+0x2103 cells.voltage.mean        u16 ro  0.1mV   cells.cell_mean_dmv?cells.cells_read
+0x2104 cells.voltage.min_index   u16 ro  -       cells.cell_min_index?cells.cells_read
+0x2105 cells.voltage.max_index   u16 ro  -       cells.cell_max_index?cells.cells_read
+0x2106 cells.temperature.min     i16 ro  0.1degC cells.temp_min_dc?cells.sensors_read
+0x2107 cells.temperature.max     i16 ro  0.1degC cells.temp_max_dc?cells.sensors_read
+0x2108 cells.temperature.mean    i16 ro  0.1degC cells.temp_mean_dc?cells.sensors_read
+0x2109 cells.temperature.min_index u16 ro -      cells.temp_min_index?cells.sensors_read
+0x210A cells.temperature.max_index u16 ro -      cells.temp_max_index?cells.sensors_read
 0x210B cells.count               u16 ro  -       cells.cell_count
 0x210C cells.sensors             u16 ro  -       cells.sensor_count
 0x210D cells.scans               u32 ro  -       cells.scans
@@ -104,9 +104,9 @@ OBJECT_TABLE = b"""\
 0x2125 link.command_counter_errors u32 ro -      command_checker.counter_errors
 0x2126 link.command_length_errors u32 ro -       command_checker.length_errors
 0x2127.* task.failures           u32 ro  -       scheduler.failures
-0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv?telemetry.cell_known
+0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv?cells.cell_known
 0x2204 snapshot                  dom ro  -       telemetry.snapshot
-0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc?telemetry.sensor_known
+0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc?cells.sensor_known
 0x2300.* fault.level             u8  ro  -       protection.levels
 0x2301 fault.worst               u8  ro  -       protection.worst_fault
 0x2302 fault.worst_level         u8  ro  -       protection.worst_level
@@ -119,7 +119,7 @@ OBJECT_TABLE = b"""\
 0x2325 environment.humidity u16 ro 0.1% environment.humidity_permille?environment.humidity_permille
 0x2326 environment.board         i16 ro  0.1degC environment.board_dc
 0x2327 balancing.bleeding        u16 ro  -       balancing.bleeding
-0x2328 afe.temperature           i16 ro  0.1degC cells.afe_temp_dc?telemetry.afe_temperature_known
+0x2328 afe.temperature           i16 ro  0.1degC cells.afe_temp_dc?telemetry.die_known
 0x2400 event_log                 dom ro  -       log
 0x2401 event_log.records         u32 ro  -       log.records
 0x2402 event_log.lost            u32 ro  -       log.lost

@@ -146,13 +146,14 @@ class Scheduler:
             self._bury(i, failure)
         else:
             heap_unlock()
-            self.note(i, failure)
+            self.note(self.names[i], failure)
             heap_lock()
 
-    def note(self, i, failure):
-        """Part i failed alone. Its traceback is printed at the 1st, 2nd, 4th, 8th .. time: a line
+    def note(self, name, failure):
+        """A part failed alone. Its traceback is printed at the 1st, 2nd, 4th, 8th .. time: a line
         to the console costs a tick, and nobody may ask for one in each.
         """
+        i = self.names.index(name)
         count = (self.failures[i] + 1) & 0x3FFFFFFF
         self.failures[i] = count
         if count & (count - 1) == 0:

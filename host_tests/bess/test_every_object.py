@@ -103,8 +103,8 @@ def places(cabinet, every: bool) -> list[tuple[int, int]]:
     """All indices with all sub-indices, and some beyond each end; arrays by both ends or whole."""
     dictionary = cabinet.dictionary
     by_index: dict[int, set[int]] = {}
-    for key in dictionary._keys:
-        by_index.setdefault(key >> 8, set()).add(key & 0xFF)
+    for index, sub in zip(dictionary._indices, dictionary._subs, strict=True):
+        by_index.setdefault(index, set()).add(sub)
     for frame in range(cabinet.node.pdo.count):
         for base in (0x1600, 0x1A00, 0x2180):
             by_index.setdefault(base + frame, {0, 1})

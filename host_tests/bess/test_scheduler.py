@@ -141,7 +141,7 @@ def test_what_the_board_calls_has_a_row_and_no_tick():
     scheduler.add("console", None, 0, 0, 0, False, False)
     for tick in range(1000):
         scheduler.step(tick * 10)
-    scheduler.note(1, ValueError("planted"))
+    scheduler.note("console", ValueError("planted"))
     scheduler.step(10000)
     assert list(scheduler.failures) == [0, 1]
     assert not scheduler.stopped

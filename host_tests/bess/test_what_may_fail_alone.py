@@ -60,6 +60,10 @@ def test_a_part_that_protects_stops_the_cabinet(running_site, name: str) -> None
     assert running_site.cabinets[0].firmware.devices.watchdog.feeds == fed
 
 
+def test_the_parts_are_those_of_the_table_in_its_order(inline_site) -> None:
+    assert app(inline_site()).scheduler.names == [fields[0] for fields in rows(TASKS)]
+
+
 def test_a_part_fails_a_thousand_times_and_the_log_is_not_flooded(running_site, capsys) -> None:
     cabinet = app(running_site)
     before = cabinet.log.records

@@ -95,8 +95,6 @@ class Node:
         self._ring_kind = bytearray(_RING)  # 1: LSS, 0: SDO
         self._ring_head = 0
         self._ring_tail = 0
-        ring = memoryview(self._ring)
-        self._ring_views = [ring[at : at + 8] for at in range(0, _RING * 8, 8)]
         self._next_kbit_s = 0
         self._switch_delay_ms = 0
         self._switch_at_ms = 0
@@ -197,8 +195,8 @@ class Node:
 
     def _dispatch(self, can_id, data, length, now_ms):
         if can_id == self._request_id:
-            ready = self.booted and self.state != STOPPED and not self._resetting
-            if length == 8 and ready and not self._next_kbit_s:
+            gone = self.state == STOPPED or self.reset_node or self.reset_communication
+            if length == 8 and self.booted and not gone and not self._next_kbit_s:
                 self._put_aside(0, data)
         elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
             pass
@@ -211,13 +209,13 @@ class Node:
             if length == 2 and (data[1] == 0 or data[1] == self.node_id):
                 self._command(data[0])
         elif can_id == self._own_beat_id:
-            if length == 1 and (data[0] == BOOT_UP or self._is_heartbeat(data[0])):
+            if length == 1 and data[0] & 0x7F in (BOOT_UP, STOPPED, OPERATIONAL, PRE_OPERATIONAL):
                 self._own_identifier(now_ms)
         elif can_id == self._own_report_id:
             self._own_identifier(now_ms)  # also of a node that sends no heartbeat
         elif can_id == self._guard_beat_id:
             # the boot-up message is none, and starts no supervision
-            if length == 1 and self._is_heartbeat(data[0]):
+            if length == 1 and data[0] & 0x7F in (STOPPED, OPERATIONAL, PRE_OPERATIONAL):
                 self._guard_heard_ms = now_ms
                 self.guard_lost = False
         else:
@@ -232,10 +230,6 @@ class Node:
         copy8(self._ring, head << 3, data)
         self._ring_kind[head] = kind
         self._ring_head = following
-
-    def _is_heartbeat(self, byte):
-        state = byte & 0x7F
-        return state == OPERATIONAL or state == PRE_OPERATIONAL or state == STOPPED
 
     def _own_identifier(self, now_ms):
         """Somebody speaks with our id; a stray frame is not yet a second node."""
@@ -254,10 +248,6 @@ class Node:
         elif self._error_behaviour == _TO_STOPPED:
             self.state = STOPPED
 
-    @property
-    def _resetting(self):
-        return self.reset_node or self.reset_communication
-
     def _command(self, command):
         if not self.booted:
             return
@@ -265,7 +255,7 @@ class Node:
             self.reset_node = True
         elif command == _RESET_COMMUNICATION:
             self.reset_communication = True
-        elif self._resetting:
+        elif self.reset_node or self.reset_communication:
             return  # as good as done: it only waits until no power flows
         elif command == _START:
             if self.state != OPERATIONAL:
@@ -323,11 +313,12 @@ class Node:
         while budget > 0 and self._ring_tail != self._ring_head and not sdo.busy:
             tail = self._ring_tail
             self._ring_tail = (tail + 1) % _RING
+            data = self._ring[tail << 3 : (tail + 1) << 3]
             cheap = False
             if self._ring_kind[tail]:
-                self.lss.request(self._ring_views[tail])
+                self.lss.request(data)
             elif self.node_id:
-                cheap = sdo.request(self._ring_views[tail], now_ms)
+                cheap = sdo.request(data, now_ms)
             budget -= 1 if cheap else _REQUEST_COST
         if not sdo.idle:
             sdo.step(now_ms)

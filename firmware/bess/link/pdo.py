@@ -37,7 +37,8 @@ class Pdos:
     `checkers[frame]` counts what was refused. `stream` is a frame number whose timer
     `hurry` shortens to `hurry_ms`; `fill(frame)` is called before it is packed. A sent frame goes
     out only while `tell(frame, True)` stands: nothing is said before it was measured. `report` is
-    the frame that a master judges the node by, `mute` tells that its settings keep it back.
+    the frame that a master judges the node by, set before the first `configure`; `report_id` is its
+    identifier (-1: none), `mute` tells that its settings keep it back.
     `tried`, `taken`: frames given to the controller, and those that it took, wrapping.
     """
 
@@ -95,6 +96,8 @@ class Pdos:
         self.taken = 0
         self.stream = _NEVER
         self.report = _NEVER
+        self.report_id = _NEVER
+        self.mute = False
         self.hurry = False
         self.hurry_ms = parameters.get("fast_stream_ms")
         self.fill = None
@@ -114,21 +117,6 @@ class Pdos:
         if known and not self._known[frame]:
             self._quiet_ms = 0
         self._known[frame] = 1 if known else 0
-
-    @property
-    def mute(self):
-        """The report is disabled, or nothing would ever send it."""
-        report = self.report
-        if report == _NEVER:
-            return False
-        if not self._enabled[report]:
-            return True
-        return self._kind[report] > _SYNC_TYPES and self._event_ms[report] == 0
-
-    @property
-    def report_id(self):
-        """Identifier of the report, -1 where there is none."""
-        return self._ids[self.report] if self.report != _NEVER else _NEVER
 
     def configure(self, node_id):
         """Take a node id (0 = none yet): identifiers, E2E partners and parameters anew."""
@@ -163,6 +151,11 @@ class Pdos:
                 self._begin(frame)
             self._wait_ms[frame] = self._wait_of(frame)
         self._quiet_ms = 0
+        report = self.report
+        if report != _NEVER:
+            self.report_id = self._ids[report]
+            sent = self._kind[report] <= _SYNC_TYPES or self._event_ms[report] != 0
+            self.mute = not (self._enabled[report] and sent)
 
     def start(self):
         """The node became operational: timers and SYNC counts begin."""

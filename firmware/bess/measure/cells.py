@@ -60,7 +60,8 @@ class CellMonitor:
     `voltage_dmv` (array('H'), by cell, module by module from the string's minus) and
     `fresh` (1 = read well in the newest scan); `cell_min_dmv`, `cell_max_dmv`,
     `cell_mean_dmv` with `cell_min_index`, `cell_max_index`; `temp_min_dc`, `temp_max_dc`,
-    `temp_mean_dc` with indices. `seen_all` is True once one scan read every cell and every sensor.
+    `temp_mean_dc` with indices. `seen_all` is True once one scan read every cell and every sensor;
+    `cells_read` and `sensors_read` are how many the newest one read.
     """
 
     def __init__(self, chain, layout, sensors_per_device, parameters, signals, leaves):
@@ -98,6 +99,7 @@ class CellMonitor:
         self._sensor_silent_ms = parameters.get("temp_silent_3_ms")
         self._temp_ms = array("i", bytes(4 * self.sensor_count))
         self._started_ms = _NEVER
+        self._now_ms = _NEVER
         self._phase = 0
         self._diagnosis = _CONFIGURE
         self._self_test_bad = 0
@@ -109,8 +111,8 @@ class CellMonitor:
         self._reference_bad = 0
         self._aux_read = 0
         self._unused = 0
-        self._scan_used = 0
-        self._sensors_used = 0
+        self.cells_read = 0
+        self.sensors_read = 0
         self.cell_sum_dmv = 0
         self.afe_temp_dc = 0
         self._supply_bad = 0
@@ -142,6 +144,7 @@ class CellMonitor:
 
     def slice(self, now_ms):
         """Do this tick's part of the scan."""
+        self._now_ms = now_ms
         if self._started_ms == _NEVER:
             self._start(now_ms)
         self._chain.wake()
@@ -170,36 +173,27 @@ class CellMonitor:
         """All readings in 0.1 degC, for those that may allocate."""
         return [value - _TEMP_OFFSET_DC for value in self._temp]
 
-    def cell_known(self, cell, now_ms):
+    def cell_known(self, cell):
         """The cell was read, and not longer ago than its silence may last."""
-        return self._known(self._device_ms[self._device_of[cell]], self._cell_silent_ms, now_ms)
+        read_ms = self._device_ms[self._device_of[cell]]
+        age_ms = ticks_diff(self._now_ms, read_ms)
+        return read_ms != self._started_ms and age_ms <= self._cell_silent_ms
 
-    def sensor_known(self, sensor, now_ms):
+    def sensor_known(self, sensor):
         """The same for a temperature sensor."""
-        return self._known(self._temp_ms[sensor], self._sensor_silent_ms, now_ms)
-
-    def _known(self, read_ms, silent_ms, now_ms):
-        return read_ms != self._started_ms and ticks_diff(now_ms, read_ms) <= silent_ms
-
-    @property
-    def any_fresh(self):
-        """The newest scan read at least one cell: the extremes are of this scan."""
-        return self._scan_used > 0
-
-    @property
-    def any_sensor_fresh(self):
-        """The same for the temperatures."""
-        return self._sensors_used > 0
+        read_ms = self._temp_ms[sensor]
+        age_ms = ticks_diff(self._now_ms, read_ms)
+        return read_ms != self._started_ms and age_ms <= self._sensor_silent_ms
 
     @property
     def all_sensors_fresh(self):
         """The newest scan read every temperature sensor."""
-        return self._sensors_used == self.sensor_count
+        return self.sensors_read == self.sensor_count
 
     @property
     def all_fresh(self):
         """The newest scan read every cell."""
-        return self._scan_used == self.cell_count
+        return self.cells_read == self.cell_count
 
     def frozen_cells(self, last, mean_then, moved_dmv):
         """Cells that stayed exactly the same while the mean moved (leaves.count_frozen)."""
@@ -452,7 +446,7 @@ class CellMonitor:
         out = self._scan
         leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
         used = out[5]
-        self._scan_used = used
+        self.cells_read = used
         if used:
             self.cell_min_dmv = out[0]
             self.cell_min_index = out[1]
@@ -497,7 +491,7 @@ class CellMonitor:
         out = self._scan
         self._leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
         used = out[5]
-        self._sensors_used = used
+        self.sensors_read = used
         if not used:
             return False
         self.temp_min_dc = out[0] - _TEMP_OFFSET_DC
