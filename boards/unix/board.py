@@ -542,8 +542,11 @@ class Board(Devices):
                     return wire.EXIT_RESET
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
-                    if console.step(cabinet):
-                        return wire.EXIT_RESET
+                    try:
+                        if console.step(cabinet):
+                            return wire.EXIT_RESET
+                    except Exception as error:
+                        cabinet.scheduler.note("console", error)
                     gc.collect()
             return 0
         except (EOFError, OSError):

@@ -4,6 +4,8 @@ The only place that constructs. One way for the data: driver registers -> measur
 estimate -> protect -> control -> outputs; the link carries status out and commands in.
 """
 
+from array import array
+
 from bess import modes, objects
 from bess.control import contactors
 from bess.control.balancing import Balancing
@@ -27,7 +29,7 @@ from bess.link.program import ProgramStore
 from bess.link.sdo import SdoServer
 from bess.link.session import Session
 from bess.measure import signals as s
-from bess.measure.cells import SCAN_TICKS, CellMonitor
+from bess.measure.cells import CellMonitor
 from bess.measure.environment import Environment
 from bess.measure.inputs import Inputs
 from bess.measure.insulation import Insulation
@@ -48,18 +50,10 @@ from bess.protect.latches import Latches
 from bess.protect.limits import AllowedPower
 from bess.protect.self_check import SelfCheck
 from bess.protect.trace import Trace, Trend
-from bess.scheduler import Scheduler
+from bess.scheduler import TASKS, Scheduler
+from bess.table import rows
 from bess.telemetry import Telemetry
 
-_FAST_BUDGET_US = const(5000)
-_SCAN_BUDGET_US = const(3000)
-_CELLS_BUDGET_US = const(5000)
-_SLOW_BUDGET_US = const(5000)
-_ESTIMATE_BUDGET_US = const(5000)
-_EVALUATION_PHASE = const(6)  # the tick after the last cell group was read
-_SLOW_PHASE = const(7)
-_ESTIMATE_PHASE = const(8)
-_SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
 _LOG_RECORDS_A_TICK = const(2)
 _TRACE_SAMPLES_A_TICK = const(4)
@@ -69,8 +63,28 @@ _COMPRESSOR = const(86)
 _WITHOUT_FLOW_PERMILLE = const(500)
 _WITHOUT_COMPRESSOR_PERMILLE = const(400)
 _PCS_FULL_DC = const(450)
+_ESTIMATE = const(4)  # row of scheduler.TASKS
+_HEARTBEAT_CONSUMER = const(0x1016)
 _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
+# Stamps that may stand for days, one owner a row: its attributes, none where it has a method for
+# them. A text costs no heap.
+_STAMPS = b"""\
+_ivt
+cells
+node.pdo
+_pcs        status_ms
+_monitor    calculated_ms
+meter       _started_ms
+insulation  _started_ms _fresh_ms
+pcs         _started_ms _stopped_at_ms
+protection
+contactors  _since_ms _failed_ms
+modes       _since_ms _key_since_ms
+session     _unlocked_ms _failed_ms
+node        _guard_heard_ms _own_heard_ms _heartbeat_at_ms _refused_ms
+thermal     _flow_since_ms _heater_ms_at _chiller_ms_at _idle_since_ms _asked_since_ms
+"""
 # what event_log.PROGRAM tells
 _ON_TRIAL = const(1)
 _ROLLED_BACK = const(2)
@@ -128,6 +142,7 @@ class Cabinet:
         self.site_port = CanPort(board.site_can, ())
         self.site_port.set_bit_rate(parameters.get("can_kbit_s"))
         pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters, leaves)
+        pdo.report = codec.frame("status")
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
         self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
@@ -144,7 +159,7 @@ class Cabinet:
             parameters.get("can_kbit_s"),
         )  # fmt: skip
         pdo.stream = codec.frame("cell_stream")
-        self.telemetry = Telemetry(self, codec)
+        self.telemetry = Telemetry(self, codec, pdo, parameters)
         pdo.fill = self.telemetry.fill
         self._image = codec.image
         self._command = codec.frame("command")
@@ -212,44 +227,32 @@ class Cabinet:
         self._frames_lost = 0
         self._events_lost = 0
         self._storage_failed = False
+        self._written = False
+        self.estimate_failed = False  # in the last second
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
         self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
         self._stamps_at = 0
-        self._stamps = (
-            (self._ivt, None),
-            (self.cells, None),
-            (self.node.pdo, None),
-            (self._pcs, ("status_ms",)),
-            (self._monitor, ("calculated_ms",)),
-            (self.meter, ("_started_ms",)),
-            (self.insulation, ("_started_ms", "_fresh_ms")),
-            (self.pcs, ("_started_ms", "_stopped_at_ms")),
-            (self.protection, None),
-            (self.contactors, ("_since_ms", "_failed_ms")),
-            (self.modes, ("_since_ms", "_key_since_ms")),
-            (self.session, ("_unlocked_ms", "_failed_ms")),
-            (self.node, ("_guard_heard_ms", "_own_heard_ms")),
-            (self.thermal, (
-                "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms",
-                "_asked_since_ms",
-            )),
-        )  # fmt: skip
 
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
-        # fast first: what it judges in a tick is what this tick acts on
-        self.scheduler.add("fast", self._fast, 1, 0, _FAST_BUDGET_US, True)
-        self.scheduler.add("scan", self.cells.slice, 1, 0, _SCAN_BUDGET_US, True)
-        self.scheduler.add(
-            "cells", self._evaluate_cells, SCAN_TICKS, _EVALUATION_PHASE, _CELLS_BUDGET_US, True
-        )
-        self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
-        self.scheduler.add(
-            "estimate", self._estimate, SCAN_TICKS, _ESTIMATE_PHASE, _ESTIMATE_BUDGET_US, False
-        )
-        self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
+        parts = (
+            ("fast", self._fast), ("scan", self.cells.slice), ("cells", self._evaluate_cells),
+            ("slow", self._slow), ("estimate", self._estimate),
+            ("telemetry", self.telemetry.publish_slow), ("service", self.node.service),
+            ("update", self.program.step), ("records", self._records), ("upkeep", self._upkeep),
+            ("trend", self._trend), ("console", None),
+        )  # fmt: skip
+        row = 0
+        for fields in rows(TASKS):
+            name, function = parts[row]  # a literal costs no heap, a field of the table does
+            self.scheduler.add(
+                name, function, int(fields[1]), int(fields[2]), int(fields[3]),
+                fields[4] == "locked", fields[5] == "stop",
+            )  # fmt: skip
+            row += 1
+        self._failures = array("i", self.scheduler.failures)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
@@ -295,6 +298,8 @@ class Cabinet:
 
     def _parameter_changed(self, index, sub):
         self._judge.changed(self.parameters.name(index, sub))
+        if index == _HEARTBEAT_CONSUMER:
+            self.node.forget_guard()
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
             self.node.load()
 
@@ -409,6 +414,9 @@ class Cabinet:
             health |= 64
         if self._storage_failed:
             health |= 128
+        node = self.node
+        if node.node_id and node.booted and node.mute:  # before, there is nobody to tell yet
+            health |= 256
         if health != self._health:
             self._health = health
             signals = self.signals
@@ -420,33 +428,36 @@ class Cabinet:
             signals.put(s.BUS_OFF, health & 32)
             signals.put(s.CABINET_BUS_OFF, health & 64)
             signals.put(s.LOG_STORAGE, health & 128)
+            signals.put(s.LINK_MUTE, health & 256)
         streak = self._pcs.crc_streak
         if streak != self.signals.value[s.PCS_CRC]:
             self.signals.put(s.PCS_CRC, streak)
 
-    def _service(self, now_ms):
-        """SDO, LSS, resets, bus-off and the log: what may wait and may allocate."""
+    def _upkeep(self, now_ms):
+        """Bus-off, the session, and the resets that a master, an update or a trial asks for."""
         node = self.node
-        node.service(now_ms)
         if self.uptime_ticks % _RECOVER_TICKS == 0:
-            self.session.step(now_ms)
             self.site_port.recover(now_ms)
             self.cabinet_port.recover(now_ms)
+            self.session.step(now_ms)
             if self.program.starting or self.program.expired(self.uptime_ticks):
                 self.modes.hold = node.reset_node = True
             elif not self.session.unlocked and not self.program.on_trial:
                 self.modes.hold = False  # whoever asked for it has gone
-        self.program.step()
-        written = (self._log_safe or self._at_rest()) and self._write_records()
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()
             if node.reset_communication:
                 node.reset()
-            if node.reset_node and written and not self.latches.running:
+            if node.reset_node and self._written and not self.latches.running:
+                self.restart = True  # an orderly one: the mark has gone first, the records too
                 self.estimator.dirty = True
                 self._write_records()
-                self.restart = True  # an orderly one: the mark has gone first, the records too
+
+    def _records(self, now_ms):
+        self._written = self._log_safe or self._at_rest()
+        if self._written:  # also where writing fails: no restart waits for what cannot be written
+            self._written = self._write_records()
 
     def _write_records(self):
         """Some of what waits; True when nothing is left, a trip's whole trace included."""
@@ -470,6 +481,7 @@ class Cabinet:
         # a lone cell far off must not carry the string's charge out of the range that is judged
         self.plausibility.step_cells(self.estimator.soc.mean_cpct)
         self.environment.step_cells()
+        self.telemetry.judge()
         protection = self.protection
         protection.evaluate_cells(now_ms)
         meter = self.meter
@@ -535,9 +547,6 @@ class Cabinet:
         well = protection.worst_level < TRIP and not protection.charge_blocked
         well = well and not protection.stops & BLEEDING
         self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
-        self.telemetry.publish_slow()
-        if (self._log_safe or self._at_rest()) and cells.seen_all:
-            self._append_trend()
 
     def _put_history(self):
         """Wear of the contactors, and orderly stops that time has not worked off."""
@@ -550,8 +559,10 @@ class Cabinet:
             history.put(STOPS, max(history.value[STOPS] - 1, 0))
         self.signals.put(s.REPEATED_STOPS, history.value[STOPS])
 
-    def _append_trend(self):
+    def _trend(self, now_ms):
         cells = self.cells
+        if not (self._log_safe or self._at_rest()) or not self.telemetry.soc_known:
+            return
         try:
             self.trend.append(
                 self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
@@ -562,17 +573,20 @@ class Cabinet:
             self._storage_failed = True
 
     def _hold_stamps(self, now_ms):
-        """Stamps that may stand for days: an age that was long must stay long.
-
-        One owner a second, since days are left to hold them.
-        """
+        """An age that was long must stay long. One owner a second, since days are left for it."""
         at = self._stamps_at
-        owner, names = self._stamps[at]
-        self._stamps_at = (at + 1) % len(self._stamps)
-        if names is None:
-            owner.hold_stamps(now_ms)
-        else:
-            hold_attributes(owner, names, now_ms)
+        number = 0
+        for fields in rows(_STAMPS):
+            if number == at:
+                owner = self
+                for name in fields[0].split("."):
+                    owner = getattr(owner, name)
+                if len(fields) == 1:
+                    owner.hold_stamps(now_ms)
+                else:
+                    hold_attributes(owner, fields[1:], now_ms)
+            number += 1
+        self._stamps_at = (at + 1) % number
 
     def _put_counters(self):
         """What was counted in the last second."""
@@ -587,6 +601,18 @@ class Cabinet:
         self._frames_lost = lost
         signals.put(s.LOG_LOST, self.log.lost - self._events_lost)
         self._events_lost = self.log.lost
+        failed = 0
+        total = self.scheduler.failures
+        self.estimate_failed = total[_ESTIMATE] != self._failures[_ESTIMATE]
+        for task in range(len(total)):
+            count = total[task] - self._failures[task]
+            if count:
+                self._failures[task] = total[task]
+                failed += count
+                self.log.put(
+                    self.uptime_ticks, event_log.PART_FAILED, task + 1, 1, count, total[task]
+                )
+        signals.put(s.PART_FAILED, failed)
 
     def _on_fault(self, fault_id, level, raised, emcy_code, value, limit):
         kind = event_log.RAISED if raised else event_log.CLEARED

@@ -220,6 +220,6 @@ class Controller(BoardBase):
                 try:
                     if console.step(cabinet):
                         return
-                except (OSError, ValueError):
-                    pass  # the console is a convenience
+                except Exception as error:
+                    cabinet.scheduler.note("console", error)  # a convenience: it may fail alone
                 gc.collect()

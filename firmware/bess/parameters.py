@@ -42,38 +42,38 @@ TABLE = b"""\
 0x2017 session_ms                  300000   1000 3600000  can.md: five minutes unlocked
 0x2018 fast_stream_ms                  10     10   1000  can.md: all cells within 1 s
 0x1016.1 heartbeat_consumer       0x105DC      0 0x7FFFFF  coordinator (node 1), three of its heartbeats: 1500 ms
-0x1017 heartbeat_ms                   500    100   5000  can.md
+0x1017 heartbeat_ms                   500      0   5000  can.md; 0: none, as CiA 301 has it
 0x1019 sync_counter_overflow          240      0    240  can.md: SYNC with counter
 0x1029.1 communication_error_behaviour  1      0      2  can.md: 1 = PDOs go on
 0x1400.1 rpdo1_enabled                  1      0      1  command
 0x1400.2 rpdo1_type                   255    254    255  used as it comes
 0x1800.1 tpdo1_enabled                  1      0      1  status
-0x1800.2 tpdo1_type                     1      0    255  every SYNC
+0x1800.2 tpdo1_type                     1      1    255  every SYNC
 0x1800.3 tpdo1_inhibit_100us            0      0  65535  -
 0x1800.5 tpdo1_event_ms                 0      0  65535  -
 0x1800.6 tpdo1_sync_start               0      0    240  -
 0x1801.1 tpdo2_enabled                  1      0      1  power
-0x1801.2 tpdo2_type                     1      0    255  every SYNC
+0x1801.2 tpdo2_type                     1      1    255  every SYNC
 0x1801.3 tpdo2_inhibit_100us            0      0  65535  -
 0x1801.5 tpdo2_event_ms                 0      0  65535  -
 0x1801.6 tpdo2_sync_start               0      0    240  -
 0x1802.1 tpdo3_enabled                  1      0      1  energy
-0x1802.2 tpdo3_type                   255      0    255  event timer
+0x1802.2 tpdo3_type                   255      1    255  event timer
 0x1802.3 tpdo3_inhibit_100us            0      0  65535  -
 0x1802.5 tpdo3_event_ms              1000      0  65535  can.md
 0x1802.6 tpdo3_sync_start               0      0    240  -
 0x1803.1 tpdo4_enabled                  1      0      1  cells
-0x1803.2 tpdo4_type                   255      0    255  event timer
+0x1803.2 tpdo4_type                   255      1    255  event timer
 0x1803.3 tpdo4_inhibit_100us            0      0  65535  -
 0x1803.5 tpdo4_event_ms              1000      0  65535  can.md
 0x1803.6 tpdo4_sync_start               0      0    240  -
 0x1804.1 tpdo5_enabled                  1      0      1  temperatures
-0x1804.2 tpdo5_type                   255      0    255  event timer
+0x1804.2 tpdo5_type                   255      1    255  event timer
 0x1804.3 tpdo5_inhibit_100us            0      0  65535  -
 0x1804.5 tpdo5_event_ms              1000      0  65535  can.md
 0x1804.6 tpdo5_sync_start               0      0    240  -
 0x1805.1 tpdo6_enabled                  1      0      1  cell stream
-0x1805.2 tpdo6_type                   255      0    255  event timer
+0x1805.2 tpdo6_type                   255      1    255  event timer
 0x1805.3 tpdo6_inhibit_100us            0      0  65535  -
 0x1805.5 tpdo6_event_ms               100      0  65535  can.md: all 260 cells in 8.7 s
 0x1805.6 tpdo6_sync_start               0      0    240  -
@@ -427,6 +427,13 @@ def address(field):
     return int(index, 0), int(sub or "0")
 
 
+def reserved(index, sub, value):
+    """CiA 301 keeps the value for itself: a SYNC counter of 1, transmission types 241..253."""
+    if index == 0x1019:
+        return value == 1
+    return 0x1800 <= index < 0x1A00 and sub == 2 and 240 < value < 254
+
+
 class Parameters:
     """Values of the table, range-checked; index and name lookups happen off the fast path only.
 
@@ -492,6 +499,9 @@ class Parameters:
         low, high = int(fields[3], 0), int(fields[4], 0)
         if not low <= value <= high:
             raise ValueError("{} is {}, allowed are {}..{}".format(name, value, low, high))
+        index, sub = address(fields[0])
+        if reserved(index, sub, value):
+            raise ValueError("{} is {}, which CiA 301 reserves".format(name, value))
         self.values[row] = value
 
     def _find_entry(self, index, sub):
@@ -531,7 +541,7 @@ class Parameters:
         for at in range(0, len(stored) - _RECORD + 1, _RECORD):
             index, sub, value = unpack_from("<HBi", stored, at)
             found = self.find(index, sub)
-            if found is None or not found[1] <= value <= found[2]:
+            if found is None or not found[1] <= value <= found[2] or reserved(index, sub, value):
                 refused += 1
             else:
                 self.values[found[0]] = value

@@ -81,10 +81,12 @@ class CanPort:
 
     def send(self, can_id, data):
         """Queue a standard data frame; False (and counted) when it could not be queued."""
-        try:
-            queued = self._can.send(can_id, data)
-        except OSError:
-            queued = None
+        queued = None
+        if not self.bus_off:  # some controllers go on taking frames then
+            try:
+                queued = self._can.send(can_id, data)
+            except OSError:
+                pass
         if queued is None:
             self.tx_lost += 1
             return False

@@ -73,9 +73,11 @@ class Emergencies:
 
     @property
     def history(self):
-        """Entries of 0x1003, newest first, 0 where there is none."""
+        """Entries of 0x1003, newest first, None where there is none."""
         return [
-            self._codes[i] | self._items[i] << 16 | self._levels[i] << 24 if i < self.count else 0
+            self._codes[i] | self._items[i] << 16 | self._levels[i] << 24
+            if i < self.count
+            else None
             for i in range(_HISTORY)
         ]
 

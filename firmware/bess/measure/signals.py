@@ -111,7 +111,9 @@ CABINET_SENSOR = const(98)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 1
 HEATER_SILENT = const(99)  # 0 or 1: commanded on, its feedback off
 INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fault
 PARAMETERS_CONFLICT = const(101)  # 0 or 1: the set contradicts itself
-COUNT = const(102)
+PART_FAILED = const(102)  # failures in the last second of what may fail alone
+LINK_MUTE = const(103)  # 0 or 1: has an id and cannot report
+COUNT = const(104)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -134,6 +136,7 @@ blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_s
 diagnosis_age current_lost cabinet_sensor heater_silent
 insulation_told
 parameters_conflict
+part_failed link_mute
 """
 
 

@@ -26,7 +26,8 @@ STATE = const(3)
 BOOT = const(4)
 ANCHOR = const(5)  # item: 1 full, 2 empty; value, limit: state of charge before and after, 0.01 %
 PROGRAM = const(6)  # item: 1 started on trial, 2 rolled back to this one, 3 confirmed
-KIND_NAMES = b"- raised cleared state boot anchor program"  # bytes stay in flash
+PART_FAILED = const(7)  # item: row of scheduler.TASKS, from 1; value, limit: times now, in all
+KIND_NAMES = b"- raised cleared state boot anchor program part_failed"  # bytes stay in flash
 
 
 def _check(record):

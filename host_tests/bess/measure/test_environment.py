@@ -195,7 +195,7 @@ def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, 
     rig.analog[name].raw = raw
     for _ in range(20):
         rig.environment.step_cells()
-        protection.evaluate_cells()
+        protection.evaluate_cells(0)
     levels = protection.levels
     assert max(levels[IDS[fault] - 1] for fault in faults) >= 2
     assert protection.charge_blocked

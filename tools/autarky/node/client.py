@@ -26,6 +26,7 @@ from bess import modes
 from bess.control import contactors, thermal
 from bess.protect import event_log, trace
 from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.scheduler import TASKS
 from bess.table import rows
 
 EDS = GENERATED / "cabinet.eds"
@@ -46,7 +47,7 @@ _KEY_HINTS = {
 _HINTS = {
     0x06010000: "the session is locked; give the device key with --key",
     0x08000022: "its contactors are closed: stop the cabinet first (on a virtual site "
-    "`autarky site --no-coordinator` keeps them open)",
+    "`autarky site --no-coordinator` keeps them open); or it is a time of a PDO that is enabled",
     0x06010002: "it can only be read",
     0x06010001: "it can only be written",
     0x06090031: "the value is too high",
@@ -59,9 +60,14 @@ class NodeError(AutarkyError):
     """A cabinet refused or did not answer; the message is a sentence."""
 
 
+def _has_no_data(error: Exception) -> bool:
+    """Nothing is there to read: not measured yet, or its sensor has fallen silent."""
+    return isinstance(error, SdoAbortedError) and error.code == 0x08000024
+
+
 @dataclass(frozen=True)
 class Reading:
-    """A value that was read: raw as on the bus, `shown` with its unit."""
+    """A value that was read: raw as on the bus (None: not known), `shown` with its unit."""
 
     name: str
     raw: Any
@@ -166,6 +172,8 @@ class Client:
         try:
             data = self.node(node_id).sdo.upload(variable.index, variable.subindex)
         except (SdoAbortedError, SdoCommunicationError) as error:
+            if _has_no_data(error):
+                return Reading(name, None, "not known")
             raise self._guard(node_id, f"to read {name}", error) from error
         raw: Any = variable.decode_raw(data)
         if isinstance(raw, bytes | bytearray):
@@ -227,7 +235,7 @@ class Client:
                 content: Any = source.read()
                 return bytes(content)
         except (SdoAbortedError, SdoCommunicationError) as error:
-            if isinstance(error, SdoAbortedError) and error.code == 0x08000024:
+            if _has_no_data(error):
                 return b""
             raise self._guard(node_id, f"object 0x{index:04X}", error) from error
 
@@ -282,6 +290,7 @@ def faults() -> dict[int, str]:
 def _subject(kind: int, item: int) -> str:
     """What a record is about: a fault, or what its kind has instead."""
     words = {
+        event_log.PART_FAILED: ("", *(fields[0] for fields in rows(TASKS))),
         event_log.ANCHOR: ("", "full", "empty"),
         event_log.PROGRAM: ("", "on trial", "rolled back", "confirmed"),
     }.get(kind)

@@ -256,11 +256,19 @@ def _many_events(app: Any) -> None:
         app.log.put(0, 1, 1, 1, n, 0)
 
 
-def _dead_task(app: Any) -> None:
-    def die(now_ms: int) -> None:
-        raise ZeroDivisionError("provoked")
+def _dead_task(name: str) -> Callable[[Any], None]:
+    def kill(app: Any) -> None:
+        def die(now_ms: int) -> None:
+            raise ZeroDivisionError("provoked")
 
-    app.scheduler._functions[app.scheduler.names.index("slow")] = die
+        app.scheduler._functions[app.scheduler.names.index(name)] = die
+
+    return kill
+
+
+def _status_disabled(app: Any) -> None:
+    app.parameters.set("tpdo1_enabled", 0)
+    app.node.load()
 
 
 RAM_BAD, PROGRAM_BAD, STORAGE_BAD = 8, 16, 32  # TICK flags, boards/unix/wire.py
@@ -397,7 +405,9 @@ FAULT_CASES = (
     FaultCase("unclean_stop", _power_cycle("power"), 3),
     FaultCase("clock", lambda site, i: setattr(site.cabinets[i], "skew_ms", 500)),
     FaultCase("task_overrun", _app(_overrun), 1, inside=True),
-    FaultCase("task_stopped", _app(_dead_task), 3, inside=True, extra_ms=1000),
+    FaultCase("task_stopped", _app(_dead_task("slow")), 3, inside=True, extra_ms=1000),
+    FaultCase("part_failed", _app(_dead_task("estimate")), 1, inside=True, extra_ms=1000,
+              note="one that may fail alone"),
     FaultCase("heap_used", _app(lambda app: setattr(app.scheduler, "allocated", True)), 3,
               inside=True),
     FaultCase("self_test", _chain(lambda chain: chain.dead.add(1)), 3, "boot", extra_ms=10_500,
@@ -415,6 +425,8 @@ FAULT_CASES = (
               note="three in one second"),
     FaultCase("heartbeat_lost", _guard_lost, 1, extra_ms=2000, note="1.5 s without a heartbeat"),
     FaultCase("duplicate_id", _duplicate, 1, extra_ms=100),
+    FaultCase("link_mute", _app(_status_disabled), 1, inside=True,
+              note="status switched off by a master"),
     FaultCase("bus_off", lambda site, i: site.bus.fail(site.cabinets[i].site_port), 1,
               extra_ms=100),
     FaultCase("cabinet_bus_off",
