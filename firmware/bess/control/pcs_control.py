@@ -66,9 +66,8 @@ class PcsControl:
         if self._last_ms < 0:
             self._last_ms = now_ms
             self._started_ms = now_ms
-        elapsed_ms = ticks_diff(now_ms, self._last_ms)
+        elapsed_ms = min(max(ticks_diff(now_ms, self._last_ms), 0), 100)
         self._last_ms = now_ms
-        elapsed_ms = min(elapsed_ms, 100)
         mode = self.mode
         if mode == BLOCKED or mode == OFF:
             self.setpoint_w = 0

@@ -36,6 +36,6 @@ class Iso165c:
         self.trouble = status & _TROUBLE
         if not status & _CALIBRATING:
             self.resistance_kohm = data[0] | data[1] << 8
-            self.count = (self.count + 1) & 0x3FFFFFFF
+            self.count = (self.count + 1) & 0x1FFFFFFF
             self.at_ms = now_ms
         return True

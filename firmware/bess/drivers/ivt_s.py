@@ -76,11 +76,11 @@ class IvtS:
             return can_id == RESPONSE_ID
         state = data[1]
         if length < 6 or data[0] != channel or state & (_THIS_WRONG | _SYSTEM_ERROR):
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         counter = state & 0x0F
         if counter == self._counter[channel]:
-            self.errors += 1
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         self._counter[channel] = counter
         high = data[2] << 8 | data[3]

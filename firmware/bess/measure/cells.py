@@ -28,6 +28,7 @@ _VREG_LOW = const(45000)
 _VREG_HIGH = const(55000)
 _VREGD_LOW = const(27000)
 _VREGD_HIGH = const(36000)
+_GAP_MOST_DMV = const(0x100000)  # 105 V on one device; * 1000 stays inside 2**30
 _STAT_FLAGS = const(0x0003)  # of STBR5: THSD and MUXFAIL
 _NEVER = const(-1)
 
@@ -274,7 +275,7 @@ class CellMonitor:
             i -= 1
             if self._groups_good[i] == _GROUPS:
                 self._device_ms[i] = now_ms
-        self.scans += 1
+        self.scans = (self.scans + 1) & 0x1FFFFFFF
 
     def _diagnose_start(self, now_ms):
         chain = self._chain
@@ -346,7 +347,7 @@ class CellMonitor:
                 self._signals.put_partial(s.AFE_SELF_TEST, self._self_test_bad)
         self._diagnosis = (diagnosis + 1) % _DIAGNOSES
         if self._diagnosis == 0:
-            self.rounds += 1
+            self.rounds = (self.rounds + 1) & 0x1FFFFFFF
 
     def _store_open_wire(self, group):
         chain = self._chain
@@ -372,7 +373,7 @@ class CellMonitor:
                 gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
                 if gap < 0:
                     gap = -gap
-                permille = gap * 1000 // total
+                permille = min(gap, _GAP_MOST_DMV) * 1000 // total
                 worst = max(worst, permille)
             if chain.valid[device]:
                 # ITMP: 7.6 mV/K from -276 degC, in 100 uV
