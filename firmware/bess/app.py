@@ -39,7 +39,7 @@ from bess.measure.string_meter import StringMeter
 from bess.parameter_rules import ParameterJudge
 from bess.port.interpreter import const
 from bess.port.native import leaves as native_leaves
-from bess.port.ticks import hold_attributes, ticks_diff
+from bess.port.ticks import hold_attributes, ticks_add, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.fault_table import TABLE as FAULT_TABLE
@@ -365,7 +365,7 @@ class Cabinet:
             self.telemetry.publish_status()
         self._pcs.transmit(now_ms)
         self.node.transmit(now_ms)
-        self.uptime_ticks = (self.uptime_ticks + 1) & 0x3FFFFFFF
+        self.uptime_ticks = ticks_add(self.uptime_ticks, 1)
         self._toggle ^= 1
         self._healthy.value(self._toggle)
 
@@ -592,14 +592,14 @@ class Cabinet:
         """What was counted in the last second."""
         signals = self.signals
         checker = self.command_checker
-        signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors)
-        signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors)
+        signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors & 0x1FFFFFFF)
+        signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors & 0x1FFFFFFF)
         self._crc_errors = checker.crc_errors
         self._counter_errors = checker.counter_errors
         lost = self.site_port.rx_lost + self.cabinet_port.rx_lost
-        signals.put(s.RECEIVE_OVERRUN, lost - self._frames_lost)
+        signals.put(s.RECEIVE_OVERRUN, lost - self._frames_lost & 0x1FFFFFFF)
         self._frames_lost = lost
-        signals.put(s.LOG_LOST, self.log.lost - self._events_lost)
+        signals.put(s.LOG_LOST, self.log.lost - self._events_lost & 0x1FFFFFFF)
         self._events_lost = self.log.lost
         failed = 0
         total = self.scheduler.failures

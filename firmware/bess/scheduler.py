@@ -30,6 +30,7 @@ trend       100  19  5000 free   tell
 console       0   0     0 free   tell
 """
 _CHECK_TICKS = const(10)
+_LAST_TICK = const(999999999)  # below 2**30, and every phase is kept: periods divide 1000
 _LATE_PERIODS = const(3)  # a task without a run for three periods counts as stopped
 
 
@@ -105,7 +106,7 @@ class Scheduler:
             for i in range(len(self._last_ms)):
                 self._last_ms[i] = now_ms
         tick = self._tick
-        self._tick = tick + 1 if tick < 0x3FFFFFFF else self._phase_origin(tick + 1)
+        self._tick = tick + 1 if tick < _LAST_TICK else 0
         i = 0
         for function in self._functions:
             period = self._period[i]
@@ -114,19 +115,15 @@ class Scheduler:
                 self._run(i, function, now_ms)
                 used_us = self._ticks_us_diff(self._ticks_us(), start_us)
                 self._last_ms[i] = now_ms
-                self.runs[i] = (self.runs[i] + 1) & 0x3FFFFFFF
+                self.runs[i] = (self.runs[i] + 1) & 0x1FFFFFFF
                 self.longest_us[i] = max(self.longest_us[i], used_us)
                 if used_us > self._budget_us[i]:
-                    self.overruns[i] += 1
+                    self.overruns[i] = (self.overruns[i] + 1) & 0x1FFFFFFF
             i += 1
         if tick % _CHECK_TICKS == 0:
             self.stopped = self._any_stopped(now_ms)
         if not self.stopped and not self.allocated:
             self._watchdog.feed()
-
-    def _phase_origin(self, tick):
-        # keep the phase of every task when the counter starts over; periods divide 1000 ticks
-        return tick % 1000
 
     def _run(self, i, function, now_ms):
         free = not self._locked[i]

@@ -158,3 +158,19 @@ def test_only_what_protects_may_stop_the_cabinet_and_only_that_runs_locked():
         assert by_name[name][4] in ("stop", "tell")
         if by_name[name][3] == "locked":
             assert name in stopping
+
+
+def test_every_phase_is_kept_when_the_tick_counter_starts_over():
+    """At 10**9 - 1: one more than 2**30 - 1 would allocate on 32 bits and end the loop."""
+    task = Task()
+    scheduler, _, dog, _ = build([task], period=10, phase=9)
+    scheduler._tick = 999_999_980
+    ran = []
+    for step in range(40):
+        before = task.calls
+        scheduler.step(step * 10)
+        if task.calls != before:
+            ran.append(step)
+        assert scheduler._tick < 10**9
+    assert ran == [9, 19, 29, 39]
+    assert dog.feeds == 40

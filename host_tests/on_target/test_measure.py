@@ -17,7 +17,9 @@ def record(tmp_path_factory) -> Path:
 def test_fast_and_cells_allocate_nothing_and_boot_fits(record: Path) -> None:
     memory = bench._memory(record)
     assert memory["alloc_bytes"] == {"fast": 0, "cells": 0}
-    assert memory["heap_after_boot_bytes"] <= 200 * 1024
+    # of 64 bits, where every reference is twice a board's: a first look only. What a board has is
+    # held on 32 bits, in test_32_bits.py; safety functions may grow into this one
+    assert memory["heap_after_boot_bytes"] <= 232 * 1024
 
 
 def test_a_tick_with_a_full_receive_ring_allocates_nothing(record: Path) -> None:

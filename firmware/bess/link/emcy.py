@@ -46,7 +46,7 @@ class Emergencies:
             self.count = min(self.count + 1, _HISTORY)
         following = (self._head + 1) % _QUEUE
         if following == self._tail:
-            self.lost += 1
+            self.lost = (self.lost + 1) & 0x1FFFFFFF
             return
         at = self._head * 8
         queue = self._queue

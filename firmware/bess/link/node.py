@@ -202,7 +202,7 @@ class Node:
             pass
         elif can_id == _SYNC:
             if length <= 1:
-                self.sync_count = (self.sync_count + 1) & 0x3FFFFFFF
+                self.sync_count = (self.sync_count + 1) & 0x1FFFFFFF
                 self.sync_pending = True
                 self._sync_counter = data[0] if length else 0
         elif can_id == _NMT:
@@ -219,13 +219,13 @@ class Node:
                 self._guard_heard_ms = now_ms
                 self.guard_lost = False
         else:
-            self.unknown_frames = (self.unknown_frames + 1) & 0x3FFFFFFF
+            self.unknown_frames = (self.unknown_frames + 1) & 0x1FFFFFFF
 
     def _put_aside(self, kind, data):
         head = self._ring_head
         following = (head + 1) % _RING
         if following == self._ring_tail:
-            self.service_lost = (self.service_lost + 1) & 0x3FFFFFFF
+            self.service_lost = (self.service_lost + 1) & 0x1FFFFFFF
             return
         copy8(self._ring, head << 3, data)
         self._ring_kind[head] = kind

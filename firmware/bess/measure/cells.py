@@ -318,7 +318,7 @@ class CellMonitor:
             i -= 1
             if self._groups_good[i] == _GROUPS:
                 self._device_ms[i] = now_ms
-        self.scans += 1
+        self.scans = (self.scans + 1) & 0x1FFFFFFF
 
     def _diagnose_start(self, now_ms):
         chain = self._chain

@@ -1,7 +1,8 @@
 """What protection judges: one integer per signal, with a count of fresh samples.
 
 A producer calls `put`; protection compares `count` with the one it saw last, so a
-sample that was not renewed is never judged twice. A sample formed from only part of
+sample that was not renewed is never judged twice. Counts start over at 2**29: one more
+than the largest small integer of a 32-bit board would allocate. A sample formed from only part of
 its sensors is `partial`: it may speak for a fault, never against one.
 """
 
@@ -157,10 +158,10 @@ class Signals:
         """A fresh and whole sample."""
         self.value[signal] = value
         self.partial[signal] = 0
-        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF
+        self.count[signal] = (self.count[signal] + 1) & 0x1FFFFFFF
 
     def put_partial(self, signal, value):
         """A fresh sample formed without some of its sensors."""
         self.value[signal] = value
         self.partial[signal] = 1
-        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF
+        self.count[signal] = (self.count[signal] + 1) & 0x1FFFFFFF

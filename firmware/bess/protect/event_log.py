@@ -72,7 +72,7 @@ class EventLog:
         """Note an event; allocates nothing."""
         following = (self._head + 1) % _PENDING
         if following == self._tail:
-            self.lost += 1
+            self.lost = (self.lost + 1) & 0x1FFFFFFF
             return
         at = self._head * _FIELDS
         pending = self._pending
