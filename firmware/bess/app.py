@@ -57,8 +57,6 @@ _SLOW_PHASE = const(7)
 _ESTIMATE_PHASE = const(8)
 _SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
-_LOG_RECORDS_A_TICK = const(2)
-_TRACE_SAMPLES_A_TICK = const(4)
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
 _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
@@ -187,6 +185,11 @@ class Cabinet:
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
+        if board.storage_safe_under_load:
+            from bess.records import Records as Kind
+        else:
+            from bess.sparing import SparingRecords as Kind
+        self.records = Kind(self)
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._current_silent_ms = parameters.get("current_silent_3_ms")
@@ -197,11 +200,9 @@ class Cabinet:
         self._counter_errors = 0
         self._frames_lost = 0
         self._events_lost = 0
-        self._storage_failed = False
         self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
-        self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
         self._stamps_at = 0
@@ -239,6 +240,7 @@ class Cabinet:
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
             self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
+            self.records.hurried = True
         if self.latches.running or self.latches.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
@@ -297,6 +299,7 @@ class Cabinet:
         self.program.confirm()
         self.modes.hold = False
         self.log.put(self.uptime_ticks, event_log.PROGRAM, _CONFIRMED, 0, 0, 0)
+        self.records.hurried = True
         return abort.NONE
 
     def _send_sdo(self, data):
@@ -381,7 +384,7 @@ class Cabinet:
             health |= 32
         if self.cabinet_port.bus_off:
             health |= 64
-        if self._storage_failed:
+        if self.records.failed:
             health |= 128
         if health != self._health:
             self._health = health
@@ -411,29 +414,15 @@ class Cabinet:
             elif not self.session.unlocked and not self.program.on_trial:
                 self.modes.hold = False  # whoever asked for it has gone
         self.program.step()
-        written = (self._log_safe or self._at_rest()) and self._write_records()
+        written = self.records.step(self._at_rest())
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()
             if node.reset_communication:
                 node.reset()
             if node.reset_node and written and not self.latches.running:
-                self.estimator.dirty = True
-                self._write_records()
-                self.restart = True  # an orderly one: the mark has gone first, the records too
-
-    def _write_records(self):
-        """Some of what waits; True when nothing is left, a trip's whole trace included."""
-        try:
-            written = self.log.flush(_LOG_RECORDS_A_TICK)
-            self.trace.flush(_TRACE_SAMPLES_A_TICK)
-            if self.estimator.dirty:
-                self.estimator.save()
-            self._storage_failed = False
-        except OSError:
-            self._storage_failed = True
-            return True
-        return written and not self.trace.busy
+                # an orderly one: the mark has gone first, the records too
+                self.restart = self.records.finish()
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
@@ -469,6 +458,7 @@ class Cabinet:
 
     def _on_anchor(self, kind, before_cpct, after_cpct):
         self.log.put(self.uptime_ticks, event_log.ANCHOR, kind, 0, before_cpct, after_cpct)
+        self.records.changed = True
 
     def _derating(self):
         """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
@@ -510,19 +500,7 @@ class Cabinet:
         well = self.protection.worst_level < TRIP and not self.protection.charge_blocked
         self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
         self.telemetry.publish_slow()
-        if (self._log_safe or self._at_rest()) and cells.seen_all:
-            self._append_trend()
-
-    def _append_trend(self):
-        cells = self.cells
-        try:
-            self.trend.append(
-                self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
-                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
-                self.estimator.soc.soc_cpct,
-            )  # fmt: skip
-        except OSError:
-            self._storage_failed = True
+        self.records.second(self._at_rest())
 
     def _hold_stamps(self, now_ms):
         """Stamps that may stand for days: an age that was long must stay long.
@@ -556,6 +534,7 @@ class Cabinet:
         self.log.put(self.uptime_ticks, kind, fault_id, level, value, limit)
         if raised and level >= TRIP and level != STOP:
             self.trace.freeze()
+            self.records.hurried = True
         register = self.protection.error_register
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 

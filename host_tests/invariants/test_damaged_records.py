@@ -33,14 +33,14 @@ def filled(capacity: int, count: int) -> MemoryRegion:
     for number in range(count):
         record = bytearray(RECORD)
         struct.pack_into("<I", record, 12, number)
-        ring.append(record)
+        ring.write(record)
     return region
 
 
 def whole_sequences(region: MemoryRegion) -> dict[int, int]:
     """Sequence of each whole record by its place: read without the search."""
-    ring = Ring(MemoryRegion(0 * RECORD + RECORD))
-    ring._region, ring.capacity = region, region.size // RECORD
+    ring = Ring(MemoryRegion(RECORD))
+    ring.readinto, ring.capacity = region.readinto, region.size // RECORD
     found = {place: ring.load(place) for place in range(ring.capacity)}
     return {place: sequence for place, sequence in found.items() if sequence >= 0}
 
@@ -57,12 +57,12 @@ def test_up_to_eight_flipped_bits_lose_only_the_records_they_lie_in(
     whole = whole_sequences(region)
     assert before.keys() - hit <= whole.keys()
     ring = Ring(region)
-    assert ring.newest == max(whole.values(), default=-1)
+    assert ring.sequence - 1 == max(whole.values(), default=-1)
     # what comes next stands behind it, and every other byte is what it was
-    ring.append(bytearray(RECORD))
+    place = ring.sequence % capacity
+    ring.write(bytearray(RECORD))
     now = bytearray(region.size)
     region.readinto(0, now)
-    place = (ring.newest + 1) % capacity
     changed = {at // RECORD for at in range(region.size) if now[at] != data[at]}
     assert changed <= {place}
     assert whole.get(place, -1) == min(whole.values(), default=-1) or place not in whole

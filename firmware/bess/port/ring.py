@@ -26,7 +26,7 @@ def check(record):
 
 
 class Ring:
-    """`sequence` of what is written next; `append(records)` writes, `record` is a buffer for one.
+    """`sequence` of what is written next; `write(records)` stores, `record` is a buffer for one.
 
     Boot finds the newest by `newest_record`, in bounded time. Raises OSError where the region
     fails.
@@ -35,14 +35,14 @@ class Ring:
     def __init__(self, region):
         self._region = region
         self.capacity = region.size // RECORD
+        self.readinto = region.readinto  # bytes as they lie; the sequence tells the order
         self.record = bytearray(RECORD)
-        self.newest = newest_record(self.load, self.capacity)
-        self.sequence = self.newest + 1
+        self.sequence = newest_record(self.load, self.capacity) + 1
 
     def load(self, position):
         """Sequence of the whole record at a position, DAMAGED or BLANK; it stays in `record`."""
         record = self.record
-        self._region.readinto(position * RECORD, record)
+        self.readinto(position * RECORD, record)
         if record == _ERASED:
             return BLANK
         if record[BODY] | record[BODY + 1] << 8 != check(record):
@@ -50,7 +50,7 @@ class Ring:
         sequence = unpack_from("<I", record)[0]
         return sequence if sequence % self.capacity == position else DAMAGED
 
-    def append(self, records):
+    def write(self, records):
         """Number, check and write records: a bytearray of one or more, less than the ring holds."""
         sequence = self.sequence
         for at in range(0, len(records), RECORD):
@@ -68,10 +68,6 @@ class Ring:
     def records(self):
         """Places that were written, those of damaged records included."""
         return min(self.sequence, self.capacity)
-
-    def readinto(self, offset, buffer):
-        """Bytes as they lie; the sequence tells the order."""
-        self._region.readinto(offset, buffer)
 
 
 def _vouched(load, capacity, sequence):

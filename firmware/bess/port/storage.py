@@ -8,28 +8,10 @@ copies a block before it erases one; tests cut it at every programmed byte and e
 from binascii import crc32
 from struct import pack, unpack_from
 
-from bess.port.interpreter import const
-
 PROVISION_BYTES = 16384
-PAGE_BYTES = const(4096)  # a block of littlefs on a board's NOR flash
 _HEADER = 14  # magic u16, length u32, sequence u32; CRC-32 u32 over these and the payload
 _MAGIC = 0xA7C5
 _ENOENT = 2
-
-
-def _read(path, offset, buffer):
-    """What a file holds from an offset on; 0xFF beyond its end, or where none is."""
-    count = 0
-    if path:
-        try:
-            with open(path, "rb") as file:
-                file.seek(offset)
-                count = file.readinto(buffer)
-        except OSError as error:
-            if error.errno != _ENOENT:
-                raise
-    for i in range(count, len(buffer)):
-        buffer[i] = 0xFF
 
 
 class FileRegion:
@@ -49,7 +31,13 @@ class FileRegion:
                 self._length = 0
 
     def readinto(self, offset, buffer):
-        _read(self._path if offset < self._length else "", offset, buffer)
+        count = 0
+        if offset < self._length:
+            with open(self._path, "rb") as file:
+                file.seek(offset)
+                count = file.readinto(buffer)
+        for i in range(count, len(buffer)):
+            buffer[i] = 0xFF
 
     def write(self, offset, data):
         """Raises ValueError beyond the end."""
@@ -68,38 +56,6 @@ class FileRegion:
         """An empty file: overwriting a long one in place would copy all that follows."""
         with open(self._path, "wb"):
             self._length = 0
-
-
-class PagedRegion:
-    """A region in files of one block each, path0.bin and on, made as they are written.
-
-    littlefs copies what lies behind a write to the end of its file: 94 blocks for the oldest
-    second of a trend. Here a write costs the blocks it lies in.
-    """
-
-    def __init__(self, path, size):
-        self.size = size
-        self._path = path
-
-    def _pieces(self, offset, data):
-        """(path of a page, offset in it, piece of data) of what lies from `offset` on."""
-        at = 0
-        while at < len(data):
-            inside = (offset + at) % PAGE_BYTES
-            piece = memoryview(data)[at : at + PAGE_BYTES - inside]
-            yield "%s%d.bin" % (self._path, (offset + at) // PAGE_BYTES), inside, piece
-            at += len(piece)
-
-    def readinto(self, offset, buffer):
-        for path, inside, piece in self._pieces(offset, buffer):
-            _read(path, inside, piece)
-
-    def write(self, offset, data):
-        """Raises ValueError beyond the end."""
-        if offset + len(data) > self.size:
-            raise ValueError("write beyond the end of the region")
-        for path, inside, piece in self._pieces(offset, data):
-            FileRegion(path, PAGE_BYTES).write(inside, piece)
 
 
 class SlotStore:

@@ -27,27 +27,22 @@ PROGRAM = const(6)  # item: 1 started on trial, 2 rolled back to this one, 3 con
 KIND_NAMES = b"- raised cleared state boot anchor program"  # bytes stay in flash
 
 
-class EventLog:
+class EventLog(Ring):
     """`put` an event, `flush` now and then; read oldest first as a DOMAIN: size(), read().
 
-    `lost` counts events that found the buffer full, `records` those in the ring.
+    `lost` counts events that found the buffer full.
     """
 
     def __init__(self, region):
-        self._ring = Ring(region)
-        self.capacity = self._ring.capacity
+        Ring.__init__(self, region)
         self._pending = array("i", bytes(4 * _PENDING * _FIELDS))
         self._head = 0
         self._tail = 0
         self.lost = 0
         self.boot = 1
-        if self._ring.newest >= 0:
-            self._ring.load(self._ring.newest % self.capacity)
-            self.boot = (unpack_from(FORMAT, self._ring.record)[2] + 1) & 0xFFFF
-
-    @property
-    def records(self):
-        return self._ring.records
+        if self.sequence:
+            self.load((self.sequence - 1) % self.capacity)
+            self.boot = (unpack_from(FORMAT, self.record)[2] + 1) & 0xFFFF
 
     def put(self, ticks, kind, item, level, value, limit):
         """Note an event; allocates nothing."""
@@ -71,6 +66,8 @@ class EventLog:
     def flush(self, most):
         """Write up to `most` waiting events at once; True when none is left."""
         count = min(most, self.waiting)
+        if not count:
+            return self._tail == self._head
         records = bytearray(count * RECORD)
         pending = self._pending
         for number in range(count):
@@ -80,7 +77,7 @@ class EventLog:
                 FORMAT, records, number * RECORD, 0, pending[at], self.boot, what & 0xFF,
                 what >> 8 & 0xFF, what >> 16, 0, pending[at + 2], pending[at + 3], 0,
             )  # fmt: skip
-        self._ring.append(records)
+        self.write(records)
         self._tail = (self._tail + count) % _PENDING
         return self._tail == self._head
 
@@ -90,11 +87,11 @@ class EventLog:
     def read(self, offset, count):
         """Bytes of the ring from the oldest record on, damaged records as they are."""
         length = self.capacity * RECORD
-        at = ((self._ring.sequence - self.records) * RECORD + offset) % length
+        at = ((self.sequence - self.records) * RECORD + offset) % length
         out = bytearray(count)
         first = min(count, length - at)
         whole = memoryview(out)
-        self._ring.readinto(at, whole[:first])
+        self.readinto(at, whole[:first])
         if first < count:
-            self._ring.readinto(0, whole[first:])
+            self.readinto(0, whole[first:])
         return bytes(out)

@@ -9,12 +9,12 @@ from binascii import crc32
 from struct import pack_into
 
 from bess.port.interpreter import const
+from bess.port.ring import RECORD as TREND
 from bess.port.ring import Ring
 
 SAMPLES = const(300)
 AFTER = const(150)
 RECORD = const(20)  # current, string, link i32 mA, mV; cell min, max u16 dmv; temp min, max i16 dc
-_TREND = const(24)
 # sequence u32; current, string i32; cell min, max u16; temp min i16, max i8 degC; SOC u8 0.5 %;
 # seconds that it is the mean of u16, 0: one; check u16
 TREND_FORMAT = "<IiiHHhbBH"
@@ -37,38 +37,39 @@ class Trace:
         self._at = 0
         self._filled = 0
         self._left = -1  # samples until the ring freezes; -1: no trip
-        self._writing = -1  # next sample to write
+        self.writing = -1  # next sample to write, -1: no frozen trace waits
         self._crc = 0
         header = self._header()
         self.count = header[6] if header else 0
 
     def _header(self):
-        """The header of a whole trace, that of a damaged one, or None.
+        """The header of a trace, None where none is.
 
         Where its two copies differ, the one counts that the samples' CRC belongs to.
         """
-        headers = []
+        found = None
         for at in (0, _SECOND):
             header = bytearray(_HEADER)
             self._region.readinto(at, header)
-            if header[0:2] == b"TR" and header[2] | header[3] << 8 <= SAMPLES:
-                headers.append(header)
-        if len(headers) == 2 and headers[0] != headers[1]:
-            headers.sort(key=self._differs)
-        return headers[0] if headers else None
-
-    def _differs(self, header):
-        record = bytearray(RECORD)
-        crc = 0
-        for number in range(header[2] | header[3] << 8):
-            self._region.readinto(_HEADER + number * RECORD, record)
-            crc = crc32(record, crc)
-        return crc & 0xFFFF != header[4] | header[5] << 8
+            count = header[2] | header[3] << 8
+            if header[0:2] != b"TR" or count > SAMPLES or header == found:
+                continue
+            if found is None:
+                found = header
+                continue
+            record = bytearray(RECORD)
+            crc = 0
+            for number in range(count):
+                self._region.readinto(_HEADER + number * RECORD, record)
+                crc = crc32(record, crc)
+            if crc & 0xFFFF == header[4] | header[5] << 8:
+                found = header
+        return found
 
     @property
     def busy(self):
         """A trip's trace is still being taken or written."""
-        return self._left >= 0 or self._writing >= 0
+        return self._left >= 0 or self.writing >= 0
 
     def freeze(self):
         """A trip came; a second one meanwhile belongs to the same trace."""
@@ -77,7 +78,7 @@ class Trace:
 
     def sample(self, current_ma, string_mv, link_mv, cell_min, cell_max, temp_min, temp_max):
         """One record; allocates nothing."""
-        if self._writing >= 0:
+        if self.writing >= 0:
             return
         pack_into(
             _FORMAT, self._ring, self._at * RECORD, current_ma, string_mv, link_mv, cell_min,
@@ -89,13 +90,13 @@ class Trace:
             self._left -= 1
             if self._left == 0:
                 self._left = -1
-                self._writing = 0
+                self.writing = 0
                 self._crc = 0
 
     def flush(self, most):
         """Write up to `most` samples of a frozen trace; the headers come last."""
-        while most > 0 and self._writing >= 0:
-            number = self._writing
+        while most > 0 and self.writing >= 0:
+            number = self.writing
             if number == self._filled:
                 self._finish()
                 return
@@ -107,7 +108,7 @@ class Trace:
             records = memoryview(self._ring)[at * RECORD : (at + count) * RECORD]
             self._region.write(_HEADER + number * RECORD, records)
             self._crc = crc32(records, self._crc)
-            self._writing += count
+            self.writing += count
             most -= count
 
     def _finish(self):
@@ -117,7 +118,7 @@ class Trace:
         pack_into("<HHBB", header, 2, self._filled, self._crc & 0xFFFF, self.count, 0)
         for at in (_SECOND, 0):
             self._region.write(at, header)
-        self._writing = -1
+        self.writing = -1
         self._filled = 0
 
     def size(self):
@@ -135,26 +136,31 @@ class Trace:
         return part
 
 
-class Trend:
+class Trend(Ring):
     """24 bytes a second: sequence, current, string, cells, temperatures, SOC, seconds, check."""
 
-    def __init__(self, region):
-        self._ring = Ring(region)
-        self._record = bytearray(_TREND)
-
     def append(self, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max, soc_cpct):
-        record = self._record
+        record = self.record
+        self.pack(
+            record, 0, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max, soc_cpct, 0
+        )
+        self.write(record)
+
+    def pack(
+        self, records, at, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max,
+        soc_cpct, seconds,
+    ):  # fmt: skip
+        """Fill the record that begins at a byte; seconds: it is the mean of so many, 0: one."""
         pack_into(
-            TREND_FORMAT, record, 0, 0, current_ma, string_mv, cell_min, cell_max,
-            temp_min, min(max((temp_max + 5) // 10, -128), 127), soc_cpct // 50, 0,
+            TREND_FORMAT, records, at, 0, current_ma, string_mv, cell_min, cell_max,
+            temp_min, min(max((temp_max + 5) // 10, -128), 127), soc_cpct // 50, seconds,
         )  # fmt: skip
-        self._ring.append(record)
 
     def size(self):
-        return self._ring.records * _TREND
+        return self.records * TREND
 
     def read(self, offset, count):
         """Bytes of the ring as it lies; the sequence tells the order."""
         part = bytearray(count)
-        self._ring.readinto(offset, part)
+        self.readinto(offset, part)
         return part

@@ -8,7 +8,7 @@ def ring_of(capacity, count):
     region = MemoryRegion(capacity * RECORD)
     ring = Ring(region)
     for _ in range(0, count, 7):
-        ring.append(bytearray(min(7, count - ring.sequence) * RECORD))
+        ring.write(bytearray(min(7, count - ring.sequence) * RECORD))
     assert ring.sequence == count
     return region
 
@@ -26,7 +26,7 @@ def forge(region, position, sequence):
 
 
 def newest(region):
-    return Ring(region).newest
+    return Ring(region).sequence - 1
 
 
 def test_the_newest_is_found_in_a_ring_of_any_filling():
@@ -51,7 +51,7 @@ def test_a_damaged_newest_record_is_written_anew_and_nothing_else_is():
     damage(region, 499 % 300)
     ring = Ring(region)
     assert ring.sequence == 499
-    ring.append(bytearray(RECORD))
+    ring.write(bytearray(RECORD))
     assert newest(region) == 499
 
 
@@ -135,8 +135,8 @@ def test_a_ring_full_of_damage_is_read_a_few_times_at_most():
 def test_records_that_are_appended_over_the_end_lie_in_order():
     region = MemoryRegion(10 * RECORD)
     ring = Ring(region)
-    ring.append(bytearray(8 * RECORD))
-    ring.append(bytearray(5 * RECORD))
+    ring.write(bytearray(8 * RECORD))
+    ring.write(bytearray(5 * RECORD))
     assert ring.records == 10
     found = bytearray(10 * RECORD)
     ring.readinto(0, found)
@@ -156,16 +156,16 @@ def test_a_write_that_failed_is_done_again_at_the_same_place():
 
     region = FailingRegion(10 * RECORD)
     ring = Ring(region)
-    ring.append(bytearray(8 * RECORD))
+    ring.write(bytearray(8 * RECORD))
     region.broken = True
     try:
-        ring.append(bytearray(5 * RECORD))
+        ring.write(bytearray(5 * RECORD))
         raise AssertionError("the failure was swallowed")
     except OSError:
         pass
     region.broken = False
     assert ring.sequence == 8
-    ring.append(bytearray(5 * RECORD))
+    ring.write(bytearray(5 * RECORD))
     assert newest(region) == 12
 
 
