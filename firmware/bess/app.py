@@ -55,8 +55,6 @@ from bess.table import rows
 from bess.telemetry import Telemetry
 
 _RECOVER_TICKS = const(10)
-_LOG_RECORDS_A_TICK = const(2)
-_TRACE_SAMPLES_A_TICK = const(4)
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
 _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
@@ -215,6 +213,11 @@ class Cabinet:
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
+        if board.storage_safe_under_load:
+            from bess.records import Records as Kind
+        else:
+            from bess.sparing import SparingRecords as Kind
+        self.records = Kind(self)
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._stop_worked_off_s = parameters.get("stop_worked_off_s")
@@ -226,12 +229,10 @@ class Cabinet:
         self._counter_errors = 0
         self._frames_lost = 0
         self._events_lost = 0
-        self._storage_failed = False
         self._written = False
         self.estimate_failed = False  # in the last second
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
-        self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
         self._stamps_at = 0
@@ -241,7 +242,7 @@ class Cabinet:
             ("fast", self._fast), ("scan", self.cells.slice), ("cells", self._evaluate_cells),
             ("slow", self._slow), ("estimate", self._estimate),
             ("telemetry", self.telemetry.publish_slow), ("service", self.node.service),
-            ("update", self.program.step), ("records", self._records), ("upkeep", self._upkeep),
+            ("update", self.program.step), ("records", self._write), ("upkeep", self._upkeep),
             ("trend", self._trend), ("console", None),
         )  # fmt: skip
         row = 0
@@ -257,6 +258,7 @@ class Cabinet:
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
             self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
+            self.records.hurried = True
         # put also when it is well: a latch of an earlier start needs a good sample to be reset
         signals.put(s.PARAMETERS_CONFLICT, 1 if self._objection() else 0)
         if self.latches.running or self.latches.blank or self.history.blank:
@@ -328,6 +330,7 @@ class Cabinet:
         self.program.confirm()
         self.modes.hold = False
         self.log.put(self.uptime_ticks, event_log.PROGRAM, _CONFIRMED, 0, 0, 0)
+        self.records.hurried = True
         return abort.NONE
 
     def _send_sdo(self, data):
@@ -412,7 +415,7 @@ class Cabinet:
             health |= 32
         if self.cabinet_port.bus_off:
             health |= 64
-        if self._storage_failed:
+        if self.records.failed:
             health |= 128
         node = self.node
         if node.node_id and node.booted and node.mute:  # before, there is nobody to tell yet
@@ -450,27 +453,12 @@ class Cabinet:
             if node.reset_communication:
                 node.reset()
             if node.reset_node and self._written and not self.latches.running:
-                self.restart = True  # an orderly one: the mark has gone first, the records too
-                self.estimator.dirty = True
-                self._write_records()
+                # an orderly one: the mark has gone first, the records too; it waits for no failure
+                self.restart = True
+                self.restart = self.records.finish()
 
-    def _records(self, now_ms):
-        self._written = self._log_safe or self._at_rest()
-        if self._written:  # also where writing fails: no restart waits for what cannot be written
-            self._written = self._write_records()
-
-    def _write_records(self):
-        """Some of what waits; True when nothing is left, a trip's whole trace included."""
-        try:
-            written = self.log.flush(_LOG_RECORDS_A_TICK)
-            self.trace.flush(_TRACE_SAMPLES_A_TICK)
-            if self.estimator.dirty:
-                self.estimator.save()
-            self._storage_failed = False
-        except OSError:
-            self._storage_failed = True
-            return True
-        return written and not self.trace.busy
+    def _write(self, now_ms):
+        self._written = self.records.step(self._at_rest())
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
@@ -508,6 +496,7 @@ class Cabinet:
 
     def _on_anchor(self, kind, before_cpct, after_cpct):
         self.log.put(self.uptime_ticks, event_log.ANCHOR, kind, 0, before_cpct, after_cpct)
+        self.records.changed = True
 
     def _derating(self):
         """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
@@ -560,17 +549,7 @@ class Cabinet:
         self.signals.put(s.REPEATED_STOPS, history.value[STOPS])
 
     def _trend(self, now_ms):
-        cells = self.cells
-        if not (self._log_safe or self._at_rest()) or not self.telemetry.soc_known:
-            return
-        try:
-            self.trend.append(
-                self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
-                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
-                self.estimator.soc.soc_cpct,
-            )  # fmt: skip
-        except OSError:
-            self._storage_failed = True
+        self.records.second(self._at_rest())
 
     def _hold_stamps(self, now_ms):
         """An age that was long must stay long. One owner a second, since days are left for it."""
@@ -619,6 +598,7 @@ class Cabinet:
         self.log.put(self.uptime_ticks, kind, fault_id, level, value, limit)
         if raised and level >= TRIP and level != STOP:
             self.trace.freeze()
+            self.records.hurried = True
         register = self.protection.error_register
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 

@@ -135,6 +135,12 @@ def test_log_and_snapshot_go_to_files(bus: str, tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "log.parquet").num_rows >= 1
     assert node("snapshot", "2", "--out", str(tmp_path / "c.csv"), "--bus", bus).returncode == 0
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 241
+    done = node("trend", "2", "--out", str(tmp_path / "trend.csv"), "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    header, *samples = (tmp_path / "trend.csv").read_text().splitlines()
+    assert header.startswith("sequence,seconds,current_a")
+    assert samples
+    assert "damaged" not in done.stderr
     found = json.loads(node("snapshot", "2", "--json", "--bus", bus).stdout)
     assert len(found["cells_v"]) == 240
 

@@ -181,7 +181,7 @@ def test_broken_storage_refuses_a_read_and_trips_nothing(running_site) -> None:
     def broken(offset, buffer):
         raise OSError(5)
 
-    cabinet.log._region.readinto = broken
+    cabinet.log.readinto = broken
     request = bytes((0x40, 0x00, 0x24, 0, 0, 0, 0, 0))
     port = site.bus.attach([(0x582, 0x7FF)])
     answers = []

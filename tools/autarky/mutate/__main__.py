@@ -45,6 +45,9 @@ TARGETS = {
     "bess.link.lms": ["host_tests/bess/link/test_lms.py"],
     "bess.link.update": ["host_tests/bess/link/test_update.py"],
     "bess.link.program": ["host_tests/bess/link/test_update.py"],
+    "bess.port.ring": [
+        "host_tests/bess/port/test_ring.py", "host_tests/bess/protect/test_event_log.py",
+    ],
     "bess.port.slots": [
         "host_tests/bess/port/test_slots.py", "host_tests/boards/test_loader.py",
     ],

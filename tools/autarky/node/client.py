@@ -6,9 +6,11 @@ import csv
 import difflib
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,14 @@ from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
 from bess import modes
 from bess.control import contactors, thermal
+from bess.port import ring
 from bess.protect import event_log, trace
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.scheduler import TASKS
 from bess.table import rows
 
 EDS = GENERATED / "cabinet.eds"
-SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
+SNAPSHOT, EVENT_LOG, TRACE, TREND = 0x2204, 0x2400, 0x2410, 0x2411
 _LISTEN_S = 1.3
 _INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
@@ -299,17 +302,26 @@ def _subject(kind: int, item: int) -> str:
     return words[item] if item < len(words) else str(item)
 
 
+def _whole(data: bytes) -> list[bytes]:
+    """Records of a ring, in the order they come, whose check is right."""
+    size = ring.RECORD
+    records = [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
+    return [one for one in records if int.from_bytes(one[ring.BODY :], "little") == ring.check(one)]
+
+
+def damaged_records(data: bytes) -> int:
+    """How many records of an event log or a trend are damaged; their neighbours are whole."""
+    return len(data) // ring.RECORD - len(_whole(data))
+
+
 def decode_log(data: bytes) -> list[dict[str, Any]]:
-    """Records of the event log, oldest first; those with a wrong check are left out."""
+    """Records of the event log, oldest first; damaged ones are left out (`damaged_records`)."""
     out = []
-    for at in range(0, len(data) - event_log.RECORD + 1, event_log.RECORD):
-        record = data[at : at + event_log.RECORD]
-        sequence, ticks, boot, kind, item, level, _actor, value, limit, check = struct.unpack(
-            "<IIHBBBBiiH", record
+    names_of = event_log.KIND_NAMES.decode().split()
+    for record in _whole(data):
+        sequence, ticks, boot, kind, item, level, _actor, value, limit, _ = struct.unpack(
+            event_log.FORMAT, record
         )
-        if check != event_log._check(record):
-            continue
-        names_of = event_log.KIND_NAMES.decode().split()
         out.append(
             {
                 "sequence": sequence, "boot": boot, "time_s": ticks / 100,
@@ -322,13 +334,38 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
     return out
 
 
+def decode_trend(data: bytes) -> list[dict[str, Any]]:
+    """Samples of the trend by sequence, oldest first; damaged ones are left out.
+
+    seconds: what a sample covers; a board without FRAM keeps means.
+    """
+    out = []
+    for record in _whole(data):
+        sequence, current, string, low, high, cold, hot, soc, seconds = struct.unpack_from(
+            trace.TREND_FORMAT, record
+        )
+        out.append(
+            {
+                "sequence": sequence, "seconds": max(seconds, 1), "current_a": current / 1000,
+                "string_v": string / 1000, "cell_min_v": low / 10000, "cell_max_v": high / 10000,
+                "temp_min_c": cold / 10, "temp_max_c": hot, "soc_percent": soc / 2,
+            }
+        )  # fmt: skip
+    return sorted(out, key=itemgetter("sequence"))
+
+
+def trace_damaged(data: bytes) -> bool:
+    """True when a trace's samples are not those that its check was made of."""
+    return zlib.crc32(data[8:]) & 0xFFFF != int.from_bytes(data[4:6], "little")
+
+
 def decode_trace(data: bytes) -> list[dict[str, Any]]:
     """Samples of 100 ms around the newest trip, oldest first; time 0 is the last sample."""
     if data[:2] != b"TR":
         return []
     (count,) = struct.unpack_from("<H", data, 2)
     out = []
-    for number in range(count):
+    for number in range(min(count, (len(data) - 8) // trace.RECORD)):
         fields = struct.unpack_from("<iiiHHhh", data, 8 + number * trace.RECORD)
         current, string, link, low, high, cold, hot = fields
         out.append(
