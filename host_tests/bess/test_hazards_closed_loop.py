@@ -132,9 +132,9 @@ def test_a_pcs_that_leaves_running_stops_the_cabinet_and_comes_back_softly(runni
     site = running_site
     site.coordinator.target_w = 100_000.0
     site.run_for(14.0)
-    site.plants.faces[0].state_forced = 0
+    site.plants.faces[0].manners.reported_state = 0
     until(site, lambda: is_open(site), 5)
-    site.plants.faces[0].state_forced = None
+    site.plants.faces[0].manners.reported_state = None
     before_a = 0.0
     for _ in range(4000):
         site.step()
@@ -149,7 +149,7 @@ def test_a_level_two_that_comes_back_with_each_start_ends_in_a_trip(inline_site)
     site = inline_site(parameters={"silent_recover_ms": 1000, "closing_worked_off_s": 1})
     face = site.plants.faces[0]
     for _ in range(12_000):  # its report is wrong whenever it runs
-        face.state_forced = 0 if app(site).modes.state == modes.RUN else None
+        face.manners.reported_state = 0 if app(site).modes.state == modes.RUN else None
         site.step()
         if active(site, 101):
             break
@@ -160,7 +160,7 @@ def test_a_level_two_that_comes_back_with_each_start_ends_in_a_trip(inline_site)
     site.run_for(20.0)
     assert app(site).modes.state == modes.FAULT
     assert app(site).history.closings[0] == closings
-    face.state_forced = None
+    face.manners.reported_state = None
     reset_key(site)
     until(site, lambda: app(site).modes.state == modes.RUN, 60)
 

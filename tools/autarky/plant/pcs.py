@@ -1,7 +1,9 @@
-"""The PCS's CAN face: our published protocol, implemented by the other side."""
+"""The PCS's CAN face: our published protocol, implemented by the other side, well or badly."""
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
 
 from bess.drivers.pcs_can import (
@@ -17,18 +19,48 @@ from bess.link.frames import FrameCodec
 
 STATUS_PERIOD_MS = 20
 COMMAND_TIMEOUT_MS = 200
-__all__ = ["COMMAND_ID", "STATUS_ID", "PcsFace"]
+TRUE_POWER, SETPOINT, ZERO, FLIPPED = "true", "setpoint", "zero", "flipped"
+__all__ = ["COMMAND_ID", "STATUS_ID", "Manners", "PcsFace"]
+
+
+@dataclass
+class Manners:
+    """How a PCS departs from what it is told and from what is true; all may stand together.
+
+    keeps_setpoint: new set-points change nothing; keeps_running: neither a stop nor silence ends
+    it (the gates' line does, that is hardware); lag_s: time constant towards the set-point;
+    jump_w: goes there whatever it is told; start_w: where its power begins. reported_power: one of
+    TRUE_POWER, SETPOINT, ZERO, FLIPPED; reported_state: said whatever is so; late_ms: its answers
+    are this old.
+    """
+
+    keeps_setpoint: bool = False
+    keeps_running: bool = False
+    lag_s: float = 0.0
+    jump_w: float | None = None
+    start_w: float = 0.0
+    reported_power: str = TRUE_POWER
+    reported_state: int | None = None
+    late_ms: int = 0
 
 
 @dataclass
 class PcsFace:
-    """`follow` and `setpoint_w` are what the cabinet commands; silence stops the PCS."""
+    """`follow` and `setpoint_w` are what the cabinet commands; silence stops the PCS.
 
+    `target_w` is where it really goes, and `wants_to_run` whether: the same, by good `manners`.
+    """
+
+    manners: Manners = field(default_factory=Manners)
     silent: bool = False
     follow: bool = False
     setpoint_w: float = 0.0
     temperature_c: int = 35
-    state_forced: int | None = None  # reported whatever it does
+    target_w: float = 0.0
+    wants_to_run: bool = False
+    reported_w: float = 0.0  # in the newest status
+    _kept_w: float = 0.0
+    _late: deque[tuple[int, int, float]] = field(default_factory=deque)
     _codec: FrameCodec = field(default_factory=lambda: FrameCodec(PCS_TABLE))
     _checker: Checker = field(default_factory=lambda: Checker(command_ids(), 3, 2))
     _sender: Sender = field(default_factory=lambda: Sender(status_ids()))
@@ -53,6 +85,36 @@ class PcsFace:
         self.setpoint_w = image[self._power] * 10.0
         self._heard_ms = now_ms
 
+    def step(self, dt_s: float) -> None:
+        """What it makes of its command in the next dt_s."""
+        manners = self.manners
+        if not manners.keeps_setpoint:
+            self._kept_w = self.setpoint_w
+        wanted_w = self._kept_w if manners.jump_w is None else manners.jump_w
+        follow = self.follow or (manners.keeps_running and self.wants_to_run)
+        if follow and not self.wants_to_run:
+            self.target_w = manners.start_w
+        self.wants_to_run = follow
+        if manners.lag_s > 0.0:
+            wanted_w += (self.target_w - wanted_w) * math.exp(-dt_s / manners.lag_s)
+        self.target_w = wanted_w
+
+    def _says(self, now_ms: int, state: int, power_w: float) -> tuple[int, float]:
+        """State and power as they go out."""
+        manners = self.manners
+        if manners.reported_state is not None:
+            state = manners.reported_state
+        if manners.reported_power == SETPOINT:
+            power_w = self.setpoint_w
+        elif manners.reported_power == ZERO:
+            power_w = 0.0
+        elif manners.reported_power == FLIPPED:
+            power_w = -power_w
+        self._late.append((now_ms, state, power_w))
+        while len(self._late) > 1 and self._late[1][0] <= now_ms - manners.late_ms:
+            self._late.popleft()
+        return self._late[0][1:]
+
     def status(
         self, now_ms: int, state: int, power_w: float, link_v: float, fault: int
     ) -> bytes | None:
@@ -64,8 +126,9 @@ class PcsFace:
             return None
         image = self._codec.image
         at = self._state
-        image[at] = state if self.state_forced is None else self.state_forced
-        image[at + 1] = round(power_w / 10)
+        state, self.reported_w = self._says(now_ms, state, power_w)
+        image[at] = state
+        image[at + 1] = round(self.reported_w / 10)
         image[at + 2] = round(link_v * 10)
         image[at + 3] = fault
         image[at + 4] = self.temperature_c

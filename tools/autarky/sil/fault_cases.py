@@ -371,7 +371,7 @@ FAULT_CASES = (
     FaultCase("pcs_hot", _set("faces.*.temperature_c", 62)),
     FaultCase("pcs_deviation", _set("strings.pcs_offset_w.*", 30_000.0), 2, "load",
               extra_ms=500, note="power that nobody asked for"),
-    FaultCase("pcs_state", _set("faces.*.state_forced", PCS_OFF), 2, "load", extra_ms=20,
+    FaultCase("pcs_state", _set("faces.*.manners.reported_state", PCS_OFF), 2, "load", extra_ms=20,
               note="it left RUNNING by itself"),
     FaultCase("pcs_excess", _set("strings.pcs_offset_w.*", 100_000.0), 3, "overload",
               extra_ms=1000, shadowed_by=("discharge_oc",)),

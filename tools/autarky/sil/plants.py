@@ -186,8 +186,9 @@ class Plants:
         """Advance everything by 10 ms."""
         strings = self.strings
         for i, face in enumerate(self.faces):
-            strings.pcs_request[i] = face.follow
-            strings.pcs_setpoint_w[i] = face.setpoint_w
+            face.step(TICK_MS / 1000)
+            strings.pcs_request[i] = face.wants_to_run
+            strings.pcs_setpoint_w[i] = face.target_w
         strings.step(TICK_MS / 1000)
         self._charge_as += strings.current_a
         self._ticks += 1
