@@ -23,7 +23,7 @@ from bess.console import Console
 from bess.port.base import BoardBase
 from bess.port.interpreter import heap_lock, heap_unlock, keyboard_interrupt
 from bess.port.storage import FileRegion
-from bess.protect.latches import provision
+from bess.protect.history import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100

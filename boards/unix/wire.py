@@ -63,7 +63,7 @@ SLOTS_MAX = 16
 STORAGE = (
     ("parameters", 8192), ("log", 240000), ("trace", 8192), ("trend", 2073600), ("state", 512),
 )  # fmt: skip
-BACKUP_BYTES = 64
+BACKUP_BYTES = 128
 ROM_BYTES = 262144  # the virtual board's ROMFS partition
 EXIT_RESET = 64  # exit code of a process that stands for a reset of the chip
 EXIT_LINK = 3

@@ -40,6 +40,8 @@ from bess.port.ticks import hold_attributes, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.faults import STOP, TRIP, Protection
+from bess.protect.hazards import BLEEDING
+from bess.protect.history import STOPS, History
 from bess.protect.latches import Latches
 from bess.protect.limits import AllowedPower
 from bess.protect.self_check import SelfCheck
@@ -163,16 +165,23 @@ class Cabinet:
             chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor,
         )  # fmt: skip
         self.latches = Latches(board.backup)
+        self.history = History(board.backup)
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)
-        self.contactors = Contactors(board.outputs, self.inputs, self.meter, parameters, signals)
+        self.contactors = Contactors(
+            board.outputs, self.inputs, self.meter, parameters, signals, self.history
+        )
         self.slots = Slots(modules, self.inputs, parameters)
-        self.pcs = PcsControl(self._pcs, board.outputs["gate_enable"], parameters, signals)
-        self.thermal = Thermal(board.outputs, board.inputs["coolant_flow"], self.cells, parameters)
+        self.pcs = PcsControl(
+            self._pcs, board.outputs["gate_enable"], self.meter, parameters, signals
+        )
+        self.thermal = Thermal(
+            board.outputs, board.inputs["coolant_flow"], self.cells, parameters, self.history
+        )
         self.self_check = SelfCheck(board, self.keeper, signals)
         self.modes = modes.Modes(
             self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
-            self.pcs, self.limits, self.self_check, parameters,
+            self.pcs, self.limits, self.self_check, signals, self.history, parameters,
         )  # fmt: skip
         self.modes.hold = self.program.on_trial  # no power before somebody said yes to it
         self.plausibility = Plausibility(
@@ -187,6 +196,8 @@ class Cabinet:
         self.trend = Trend(board.storage["trend"])
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
+        self._stop_worked_off_s = parameters.get("stop_worked_off_s")
+        self._stop_age_s = 0
         self._was_silent = False
         self._health = -1  # all of the group is put in the first tick
         self._overruns = 0
@@ -209,13 +220,15 @@ class Cabinet:
             (self._monitor, ("calculated_ms",)),
             (self.meter, ("_started_ms",)),
             (self.insulation, ("_started_ms", "_fresh_ms")),
-            (self.pcs, ("_started_ms",)),
+            (self.pcs, ("_started_ms", "_stopped_at_ms")),
+            (self.protection, None),
             (self.contactors, ("_since_ms", "_failed_ms")),
             (self.modes, ("_since_ms", "_key_since_ms")),
             (self.session, ("_unlocked_ms", "_failed_ms")),
             (self.node, ("_guard_heard_ms", "_own_heard_ms")),
             (self.thermal, (
                 "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms",
+                "_asked_since_ms",
             )),
         )  # fmt: skip
 
@@ -235,7 +248,7 @@ class Cabinet:
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
             self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
-        if self.latches.running or self.latches.blank:
+        if self.latches.running or self.latches.blank or self.history.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
 
@@ -313,18 +326,19 @@ class Cabinet:
                 self.counter.rest(self.meter.current_ma, now_ms)
             else:
                 self.counter.add(self.meter.current_ma, now_ms)
-            self.limits.overload(self.meter.current_ma)
+            self.limits.overload(self.meter.current_ma, self.contactors.closed)
         self._take_command(now_ms)
         self.self_check.step_fast(now_ms)
         self._put_health()
         protection = self.protection
-        protection.evaluate_fast()
+        protection.evaluate_fast(now_ms)
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+        self.thermal.obey(now_ms, protection.stops)
         self.modes.step(now_ms)
         # the mark comes before the first contactor and goes after the last; a trip has its own
         self.latches.set_running(self.contactors.wanted or not self._at_rest())
         self.contactors.step(now_ms)
-        self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w)
+        self.pcs.step(now_ms, self.limits.charge_w, self.limits.discharge_w, self.contactors.closed)
         if self.node.sync_pending:
             self.telemetry.publish_status()
         self._pcs.transmit(now_ms)
@@ -440,14 +454,15 @@ class Cabinet:
         self.plausibility.step_cells(self.estimator.soc.mean_cpct)
         self.environment.step_cells()
         protection = self.protection
-        protection.evaluate_cells()
+        protection.evaluate_cells(now_ms)
         meter = self.meter
         # until something was measured there is no limit above zero
         factor_permille = self._derating() if cells.seen_all and meter.seen_all else 0
         self.limits.evaluate(
-            cells, soc_cpct, meter.string_mv, self.contactors.closed, factor_permille
-        )
-        protection.suspend_undervoltage(self.limits.charge_only)
+            cells, soc_cpct, meter.string_mv, self.contactors.closed, factor_permille,
+            protection.charge_blocked, protection.discharge_blocked,
+        )  # fmt: skip
+        protection.suspend_undervoltage(self.limits.recharging)
         self.trace.sample(
             meter.current_ma, meter.string_mv, meter.link_mv, cells.cell_min_dmv,
             cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
@@ -498,13 +513,25 @@ class Cabinet:
         self.self_check.step_slow()
         if self.estimator.started:
             signals.put(s.SOC, self.estimator.soc.soc_cpct)
-        signals.put(s.CONTACTOR_CYCLES, self.contactors.closings)
-        self.contactors.cool(1)
-        well = self.protection.worst_level < TRIP and not self.protection.charge_blocked
+        self._put_history()
+        protection = self.protection
+        well = protection.worst_level < TRIP and not protection.charge_blocked
+        well = well and not protection.stops & BLEEDING
         self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
         self.telemetry.publish_slow()
         if (self._log_safe or self._at_rest()) and cells.seen_all:
             self._append_trend()
+
+    def _put_history(self):
+        """Wear of the contactors, and orderly stops that time has not worked off."""
+        history = self.history
+        self.contactors.step_slow()
+        self.signals.put(s.CONTACTOR_CYCLES, max(history.closings))
+        self._stop_age_s += 1
+        if self._stop_age_s >= self._stop_worked_off_s:
+            self._stop_age_s = 0
+            history.put(STOPS, max(history.value[STOPS] - 1, 0))
+        self.signals.put(s.REPEATED_STOPS, history.value[STOPS])
 
     def _append_trend(self):
         cells = self.cells
@@ -553,7 +580,8 @@ class Cabinet:
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 
     def _on_task_death(self, name):
-        """A task died: outputs safe at once, whatever still runs."""
+        """A task died: every output safe at once, and no cell is bled any more."""
         outputs = self._outputs
-        for output in ("gate_enable", "plus", "precharge", "minus", "heater", "chiller"):
+        for output in outputs:
             outputs[output].value(0)
+        self.balancing.stop()

@@ -19,7 +19,7 @@ from bess.table import rows
 
 _TICK_MS = const(10)
 _SECOND_MS = const(1000)
-_LATCH_BYTES = const(64)
+_BACKUP_BYTES = const(128)
 RESET = const(64)  # exit code that the loader answers with a reset of the chip
 # name, bytes on the FRAM; the rest of it is the trend's
 _REGIONS = b"""\
@@ -126,7 +126,7 @@ class Wiring:
         """
         machine = self._machine
         memory = machine.mem_backup() if hasattr(machine, "mem_backup") else b""
-        return memory if len(memory) >= _LATCH_BYTES else fram_chip.FramBytes(self.fram(), 0)
+        return memory if len(memory) >= _BACKUP_BYTES else fram_chip.FramBytes(self.fram(), 0)
 
 
 class Controller(BoardBase):
@@ -170,7 +170,7 @@ class Controller(BoardBase):
     def _open_storage(self):
         """On the FRAM where one is fitted, else files that are written at rest only."""
         self.storage = {}
-        at = _LATCH_BYTES
+        at = _BACKUP_BYTES
         for fields in rows(_REGIONS):
             self.storage[fields[0]] = self._region(fields[0], at, int(fields[1]))
             at += int(fields[1])

@@ -4,10 +4,14 @@ Faults are judged before it in every tick and every state; a trip leaves whateve
 there is at once.
 """
 
+from array import array
+
 from bess.control import pcs_control
+from bess.measure import signals as s
 from bess.objects import REQUEST_READY, REQUEST_RUN
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
+from bess.protect import history as h
 from bess.protect.limits import CHARGED_DMV
 
 SELF_TEST = const(0)
@@ -25,6 +29,14 @@ _SERVICE_KEY_MS = const(5000)
 _DEEP_DMV = const(20000)  # below, the string is locked out
 _HOLD_TICKS = const(100)  # a second for the coordinator to see it
 _RESET_TICKS = const(100)  # a second for the causes to be seen gone
+_BLOCK_MS = const(200)  # for the current to go once the gates are blocked
+_RECENT_MS = const(100)  # a current older than this says nothing of now
+# what the self-test must have seen anew and whole: one round of all diagnoses
+_DIAGNOSES = (
+    s.CELL_MAX, s.TEMP_MAX, s.STRING_PER_CELL, s.OPEN_WIRE, s.AFE_SUM, s.AFE_SUPPLY,
+    s.AFE_SELF_TEST, s.AFE_CONFIG, s.AFE_REFERENCE,
+)  # fmt: skip
+_JUDGED_TICKS = const(20)  # a sample is judged with the next scan at the latest
 
 
 class Modes:
@@ -36,7 +48,7 @@ class Modes:
     """
 
     def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
-                 self_check, parameters):  # fmt: skip
+                 self_check, signals, history, parameters):  # fmt: skip
         self._cells = cells
         self._meter = meter
         self._inputs = inputs
@@ -46,6 +58,9 @@ class Modes:
         self._pcs = pcs
         self._limits = limits
         self._self_check = self_check
+        self._signals = signals
+        self._history = history
+        self._monitored = parameters.get("insulation_fitted") != 0
         self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
         self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
         self._open_wait_ms = parameters.get("open_wait_ms")
@@ -63,10 +78,14 @@ class Modes:
         self.cause = "boot"
         self.self_test_failed = False
         self.self_test_passed = False
+        self._limited_was = False
         self._now_ms = 0
         self._since_ms = 0
         self._started = False
-        self._rounds_before = 0
+        # fresh samples of what the self-test requires, as it began
+        self._seen_before = array("i", bytes(4 * len(_DIAGNOSES)))
+        self._insulation_before = 0
+        self._judged_ticks = 0
         self._reset_ticks = 0
         self._key_since_ms = -1
         self._key_was = False
@@ -87,10 +106,19 @@ class Modes:
         if not self._started:
             self._started = True
             self._since_ms = now_ms
+        self._count_stops()
         if self._protection.tripped and self.state != FAULT and self.state != SERVICE:
             self._enter(FAULT, "trip")
         self._states[self.state]()
         self._watch_key()
+
+    def _count_stops(self):
+        """A level 2 that comes back with each start ends in a trip (repeated_stops)."""
+        limited = self._protection.limited
+        if limited and not self._limited_was and self._contactors.closed:
+            self._history.add(h.STOPS)
+            self._history.keep()
+        self._limited_was = limited
 
     def _enter(self, state, cause):
         self.state = state
@@ -114,29 +142,64 @@ class Modes:
             self._cells.seen_all
             and self._self_check.ready
             and self._cells.config_good
-            and self._cells.rounds != self._rounds_before
+            and self._diagnosed()
             and self._meter.seen_all
             and self._contactors.is_open
             and self._slots.all_seated
         ):
             self.self_test_failed = False
             self.self_test_passed = True
-            # whoever starts with empty cells charges them first, whatever was forgotten
+            # whoever starts with nearly empty cells charges them first; their trips still count
             if self._cells.cell_min_dmv <= CHARGED_DMV:
                 self._limits.charge_only = True
             self._enter(STANDBY, "self-test passed")
         elif self._elapsed_ms() > _SELF_TEST_TIMEOUT_MS:
             self.self_test_failed = True
 
+    def _diagnosed(self):
+        """Each required signal came whole since the self-test began, and was judged."""
+        signals = self._signals
+        i = len(_DIAGNOSES)
+        while i:
+            i -= 1
+            signal = _DIAGNOSES[i]
+            if signals.count[signal] == self._seen_before[i] or signals.partial[signal]:
+                self._judged_ticks = 0
+                return False
+        self._judged_ticks += 1
+        return self._judged_ticks > _JUDGED_TICKS
+
+    def _begin_self_test(self, cause):
+        count = self._signals.count
+        i = len(_DIAGNOSES)
+        while i:
+            i -= 1
+            self._seen_before[i] = count[_DIAGNOSES[i]]
+        self._insulation_before = count[s.INSULATION]
+        self._judged_ticks = 0
+        self._enter(SELF_TEST, cause)
+
     def _standby(self):
         self._pcs.block()
         if self._must_stop() or not self._slots.all_seated:
             return
-        blocked = self._protection.charge_blocked and self._protection.discharge_blocked
-        if self._wants_power() and not blocked and self._contactors.is_open:
+        if self._wants_power() and self._contactors.is_open and self._may_close():
             self._pcs.mode = pcs_control.OFF
             self._contactors.close()
             self._enter(PRECHARGE, "requested")
+
+    def _may_close(self):
+        """Nothing stands against it, and the insulation is known to be well."""
+        protection = self._protection
+        if protection.charge_blocked and protection.discharge_blocked:
+            return False
+        if self._monitored:
+            if self._signals.count[s.INSULATION] == self._insulation_before:
+                self._judged_ticks = 0
+            self._judged_ticks += 1
+            if self._judged_ticks <= _JUDGED_TICKS:
+                return False
+        return protection.may_close()
 
     def _precharge(self):
         self._pcs.mode = pcs_control.OFF
@@ -178,19 +241,29 @@ class Modes:
 
     def _stopping(self):
         pcs = self._pcs
-        pcs.mode = pcs_control.RELEASE
-        current_ma = self._meter.current_ma
-        if current_ma < 0:
-            current_ma = -current_ma
-        quiet = pcs.setpoint_w == 0 and current_ma < self._open_ma
-        if not quiet and self._elapsed_ms() < self._open_wait_ms:
+        waited_ms = self._elapsed_ms()
+        if waited_ms < self._open_wait_ms:
+            pcs.mode = pcs_control.RELEASE
+            quiet = pcs.setpoint_w == 0 and self._current_gone()
+        else:
+            pcs.block()  # it does not follow: its gates stop it
+            quiet = self._current_gone()
+        if not quiet and waited_ms < self._open_wait_ms + _BLOCK_MS:
             return
-        if self.request == REQUEST_READY and not self.hold and not self._must_stop():
+        if self.request == REQUEST_READY and not self.hold and not self._must_stop() and quiet:
             self._enter(READY, "power released")
             return
         pcs.block()
         self._contactors.open("orderly stop")
         self._enter(STANDBY, "current has gone" if quiet else "waited long enough")
+
+    def _current_gone(self):
+        """A current that is not seen now has not gone."""
+        current_ma = self._meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        recent = self._signals.value[s.CURRENT_AGE] < _RECENT_MS
+        return recent and current_ma < self._open_ma
 
     def _fault(self):
         self._pcs.block()
@@ -202,15 +275,14 @@ class Modes:
         self._try_reset(False)
 
     def _beyond_breaking(self):
-        """More current than the contactors can break: the fuse has its time before they open."""
+        """More current than the contactors can break: the fuse has its time before they open.
+
+        Where the newest sample was lost the one before it still tells.
+        """
         current_ma = self._meter.current_ma
         if current_ma < 0:
             current_ma = -current_ma
-        return (
-            current_ma > self._breaking_ma
-            and self._meter.fresh_current
-            and self._elapsed_ms() < self._breaking_wait_ms
-        )
+        return current_ma > self._breaking_ma and self._elapsed_ms() < self._breaking_wait_ms
 
     def _service(self):
         self._pcs.block()
@@ -246,11 +318,13 @@ class Modes:
         self._pcs.start_failed = False
         self._self_check.operator_reset()
         self._contactors.forget_tries()
+        self._history.put(h.STOPS, 0)
+        self._signals.put(s.REPEATED_STOPS, 0)
         if self.state == SERVICE:
             self._contactors.unlock()
         # protection.md: out of an under-voltage trip only by charging
         if _DEEP_DMV <= self._cells.cell_min_dmv <= CHARGED_DMV:
-            self._limits.charge_only = True
+            self._limits.recharge(self._cells.cell_min_dmv)
             self._protection.suspend_undervoltage(True)
 
     def _try_reset(self, service):
@@ -260,5 +334,4 @@ class Modes:
         self._reset_ticks -= 1
         if self._protection.reset(service):
             self._reset_ticks = 0
-            self._rounds_before = self._cells.rounds
-            self._enter(SELF_TEST, "operator reset")
+            self._begin_self_test("operator reset")

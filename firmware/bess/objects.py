@@ -74,7 +74,7 @@ OBJECT_TABLE = b"""\
 0x2113 link.voltage              i32 ro  mV      meter.link_mv
 0x2114 soc                       u16 ro  0.01%   estimator.soc.soc_cpct
 0x2115 contactors.state          u8  ro  -       contactors.state
-0x2116 contactors.closings       u32 ro  -       contactors.closings
+0x2116.* contactors.closings     u32 ro  -       history.closings
 0x2117 limits.charge_current     i32 ro  mA      limits.charge_ma
 0x2118 limits.discharge_current  i32 ro  mA      limits.discharge_ma
 0x2119 limits.charge_power       i32 ro  W       limits.charge_w

@@ -217,6 +217,24 @@ TABLE = b"""\
 0x20D3 pcs_start_timeout_ms         10000    500  60000  pcs_coordinator.md: every step has a time-out
 0x20D4 limit_rise_ma_s_per_100a       500     10  10000  0.5 A/s per 100 A rated
 0x20D5 precharge_start_timeout_ms   45000   1000 300000  three tries and their pauses
+# what nobody asked for
+0x3090 blocked_charge_3_permille         10      2    100  of 1C, where nothing may flow in; above the offset of a sensor that is no fault
+0x3091 blocked_charge_3_delay_ms       1000    100   5000  a limit that fell is followed within 100 ms
+0x3092 blocked_discharge_3_permille      10      2    100  as for charge
+0x3093 blocked_discharge_3_delay_ms    1000    100   5000  as for charge
+0x3094 pcs_deviation_1_permille          60     10    200  of rated power; losses and the PCS's own error
+0x3095 pcs_deviation_2_permille         100     10    200  engineering default
+0x3096 pcs_deviation_1_recover_permille  40      5    200  engineering default
+0x3097 pcs_deviation_2_recover_permille  40      5    200  engineering default
+0x3098 pcs_deviation_1_delay_ms       10000    100  60000  engineering default
+0x3099 pcs_deviation_2_delay_ms        3000    100  10000  engineering default
+0x309A pcs_state_2_delay_ms            1000    100  10000  engineering default
+0x309B current_sign_3_delay_ms         2000   1000  10000  engineering default
+0x309C current_sign_permille             20      5    100  of rated power, on both sides; above 2 A of offset
+0x309D repeated_stops_3_count             3      1     20  more stops than this, not yet worked off, are a trip
+0x309E stop_worked_off_s                600     60   7200  one stop is forgotten in this time
+0x309F closings_in_a_row                  4      1     20  before the next one waits
+0x30A0 closing_worked_off_s              15      1    600  then one closing in this time
 # thermal, 0.1 degC
 0x20E0 cool_on_mean_dc                300    150    450  thermal.md
 0x20E1 cool_on_max_dc                 320    150    450  thermal.md
@@ -289,10 +307,10 @@ TABLE = b"""\
 0x3035 insulation_device_1_delay_ms      5000   1000  60000  engineering default
 # contactors, precharge resistor
 0x3036 precharge_hot_2_permille          1000    100   2000  energy within the resistor's rating
-0x3037 precharge_hot_2_recover_permille     500     50   2000  engineering default
+0x3037 precharge_hot_2_recover_permille     500     50   1000  engineering default
 0x3038 precharge_resistor_mohm          56000   1000 400000  of the virtual cabinet
 0x3039 precharge_rated_j                 6000    100 100000  three charges of a 6 mF link at 800 V
-0x303A precharge_cooling_s                 60      1   3600  time constant of the resistor
+0x303A precharge_cooling_s                 60      6   3600  its rated energy in no less than this time
 0x303B contactor_life_1_count           90000    100 1000000  90 % of 100 000 operations
 # temperature sensors and cells that do not live
 0x303C sensor_open_1_delay_ms            2000    100  60000  engineering default

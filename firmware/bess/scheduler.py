@@ -124,8 +124,8 @@ class Scheduler:
         self.stopped = True
         if isinstance(failure, MemoryError):
             self.allocated = True
+        heap_unlock()  # who makes safe may allocate: it happens once
         self._on_death(self.names[i])
-        heap_unlock()
         print_exception(failure)
         heap_lock()
 

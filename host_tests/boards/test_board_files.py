@@ -17,7 +17,7 @@ from autarky.flash.folder import provision_bytes
 from autarky.paths import FIRMWARE, ROOT, load_module
 from bess.app import Cabinet
 from bess.parameters import Parameters
-from bess.protect.latches import provision
+from bess.protect.history import provision
 from bess.table import rows
 
 BOARDS = [board for board in all_boards() if board.port != "unix"]

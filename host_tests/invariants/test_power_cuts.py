@@ -10,7 +10,7 @@ from bess.app import Cabinet
 from bess.parameters import Parameters
 from bess.port.memory import MemoryRegion
 from bess.protect.event_log import RECORD
-from bess.protect.latches import provision
+from bess.protect.history import provision
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
@@ -85,7 +85,7 @@ def start_again(site: VirtualSite) -> Cabinet:
 def test_a_cut_at_every_byte_of_a_latch_leaves_a_latched_cabinet() -> None:
     cuts = 0
     for cut in range(200):
-        backup = Backup(64)
+        backup = Backup(128)
         provision(backup)
         site = running(backup=backup)
         backup.left = cut

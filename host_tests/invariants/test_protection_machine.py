@@ -46,8 +46,8 @@ class Machine(RuleBasedStateMachine):
     def _feed(self, signal: str, value: int, partial: bool) -> None:
         put = self.signals.put_partial if partial else self.signals.put
         put(s.names().index(signal), value)
-        self.protection.evaluate_fast()
-        self.protection.evaluate_cells()
+        self.protection.evaluate_fast(0)
+        self.protection.evaluate_cells(0)
         self.oracle.sample(signal, value, partial)
 
     @rule(name=st.sampled_from(NAMES), over=st.integers(-5, 50), samples=st.integers(-1, 1),
@@ -90,8 +90,8 @@ class Machine(RuleBasedStateMachine):
     @rule(times=st.integers(1, 200))
     def evaluate_without_a_sample(self, times: int) -> None:
         for _ in range(times):
-            self.protection.evaluate_fast()
-            self.protection.evaluate_cells()
+            self.protection.evaluate_fast(0)
+            self.protection.evaluate_cells(0)
 
     @rule(on=st.booleans())
     def charge(self, on: bool) -> None:

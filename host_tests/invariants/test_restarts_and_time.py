@@ -8,7 +8,8 @@ from bess import modes
 from bess.app import Cabinet
 from bess.parameters import Parameters
 from bess.port.ticks import TICKS_MASK, held, ticks_diff
-from bess.protect.latches import SIZE, Latches, provision
+from bess.protect.history import SIZE, History, provision
+from bess.protect.latches import Latches
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
@@ -98,6 +99,7 @@ def test_lost_backup_memory_counts_as_a_latch(running_site) -> None:
 def test_provisioned_memory_is_neither_blank_nor_latched() -> None:
     memory = bytearray(SIZE)
     provision(memory)
+    assert not History(memory).blank
     latches = Latches(memory)
     assert not latches.blank
     assert not latches.running

@@ -6,9 +6,11 @@ from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
+from bess.port.ticks import TICKS_MASK
 from bess.protect.fault_table import TABLE
 from bess.protect.faults import Protection
 from bess.protect.latches import SIZE, Latches
+from bess.table import rows
 
 WARN, LIMIT, TRIP, LOCKOUT = 1, 2, 3, 4
 
@@ -74,6 +76,10 @@ class ProtectionContract:
         if self.gate:
             self.signals.put(s.names().index(self.gate), 1)
         self.protection = protection
+        self.now_ms = 0
+        self.period_ms = next(
+            int(fields[8]) for fields in rows(self.table()) if int(fields[0]) == self.fault
+        )
         return protection
 
     def _event(self, fault, level, raised, emcy, value, limit) -> None:
@@ -83,8 +89,9 @@ class ProtectionContract:
         put = self.signals.put_partial if partial else self.signals.put
         for _ in range(times):
             put(s.names().index(self.signal), value)
-            self.protection.evaluate_fast()
-            self.protection.evaluate_cells()
+            self.now_ms = (self.now_ms + self.period_ms) & TICKS_MASK
+            self.protection.evaluate_fast(self.now_ms)
+            self.protection.evaluate_cells(self.now_ms)
 
     @property
     def bad(self) -> int:
@@ -129,8 +136,30 @@ class ProtectionContract:
         if self.samples > 1:
             self.feed(self.bad)
             for _ in range(self.samples + 5):
-                self.protection.evaluate_fast()
-                self.protection.evaluate_cells()
+                self.protection.evaluate_fast(self.now_ms)
+                self.protection.evaluate_cells(self.now_ms)
+            assert not self.standing
+
+    def test_lost_samples_do_not_stretch_its_delay(self) -> None:
+        """Four of five are lost: it acts by the first that comes after its time."""
+        self.build()
+        if self.samples > 1:
+            span_ms = (self.samples - 1) * self.period_ms
+            elapsed_ms = 0
+            self.feed(self.bad)
+            while elapsed_ms < span_ms:
+                assert not self.standing
+                self.now_ms += 4 * self.period_ms
+                self.feed(self.bad)
+                elapsed_ms += 5 * self.period_ms
+            assert self.standing
+
+    def test_one_bad_sample_after_a_silence_is_a_glitch(self) -> None:
+        self.build()
+        if self.samples > 1:
+            self.feed(self.well)
+            self.now_ms += 100 * self.samples * self.period_ms
+            self.feed(self.bad)
             assert not self.standing
 
     def test_a_partial_sample_raises(self) -> None:

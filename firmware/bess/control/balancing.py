@@ -51,6 +51,14 @@ class Balancing:
         self._work_off()
         self._choose(safe)
 
+    def stop(self):
+        """Open every switch with the next writes of the configuration, and keep them open."""
+        for device in range(len(self._layout)):
+            self._masks[device] = 0
+            self._chain.set_discharge(device, 0)
+        self._chain.prepare_config()
+        self.bleeding = 0
+
     def _take_up(self):
         """All cells stand on the steep end: how much each holds above the lowest."""
         cells = self._cells

@@ -1,12 +1,16 @@
 """Contactors of one string: order, precharge by voltage, feedback, weld check.
 
 One function per state, transitions in one place, each with its cause. Opening is
-always allowed from everywhere; closing leads through precharge, without exception.
+always allowed from everywhere; closing leads through precharge, without exception. What wears
+or heats up is noted in protect.history before it happens, so that no restart forgets it.
 """
+
+from array import array
 
 from bess.measure import signals as s
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
+from bess.protect import history as h
 
 OPEN = const(0)
 CLOSE_MINUS = const(1)
@@ -16,6 +20,8 @@ CLOSED = const(4)
 OPENING = const(5)
 WELD_CHECK = const(6)
 LOCKED = const(7)
+_BINS = const(7)  # six parts of the cooling time and the present one
+_RATED_PERMILLE = const(1000)
 STATE_NAMES = (
     b"open close_minus precharge close_plus closed opening weld_check locked"  # bytes stay in flash
 )
@@ -24,11 +30,11 @@ STATE_NAMES = (
 class Contactors:
     """`close()` and `open()` ask, `step(now_ms)` acts; `state`, `closed`, `is_open` tell.
 
-    Puts FEEDBACK_DIFFERS, WELDED and PRECHARGE_FAILED every tick. `tries` counts precharges
-    since the last success or `forget_tries()`. `closings` counts closings of the plus contactor.
+    Puts FEEDBACK_DIFFERS, WELDED and PRECHARGE_FAILED every tick. history: protect.history, with
+    `tries` (precharges since the last success or `forget_tries()`), closings and heat.
     """
 
-    def __init__(self, outputs, inputs, meter, parameters, signals):
+    def __init__(self, outputs, inputs, meter, parameters, signals, history):
         self._minus = outputs["minus"]
         self._plus = outputs["plus"]
         self._relay = outputs["precharge"]
@@ -46,13 +52,19 @@ class Contactors:
         self._weld_gap_mv = parameters.get("weld_gap_mv")
         self._resistor_ohm = parameters.get("precharge_resistor_mohm") // 1000
         self._rated_j = parameters.get("precharge_rated_j")
-        self._cooling_s = parameters.get("precharge_cooling_s")
-        self._heat_mj = 0  # energy in the precharge resistor that has not left it yet
+        self._bin_s = max(parameters.get("precharge_cooling_s") // (_BINS - 1), 1)
+        self._in_a_row = parameters.get("closings_in_a_row")
+        self._worked_off_s = parameters.get("closing_worked_off_s")
+        self._history = history
+        # energy in mJ that went into the precharge resistor, newest part of its cooling time first
+        self._heat_mj = array("i", bytes(4 * _BINS))
+        # when it went in is not known any more: as if just now
+        self._heat_mj[0] = history.value[h.HEAT_PERMILLE] * self._rated_j
+        self._bin_left_s = self._bin_s
+        self._working_off_s = 0
         self.state = WELD_CHECK  # nobody knows how the last opening ended
         self.cause = "boot"
         self._started = False
-        self.closings = 0
-        self.tries = 0
         self.welded = False
         self.stuck = False  # a contactor did not close
         self._wanted = False
@@ -60,6 +72,7 @@ class Contactors:
         self._since_ms = 0
         self._failed_ms = 0
         self._link_samples = 0
+        self._current_samples = 0
         self._on_minus = False
         self._on_plus = False
         self._on_relay = False
@@ -80,16 +93,39 @@ class Contactors:
         return self._wanted
 
     @property
-    def heat_permille(self):
-        """Energy in the precharge resistor, of its rating."""
-        return self._heat_mj // self._rated_j
+    def tries(self):
+        """Precharges since the last success."""
+        return self._history.value[h.TRIES]
 
-    def cool(self, seconds):
-        """The precharge resistor loses heat; call once a second."""
-        if self._heat_mj:
-            self._heat_mj -= self._heat_mj * seconds // self._cooling_s + 1
-            self._heat_mj = max(self._heat_mj, 0)
-            self._signals.put(s.PRECHARGE_HEAT, self.heat_permille)
+    @property
+    def heat_permille(self):
+        """Energy that the precharge resistor took within its cooling time, of its rating."""
+        total_mj = 0
+        for heat_mj in self._heat_mj:
+            total_mj += heat_mj
+        return total_mj // self._rated_j
+
+    def step_slow(self):
+        """Once a second: the precharge resistor cools, wear is worked off."""
+        history = self._history
+        self._bin_left_s -= 1
+        if self._bin_left_s <= 0:
+            self._bin_left_s = self._bin_s
+            heat_mj = self._heat_mj
+            i = _BINS - 1
+            while i:
+                heat_mj[i] = heat_mj[i - 1]
+                i -= 1
+            heat_mj[0] = 0
+        heat_permille = self.heat_permille
+        self._signals.put(s.PRECHARGE_HEAT, heat_permille)
+        if not self._closing():  # then it is noted as spent
+            history.put(h.HEAT_PERMILLE, heat_permille)
+        self._working_off_s += 1
+        if self._working_off_s >= self._worked_off_s:
+            self._working_off_s = 0
+            recent = history.value[h.RECENT_CLOSINGS]
+            history.put(h.RECENT_CLOSINGS, max(recent - 1, 0))
 
     @property
     def closed(self):
@@ -109,7 +145,13 @@ class Contactors:
         self._wanted = False
         self._drive(False, False, False)
         if self.state != OPEN and self.state < OPENING:
+            if self._closing():
+                self._history.value[h.TRIES] -= 1  # withdrawn, not failed
+                self._note_heat()
             self._enter(OPENING, cause)
+
+    def _closing(self):
+        return self.state == CLOSE_MINUS or self.state == PRECHARGE or self.state == CLOSE_PLUS
 
     def lock(self):
         """Open and stay open until service."""
@@ -125,7 +167,7 @@ class Contactors:
 
     def forget_tries(self):
         """The operator reset a failed precharge or a contactor that did not close."""
-        self.tries = 0
+        self._history.put(h.TRIES, 0)
         self.stuck = False
 
     def step(self, now_ms):
@@ -145,13 +187,15 @@ class Contactors:
         signals.put(s.FEEDBACK_DIFFERS, 1 if differs else 0)
         signals.put(s.WELDED, 1 if self.welded else 0)
         signals.put(s.CONTACTOR_STUCK, 1 if self.stuck else 0)
-        signals.put(s.PRECHARGE_FAILED, 1 if self.tries >= self._tries else 0)
+        failed = self.tries >= self._tries and not self._closing()
+        signals.put(s.PRECHARGE_FAILED, 1 if failed else 0)
 
     def _enter(self, state, cause):
         self.state = state
         self.cause = cause
         self._since_ms = self._now_ms
         self._link_samples = self._meter.link_samples
+        self._current_samples = self._meter.current_samples
 
     def _elapsed_ms(self):
         return ticks_diff(self._now_ms, self._since_ms)
@@ -159,24 +203,39 @@ class Contactors:
     def _drive(self, minus, plus, relay):
         if minus != self._on_minus:
             self._on_minus = minus
+            self._count(h.MINUS_CLOSINGS, minus)
             self._minus.value(1 if minus else 0)
         if plus != self._on_plus:
             self._on_plus = plus
+            self._count(h.PLUS_CLOSINGS, plus)
             self._plus.value(1 if plus else 0)
         if relay != self._on_relay:
             self._on_relay = relay
+            self._count(h.PRECHARGE_CLOSINGS, relay)
             self._relay.value(1 if relay else 0)
+
+    def _count(self, field, on):
+        if on:
+            self._history.add(field)
+            self._history.keep()
 
     def _open(self):
         if not self._wanted or self.tries >= self._tries:
             return
         if self.tries and ticks_diff(self._now_ms, self._failed_ms) < self._pause_ms:
             return
-        if self._heat_mj >= self._rated_j * 1000:
+        history = self._history
+        if history.value[h.RECENT_CLOSINGS] >= self._in_a_row:
+            return  # each closing costs life: one after the other, whoever asks
+        if self.heat_permille >= _RATED_PERMILLE:
             return  # the resistor has had its rating: it cools first
         inputs = self._inputs
         if inputs.minus_closed or inputs.plus_closed or inputs.precharge_closed:
             return
+        # spent before it is: a restart in the middle finds a failed try and a hot resistor
+        history.add(h.TRIES)
+        history.add(h.RECENT_CLOSINGS)
+        history.value[h.HEAT_PERMILLE] = _RATED_PERMILLE
         self._drive(True, False, False)
         self._enter(CLOSE_MINUS, "requested")
 
@@ -191,14 +250,15 @@ class Contactors:
     def _precharge(self):
         meter = self._meter
         self._warm()
-        # two samples of the link after the relay closed: one may have been under way
-        fresh = (meter.link_samples - self._link_samples) & 0xFFFF
-        if fresh >= 2 and self._matches():
+        # two samples of each after the relay closed: one may have been under way
+        links = (meter.link_samples - self._link_samples) & 0xFFFF
+        currents = (meter.current_samples - self._current_samples) & 0xFFFF
+        if links >= 2 and currents >= 2 and self._matches():
             self._drive(True, True, True)
             self._enter(CLOSE_PLUS, "link matches")
         elif self._elapsed_ms() > self._timeout_ms:
             self._precharge_failed("precharge time-out")
-        elif self._heat_mj >= self._rated_j * 1000:
+        elif self.heat_permille >= _RATED_PERMILLE:
             self._precharge_failed("precharge resistor hot")
 
     def _warm(self):
@@ -207,8 +267,8 @@ class Contactors:
         if current_ma < 0:
             current_ma = -current_ma
         current_da = min(current_ma // 100, 1000)
-        self._heat_mj += current_da * current_da * self._resistor_ohm // 10
-        self._heat_mj = min(self._heat_mj, 2 * self._rated_j * 1000)
+        heat_mj = self._heat_mj[0] + current_da * current_da * self._resistor_ohm // 10
+        self._heat_mj[0] = min(heat_mj, 2 * self._rated_j * 1000)
         self._signals.put(s.PRECHARGE_HEAT, self.heat_permille)
 
     def _matches(self):
@@ -226,18 +286,24 @@ class Contactors:
     def _close_plus(self):
         if self._inputs.plus_closed and self._elapsed_ms() >= self._settle_ms:
             self._drive(True, True, False)
-            self.tries = 0
-            self.closings += 1
+            self._history.value[h.TRIES] = 0
+            self._note_heat()
             self._enter(CLOSED, "plus closed")
         elif self._elapsed_ms() > self._timeout_ms:
             self.stuck = True
             self._precharge_failed("plus does not close")
 
     def _precharge_failed(self, cause):
-        self.tries += 1
         self._failed_ms = self._now_ms
         self._drive(False, False, False)
+        self._note_heat()
         self._enter(OPENING, cause)
+
+    def _note_heat(self):
+        """What the precharge really took, in place of what was set aside for it."""
+        history = self._history
+        history.value[h.HEAT_PERMILLE] = self.heat_permille
+        history.keep()
 
     def _closed(self):
         pass  # stays until open(); protection judges the feedback
@@ -263,11 +329,10 @@ class Contactors:
         if outer_minus_mv < 0:
             outer_minus_mv = -outer_minus_mv
         gap_mv = self._weld_gap_mv
-        # a string that is broken (module drawn, fuse blown) shows no voltage to compare with:
-        # then the mirror contacts alone decide, and the string cannot close without a voltage
-        plus_welded = (
-            meter.string_mv > 2 * gap_mv and meter.outer_plus_mv > meter.string_mv - gap_mv
-        )
+        # a broken string (module drawn, fuse blown) shows no voltage to compare with: nobody knows
+        if meter.string_mv <= 2 * gap_mv:
+            return
+        plus_welded = meter.outer_plus_mv > meter.string_mv - gap_mv
         minus_welded = meter.outer_plus_mv > gap_mv and 2 * outer_minus_mv < gap_mv
         if plus_welded or minus_welded:
             self.welded = True

@@ -1,7 +1,8 @@
 """Turns a power request into PCS set-points, and takes them away again.
 
 Clipped to the allowed power in every tick without a ramp; towards the request by ramp.
-The gate release line falls with a block, whatever the bus does.
+The gate release line falls with a block, whatever the bus does. What the PCS does is compared
+with what it was told, by its own report and by the string's sensor.
 """
 
 from bess.drivers import pcs_can
@@ -15,28 +16,39 @@ FOLLOW = const(2)  # towards the request
 RELEASE = const(3)  # towards zero with the stop ramp, gates on
 SILENT = const(4)  # towards zero with the soft ramp
 
+_STOP_MS = const(2000)  # a PCS that was told to stop is out of RUNNING by then
+# the band of recent set-points closes by 1/16 a tick: 160 ms for lag, report and sensor
+_BAND_SHIFT = const(4)
+
 
 class PcsControl:
     """`mode` and `request_w` in, `setpoint_w` out (+ = discharge); `step` every fast tick.
 
     `soft` asks for the soft ramp until the request is reached once: at start, joining, and
-    after silence.
+    after silence. meter: `power_w` of the string. Puts PCS_AGE, PCS_FAULT, PCS_STATE and
+    PCS_DEVIATION every tick.
     """
 
-    def __init__(self, pcs, gate_enable, parameters, signals):
+    def __init__(self, pcs, gate_enable, meter, parameters, signals):
         self._pcs = pcs
         self._gate = gate_enable
+        self._meter = meter
         self._signals = signals
         rated_w = parameters.get("pcs_rated_w")
         # watts a millisecond, times 1000: 150 kW * 10 /s stays inside 2**30 with 100 ms
         self._soft_w_s = rated_w // 1000 * parameters.get("ramp_soft_permille_s")
         self._tracking_w_s = rated_w // 1000 * parameters.get("ramp_tracking_permille_s")
         self._stop_w_s = rated_w // 1000 * parameters.get("ramp_stop_permille_s")
+        self._step_w = rated_w // 1000
         self.mode = BLOCKED
         self.request_w = 0
         self.setpoint_w = 0
         self.soft = True
         self.start_failed = False
+        self._joined = False  # it has run since it was told to follow
+        self._stopped_at_ms = 0  # when it was last told to run
+        self._low_w = 0  # band of the newest set-points
+        self._high_w = 0
         self._gate_on = False
         self._last_ms = -1
         self._started_ms = -1
@@ -61,16 +73,19 @@ class PcsControl:
             self._gate_on = on
             self._gate.value(1 if on else 0)
 
-    def step(self, now_ms, allowed_charge_w, allowed_discharge_w):
-        """Renew the set-point and the PCS's signals."""
+    def step(self, now_ms, allowed_charge_w, allowed_discharge_w, closed):
+        """Renew the set-point and the PCS's signals; closed: it has a string to work on."""
         if self._last_ms < 0:
             self._last_ms = now_ms
             self._started_ms = now_ms
+            self._stopped_at_ms = now_ms
         elapsed_ms = ticks_diff(now_ms, self._last_ms)
         self._last_ms = now_ms
         elapsed_ms = min(elapsed_ms, 100)
         mode = self.mode
-        if mode == BLOCKED or mode == OFF:
+        differs = self._judge_state(now_ms, mode)
+        if mode <= OFF or differs:
+            # also while it does not run: from zero and softly, when it comes back
             self.setpoint_w = 0
             self.soft = True
         else:
@@ -88,6 +103,39 @@ class PcsControl:
         signals.put(s.PCS_AGE, ticks_diff(now_ms, heard_ms))
         failed = pcs.state == pcs_can.FAULT or self.start_failed
         signals.put(s.PCS_FAULT, 1 if failed else 0)
+        signals.put(s.PCS_STATE, 1 if differs else 0)
+        self._judge_power(closed)
+
+    def _judge_state(self, now_ms, mode):
+        """It left RUNNING by itself, or goes on although it was told to stop."""
+        running = self.running
+        if mode > OFF:
+            self._stopped_at_ms = now_ms
+            self._joined = self._joined or running
+            return self._joined and not running
+        self._joined = False
+        if not running:
+            self._stopped_at_ms = now_ms
+            return False
+        return ticks_diff(now_ms, self._stopped_at_ms) >= _STOP_MS
+
+    def _judge_power(self, closed):
+        """Power off the band of recent set-points, as permille of rated power."""
+        setpoint_w = self.setpoint_w
+        self._low_w += setpoint_w - self._low_w >> _BAND_SHIFT
+        self._low_w = min(self._low_w, setpoint_w)
+        self._high_w -= self._high_w - setpoint_w >> _BAND_SHIFT
+        self._high_w = max(self._high_w, setpoint_w)
+        off_w = 0
+        if closed:
+            # neither is believed alone: what is reported may be what was asked for
+            off_w = max(self._off_w(self._pcs.power_actual_w), self._off_w(self._meter.power_w))
+        self._signals.put(s.PCS_DEVIATION, off_w // self._step_w)
+
+    def _off_w(self, power_w):
+        if power_w > self._high_w:
+            return power_w - self._high_w
+        return max(self._low_w - power_w, 0)
 
     def _ramp(self, mode, elapsed_ms):
         target_w = self.request_w if mode == FOLLOW else 0

@@ -95,7 +95,7 @@ class Environment:
         flowing = self._flow.value() == 1
         pump_on = self._thermal.pump_on
         signals.put(s.COOLANT_FLOW, 1 if pump_on and not flowing else 0)
-        signals.put(s.FLOW_STUCK, 1 if flowing and not pump_on else 0)
+        signals.put(s.FLOW_STUCK, 1 if flowing and not self._thermal.flow_is_proof else 0)
         heating = self._heater.value() == 1
         signals.put(s.HEATER_STUCK, 1 if heating and not self._thermal.heater_on else 0)
         signals.put(s.HEATER_SILENT, 1 if self._thermal.heater_on and not heating else 0)

@@ -30,6 +30,7 @@ class Plausibility:
         self._limits = limits
         self._signals = signals
         self._rated_w = parameters.get("pcs_rated_w")
+        self._sign_permille = parameters.get("current_sign_permille")
         self._moved_dc = parameters.get("sensor_frozen_moved_dc")
         self._moved_dmv = parameters.get("cell_frozen_moved_dmv")
         self._apart_dc = parameters.get("sensor_implausible_dc")
@@ -133,6 +134,11 @@ class Plausibility:
             if gap_w < 0:
                 gap_w = -gap_w
         signals.put(s.CURRENT_MISMATCH, gap_w // step_w)
+        least_w = self._sign_permille * step_w
+        opposite = (meter.power_w > least_w and power_w < -least_w) or (
+            meter.power_w < -least_w and power_w > least_w
+        )
+        signals.put(s.CURRENT_SIGN, 1 if self._contactors.closed and opposite else 0)
         self._open_s = self._open_s + 1 if self._contactors.is_open else 0
         settled = self._open_s > _OPEN_SETTLED_S
         magnitude_ma = current_ma if current_ma >= 0 else -current_ma

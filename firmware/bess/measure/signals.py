@@ -99,12 +99,18 @@ LINK_VOLTAGE = const(86)  # mV
 ADC_REFERENCE = const(87)  # permille off
 BOARD_TEMP = const(88)  # 0.1 degC
 ENABLE_LOST = const(89)  # 0 or 1: external watchdog dropped the enable line
-DIAGNOSIS_AGE = const(90)  # ms since the newest whole round
-CURRENT_LOST = const(91)  # permille of the current sensor's frames in the last second
-CABINET_SENSOR = const(92)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
-HEATER_SILENT = const(93)  # 0 or 1: commanded on, its feedback off
-INSULATION_TOLD = const(94)  # by the monitor's own thresholds: 1 warning, 2 fault
-COUNT = const(95)
+BLOCKED_CHARGE = const(90)  # permille of 1C that flow in although none is allowed
+BLOCKED_DISCHARGE = const(91)
+PCS_DEVIATION = const(92)  # permille of rated power off the commanded set-point
+PCS_STATE = const(93)  # 0 or 1: another state than the commanded one
+CURRENT_SIGN = const(94)  # 0 or 1: sensor and PCS tell opposite directions
+REPEATED_STOPS = const(95)  # orderly stops by level 2, not yet worked off by time
+DIAGNOSIS_AGE = const(96)  # ms since the newest whole round
+CURRENT_LOST = const(97)  # permille of the current sensor's frames in the last second
+CABINET_SENSOR = const(98)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
+HEATER_SILENT = const(99)  # 0 or 1: commanded on, its feedback off
+INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fault
+COUNT = const(101)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -123,6 +129,7 @@ condensation wrong_module pcs_temp pcs_excess pcs_crc command_crc
 command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash ram_test
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
+blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_stops
 diagnosis_age current_lost cabinet_sensor heater_silent
 insulation_told
 """

@@ -39,6 +39,7 @@ class StringMeter:
         self.fresh_current = False
         self.seen_all = False
         self.link_samples = 0
+        self.current_samples = 0
         self.string_samples = 0
 
     def update(self, now_ms):
@@ -54,6 +55,7 @@ class StringMeter:
             self._current_count = count[ivt_s.CURRENT]
             current_ma = value[ivt_s.CURRENT]
             self.current_ma = current_ma
+            self.current_samples = (self.current_samples + 1) & 0xFFFF
             magnitude = current_ma if current_ma >= 0 else -current_ma
             # quarter amperes keep the product inside 2**30
             signals.put(s.SHORT, (magnitude >> 8) * 1000 // (self._short_ma >> 8))

@@ -46,6 +46,10 @@ TABLE = b"""\
 48 watchdog_reset   watchdog_reset    over  flag     -        1   both      10  0x6010 -
 49 unclean_stop     unclean_stop      over  flag     -        3   both      10  0x6011 -
 50 log_storage      log_storage       over  flag     -        1   both      10  0x5530 -
+96 blocked_charge   blocked_charge    over  permille -        3   charge    10  0x2312 -
+97 blocked_discharge blocked_discharge over permille -        3   discharge 10  0x2322 -
+98 pcs_deviation    pcs_deviation     over  permille -        12  both      10  0xFF26 silent_recover_ms
+99 pcs_state        pcs_state         over  flag     -        2   both      10  0xFF27 silent_recover_ms
 18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
  8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
 19 cell_ov          cell_max          over  dmv      -        123 charge    100 0x3210 -
@@ -111,5 +115,7 @@ TABLE = b"""\
 92 log_full         log_lost          over  flag     -        1   both     1000 0x5531 silent_recover_ms
 93 contactor_life   contactor_cycles  over  count    -        1   both     1000 0xFF25 -
 94 soc_low          soc               under cpct     -        1   discharge 1000 0xFF70 -
+100 current_sign    current_sign      over  flag     -        3   both     1000 0x2113 -
+101 repeated_stops  repeated_stops    over  count    -        3   both     1000 0xFF28 -
 95 board_hot        board_temp        over  dc       -        12  both     1000 0x4410 -
 """

@@ -1,15 +1,17 @@
 """Evaluates the fault table: counts fresh samples, raises, latches, reacts.
 
-Rules of protection.md that are structure here: counters advance with a sample's count
-and never with time; a partial sample may raise and never clears; every row is judged
-in every state of every machine; reactions only add up.
+Rules of protection.md that are structure here: only fresh samples count, and a delay is over
+when they have been bad for its time, however many of them were lost; a partial sample may raise
+and never clears; every row is judged in every state of every machine; reactions only add up.
 """
 
 from array import array
 
 from bess.measure import signals as s
 from bess.port.interpreter import const
+from bess.port.ticks import hold_all, ticks_diff
 from bess.protect.fault_table import TABLE
+from bess.protect.hazards import stops_of
 from bess.table import rows
 
 LIMIT = const(2)
@@ -20,7 +22,8 @@ STOP = const(5)  # orderly stop without a latch; as severe as a limit
 _NO_GATE = const(255)
 _CHARGE = const(1)
 _DISCHARGE = const(2)
-_DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _CHARGE | _DISCHARGE}
+_BOTH = const(3)
+_DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _BOTH}
 _FAST_PERIOD_MS = const(10)
 _UNDERVOLTAGE = (20, 22)  # cell_uv, string_uv
 _COUNT_MAX = const(60000)
@@ -46,10 +49,12 @@ class Protection:
     """Judges all rows of the table; one row is one level of one fault.
 
     Results, renewed in every evaluation: `tripped` (level 3 or 4 stands or is latched),
-    `locked_out`, `stop_requested`, `charge_blocked`, `discharge_blocked`, `worst_level`
-    (0..4), `worst_fault` (id, 0 for none). `on_change(id, level, raised, emcy_code,
-    value, limit)` is called for every row that is raised or cleared. latches: protect.latches,
-    None for protection without memory; table: rows as in fault_table.py.
+    `locked_out`, `stop_requested`, `limited` (a level 2 takes the power of both directions, which
+    ends in an orderly stop), `charge_blocked`, `discharge_blocked`, `stops` (bits of
+    protect.hazards), `worst_level` (0..4), `worst_fault` (id, 0 for none).
+    `on_change(id, level, raised, emcy_code, value, limit)` is called for every row that is raised
+    or cleared. latches: protect.latches, None for protection without memory; table: rows as in
+    fault_table.py.
     """
 
     def __init__(self, parameters, signals, on_change, leaves, latches=None, table=TABLE):
@@ -62,11 +67,13 @@ class Protection:
         self._signal = bytearray()
         self._gate = bytearray()
         self._direction = bytearray()
+        self._stops = bytearray()
         self._sign = array("b")
         self._threshold = array("i")
         self._recover = array("i")
         self._quiet = array("i")  # lower and upper bound between which a quiet row stays quiet
         self._need = array("H")
+        self._span_ms = array("i")  # from the first to the last sample of the delay
         self._recover_need = array("H")
         self._emcy = array("H")
         self._fast_rows = 0
@@ -77,6 +84,8 @@ class Protection:
         self._count = array("H", bytes(2 * count))
         self._good = array("H", bytes(2 * count))
         self._seen = array("i", bytes(4 * count))
+        self._bad_ms = array("i", bytes(4 * count))  # when the first bad sample came
+        self._now_ms = 0
         self._active = bytearray(count)
         self._busy = bytearray(count)  # counting or active: every sample is judged in full
         self._suspended = bytearray(count)  # under-voltage trips while the string is recharged
@@ -85,8 +94,10 @@ class Protection:
         self.tripped = False
         self.locked_out = False
         self.stop_requested = False
+        self.limited = False
         self.charge_blocked = False
         self.discharge_blocked = False
+        self.stops = 0
         self.worst_level = 0
         self.worst_fault = 0
 
@@ -94,6 +105,7 @@ class Protection:
         name, unit, gate, levels = fields[1], fields[4], fields[5], fields[6]
         period_ms = int(fields[8])
         sign = 1 if fields[3] == "over" else -1
+        stops = stops_of(name)
         for mark in levels:
             key = name + "_" + (mark if mark != "S" else "3")
             threshold = 0 if unit == "flag" else parameters.get(key + "_" + unit)
@@ -105,13 +117,16 @@ class Protection:
             self._signal.append(names.index(fields[2]))
             self._gate.append(_NO_GATE if gate == "-" or mark != "3" else names.index(gate))
             self._direction.append(_DIRECTIONS[fields[7]])
+            self._stops.append(stops)
             self._sign.append(sign)
             self._threshold.append(sign * threshold)
             self._recover.append(sign * self._optional(parameters, recover_key, threshold))
             self._quiet.append(_LOWEST if sign > 0 else threshold)
             self._quiet.append(threshold if sign > 0 else _HIGHEST)
             # N fresh samples span (N - 1) periods: the condition then held for the delay
-            self._need.append(max(delay_ms // period_ms, 1))
+            need = max(delay_ms // period_ms, 1)
+            self._need.append(need)
+            self._span_ms.append((need - 1) * period_ms)
             self._recover_need.append(max(recover_ms // period_ms, 1))
             self._emcy.append(int(fields[9], 0))
         if period_ms == _FAST_PERIOD_MS:
@@ -123,13 +138,19 @@ class Protection:
         except KeyError:
             return default
 
-    def evaluate_fast(self):
+    def evaluate_fast(self, now_ms):
         """Judge the rows whose signals come every tick."""
+        self._now_ms = now_ms
         self._evaluate(0, self._fast_rows)
 
-    def evaluate_cells(self):
+    def evaluate_cells(self, now_ms):
         """Judge the rows whose signals come with a scan of the cells."""
+        self._now_ms = now_ms
         self._evaluate(self._fast_rows, len(self._fault))
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        hold_all(self._bad_ms, now_ms)
 
     def _evaluate(self, row, end):
         signals = self._signals
@@ -163,10 +184,12 @@ class Protection:
             self._well[row] = 0
             self._busy[row] = 1
             count = self._count[row]
+            if count == 0:
+                self._bad_ms[row] = self._now_ms
             if count < _COUNT_MAX:
                 count += 1
                 self._count[row] = count
-            if count >= self._need[row] and not self._active[row]:
+            if not self._active[row] and self._lasted(row, count):
                 self._raise(row)
                 return True
             return False
@@ -182,6 +205,12 @@ class Protection:
             return False
         self._well[row] = 1
         return self._recovering(row)
+
+    def _lasted(self, row, count):
+        """Every sample of the delay was bad; of those that were lost, those on both sides."""
+        if count >= self._need[row]:
+            return True
+        return count > 1 and ticks_diff(self._now_ms, self._bad_ms[row]) >= self._span_ms[row]
 
     def _raise(self, row):
         self._active[row] = 1
@@ -243,8 +272,9 @@ class Protection:
         self._tell(row, False)
 
     def _react(self):
-        tripped = locked_out = stop = False
+        tripped = locked_out = stop = limited = False
         blocked = 0
+        stops = 0
         worst = 0
         fault = 0
         row = 0
@@ -252,26 +282,45 @@ class Protection:
         while row < end:
             if self._active[row]:
                 level = self._level[row]
+                stops |= self._stops[row]
                 if level == STOP:
                     stop = True
                     level = LIMIT
+                elif level == LIMIT and self._direction[row] == _BOTH:
+                    limited = True
                 if level >= TRIP:
                     tripped = True
                     if level == LOCKOUT:
                         locked_out = True
                 if level >= LIMIT:
-                    blocked |= self._direction[row] if level == LIMIT else _CHARGE | _DISCHARGE
+                    blocked |= self._direction[row] if level == LIMIT else _BOTH
                 if level > worst:
                     worst = level
                     fault = self._fault[row]
             row += 1
         self.tripped = tripped
         self.locked_out = locked_out
-        self.stop_requested = stop
+        self.stop_requested = stop or limited
+        self.limited = limited
+        self.stops = stops
         self.charge_blocked = blocked & _CHARGE != 0
         self.discharge_blocked = blocked & _DISCHARGE != 0
         self.worst_level = worst
         self.worst_fault = fault
+
+    def may_close(self):
+        """No sample of a level that would open the contactors again is bad now.
+
+        A threshold is a condition of closing from its first sample on, whatever its delay.
+        """
+        row = len(self._fault)
+        while row:
+            row -= 1
+            if self._count[row] or self._active[row]:
+                level = self._level[row]
+                if level >= TRIP or (level == LIMIT and self._direction[row] == _BOTH):
+                    return False
+        return True
 
     @property
     def error_register(self):

@@ -30,6 +30,7 @@ _DISCHARGE_TAPER_DMV = const(31500)
 _TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
 _TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
 CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
+_RECHARGE_SAG_DMV = const(1000)  # 0.1 V below where it was when it was allowed to charge
 _NO_LIMIT_MA = const(0x3FFFFFFF)
 _HISTORY = const(10)  # evaluations in a second
 _EVALUATION_MS = const(100)
@@ -63,8 +64,9 @@ class AllowedPower:
 
     `evaluate` runs once a scan; `follow_blocks` in every fast tick lets a fault's limit
     act at once; `overload` puts the over-current signals against the largest limit of
-    the last second, so that a limit that drops does not trip by itself. `charge_only` is set
-    when an under-voltage trip was reset: 0.05C in, nothing out, until all cells are above 3.00 V.
+    the last second, so that a limit that drops does not trip by itself. `charge_only`: a string
+    that is nearly empty, 0.05C in, nothing out, until all cells are above 3.00 V. `recharging`:
+    moreover its under-voltage trips are suspended, since they were reset; see `recharge`.
     """
 
     def __init__(self, parameters, signals):
@@ -77,21 +79,32 @@ class AllowedPower:
         self._charge_history = array("i", bytes(4 * _HISTORY))
         self._discharge_history = array("i", bytes(4 * _HISTORY))
         self._history_at = 0
-        self._largest_charge_ma = self._floor_ma
-        self._largest_discharge_ma = self._floor_ma
+        self._largest_charge_ma = 0
+        self._largest_discharge_ma = 0
         self._model_charge_ma = _NO_LIMIT_MA
         self._model_discharge_ma = _NO_LIMIT_MA
         self.charge_only = False
+        self.recharging = False
+        self._recharge_floor_dmv = 0
         self.charge_ma = 0
         self.discharge_ma = 0
         self.charge_w = 0
         self.discharge_w = 0
 
-    def evaluate(self, cells, soc_cpct, string_mv, closed, factor_permille):
+    def recharge(self, cell_min_dmv):
+        """An operator reset the under-voltage trips of a string whose lowest cell has this."""
+        self.charge_only = True
+        self.recharging = True
+        self._recharge_floor_dmv = cell_min_dmv - _RECHARGE_SAG_DMV
+
+    def evaluate(
+        self, cells, soc_cpct, string_mv, closed, factor_permille,
+        charge_blocked=False, discharge_blocked=False,
+    ):  # fmt: skip
         """Renew the limits from the newest scan.
 
         cells: CellMonitor with a scan; closed: contactors closed, so that a rise is slewed;
-        factor_permille: derating by others (thermal), 0..1000.
+        factor_permille: derating by others (thermal), 0..1000; blocked: see `follow_blocks`.
         """
         capacity_ma = self._capacity_ma
         charge = min(
@@ -127,7 +140,9 @@ class AllowedPower:
             charge_ma = min(charge_ma, self._floor_ma)
             discharge_ma = 0
             if cells.cell_min_dmv > CHARGED_DMV and cells.all_fresh:
-                self.charge_only = False
+                self.charge_only = self.recharging = False
+            elif cells.cell_min_dmv < self._recharge_floor_dmv:
+                self.recharging = False  # it is being emptied further: the trips count again
         if closed:
             charge_ma = min(charge_ma, self.charge_ma + self._rise_ma)
             discharge_ma = min(discharge_ma, self.discharge_ma + self._rise_ma)
@@ -136,10 +151,11 @@ class AllowedPower:
         deci_volt = string_mv // 100
         self.charge_w = min(deci_volt * (charge_ma // 100) // 100, self._rated_w)
         self.discharge_w = min(deci_volt * (discharge_ma // 100) // 100, self._rated_w)
+        self.follow_blocks(charge_blocked, discharge_blocked)
         at = (self._history_at + 1) % _HISTORY
         self._history_at = at
-        self._charge_history[at] = charge_ma
-        self._discharge_history[at] = discharge_ma
+        self._charge_history[at] = self.charge_ma
+        self._discharge_history[at] = self.discharge_ma
         self._largest_charge_ma = self._largest(self._charge_history)
         self._largest_discharge_ma = self._largest(self._discharge_history)
 
@@ -157,20 +173,35 @@ class AllowedPower:
             self.discharge_ma = 0
             self.discharge_w = 0
 
-    def overload(self, current_ma):
-        """Put the fresh current (+ = discharge) as permille of the largest recent limit."""
-        discharge = charge = 0
+    def overload(self, current_ma, closed):
+        """Put the fresh current (+ = discharge) as permille of the largest recent limit.
+
+        Where that is zero for a second, also what flows all the same, as permille of 1C; closed:
+        what flows through the precharge resistor is judged by its heat.
+        """
+        discharge = charge = blocked_discharge = blocked_charge = 0
         # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
         if current_ma > 0:
-            discharge = (current_ma >> 6) * 1000 // max(self._largest_discharge_ma >> 6, 1)
+            largest_ma = self._largest_discharge_ma
+            part = (current_ma >> 6) * 1000
+            discharge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
+            if closed and largest_ma == 0:
+                blocked_discharge = part // max(self._capacity_ma >> 6, 1)
         else:
-            charge = (-current_ma >> 6) * 1000 // max(self._largest_charge_ma >> 6, 1)
-        self._signals.put(s.DISCHARGE_OVERLOAD, discharge)
-        self._signals.put(s.CHARGE_OVERLOAD, charge)
+            largest_ma = self._largest_charge_ma
+            part = (-current_ma >> 6) * 1000
+            charge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
+            if closed and largest_ma == 0:
+                blocked_charge = part // max(self._capacity_ma >> 6, 1)
+        signals = self._signals
+        signals.put(s.DISCHARGE_OVERLOAD, discharge)
+        signals.put(s.CHARGE_OVERLOAD, charge)
+        signals.put(s.BLOCKED_DISCHARGE, blocked_discharge)
+        signals.put(s.BLOCKED_CHARGE, blocked_charge)
 
     def _largest(self, history):
-        """Largest limit of the last second, at least 0.05C."""
-        largest_ma = self._floor_ma
+        """Largest limit of the last second."""
+        largest_ma = 0
         for limit_ma in history:
             if limit_ma > largest_ma:
                 largest_ma = limit_ma

@@ -12,8 +12,13 @@ class Pcs:
     def __init__(self):
         self.request = 0
         self.power_w = 0
+        self.power_actual_w = 0
         self.state = pcs_can.RUNNING
         self.status_ms = 0
+
+
+class Meter:
+    power_w = 0
 
 
 class Gate:
@@ -29,12 +34,13 @@ class Rig:
         self.pcs = Pcs()
         self.gate = Gate()
         self.signals = Signals()
-        self.control = PcsControl(self.pcs, self.gate, Parameters(), self.signals)
+        self.meter = Meter()
+        self.control = PcsControl(self.pcs, self.gate, self.meter, Parameters(), self.signals)
         self.now_ms = 0
 
-    def run(self, ms, charge_w=WIDE, discharge_w=WIDE):
+    def run(self, ms, charge_w=WIDE, discharge_w=WIDE, closed=True):
         for _ in range(ms // 10):
-            self.control.step(self.now_ms, charge_w, discharge_w)
+            self.control.step(self.now_ms, charge_w, discharge_w, closed)
             self.now_ms += 10
         return self.control.setpoint_w
 
@@ -124,3 +130,92 @@ def test_a_gap_in_time_does_not_jump_the_ramp():
     rig.run(20)
     rig.now_ms += 100000
     assert rig.run(10) <= 125 + 1250
+
+
+def deviation(rig):
+    return rig.signals.value[s.PCS_DEVIATION]
+
+
+def test_power_off_the_set_point_is_told_by_report_and_by_sensor():
+    """Neither is believed alone, to either side, in permille of 125 kW."""
+    for power_w in (0, 40000, -40000):
+        for off_w in (12500, -12500, 100000, -100000):
+            rig = Rig().following(power_w)
+            rig.pcs.power_actual_w = rig.meter.power_w = power_w
+            rig.run(1000)
+            assert deviation(rig) == 0
+            rig.pcs.power_actual_w = power_w + off_w
+            rig.run(10)
+            assert 0 <= abs(off_w) // 125 - deviation(rig) <= 1
+            rig.pcs.power_actual_w = power_w
+            rig.meter.power_w = power_w + off_w  # it reports what it was told
+            rig.run(10)
+            assert 0 <= abs(off_w) // 125 - deviation(rig) <= 1
+            rig.run(10, closed=False)
+            assert deviation(rig) == 0
+
+
+def test_a_pcs_that_follows_with_some_delay_does_not_deviate():
+    rig = Rig().following(0)
+    rig.control.request_w = 100000
+    history = [0] * 6
+    for _ in range(100):
+        rig.pcs.power_actual_w = rig.meter.power_w = history.pop(0)
+        rig.run(10)
+        history.append(rig.control.setpoint_w)
+        assert deviation(rig) < 60  # the warning
+    rig.control.request_w = -100000
+    for _ in range(200):
+        rig.pcs.power_actual_w = rig.meter.power_w = history.pop(0)
+        rig.run(10)
+        history.append(rig.control.setpoint_w)
+        assert deviation(rig) < 60  # the warning
+
+
+def test_the_band_of_set_points_closes_within_a_second():
+    rig = Rig().following(100000)
+    rig.pcs.power_actual_w = rig.meter.power_w = 100000
+    rig.run(100)
+    rig.control.block()
+    rig.run(1000)
+    assert 790 <= deviation(rig) <= 800
+
+
+def test_a_pcs_that_leaves_running_by_itself_is_told_and_starts_softly_from_zero():
+    rig = Rig().following(100000)
+    assert rig.signals.value[s.PCS_STATE] == 0
+    for state in (pcs_can.OFF, pcs_can.STARTING, pcs_can.STOPPING, pcs_can.FAULT):
+        rig.pcs.state = state
+        rig.run(10)
+        assert rig.signals.value[s.PCS_STATE] == 1
+        assert rig.control.setpoint_w == 0
+    rig.run(2000)
+    rig.pcs.state = pcs_can.RUNNING
+    assert rig.run(1000) <= 12500  # 10 % a second
+    assert rig.signals.value[s.PCS_STATE] == 0
+
+
+def test_a_pcs_that_starts_is_not_expected_to_run_yet():
+    rig = Rig()
+    rig.pcs.state = pcs_can.STARTING
+    rig.control.mode = p.FOLLOW
+    rig.run(3000)
+    assert rig.signals.value[s.PCS_STATE] == 0
+
+
+def test_a_pcs_that_runs_on_two_seconds_after_its_stop_is_told():
+    for mode in (p.BLOCKED, p.OFF):
+        rig = Rig().following(10000)
+        rig.control.mode = mode
+        rig.run(1990)
+        assert rig.signals.value[s.PCS_STATE] == 0
+        rig.run(10)
+        assert rig.signals.value[s.PCS_STATE] == 1
+        rig.pcs.state = pcs_can.OFF
+        rig.run(10)
+        assert rig.signals.value[s.PCS_STATE] == 0
+    rig = Rig()  # one that runs before anybody told it to
+    rig.run(2000)
+    assert rig.signals.value[s.PCS_STATE] == 0
+    rig.run(10)
+    assert rig.signals.value[s.PCS_STATE] == 1

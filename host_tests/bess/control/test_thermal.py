@@ -1,6 +1,8 @@
 from bess.control import thermal as t
 from bess.control.thermal import Thermal
 from bess.parameters import Parameters
+from bess.protect import hazards as h
+from bess.protect.history import SIZE, History, provision
 
 
 class Pin:
@@ -28,13 +30,22 @@ class Rig:
         self.outputs = {"pump": Pin(), "heater": Pin(), "chiller": Pin()}
         self.flow = Pin()
         self.cells = Cells()
-        self.control = Thermal(self.outputs, self.flow, self.cells, Parameters())
+        self.memory = bytearray(SIZE)
+        provision(self.memory)
+        self.control = self.build()
         self.now_ms = 0
         self.flow_works = True
+        self.flow_stuck = False
+
+    def build(self):
+        """Thermal control as after a start, on what backup memory holds."""
+        history = History(self.memory)
+        return Thermal(self.outputs, self.flow, self.cells, Parameters(), history)
 
     def run(self, seconds, trusted=True):
         for _ in range(seconds):
-            self.flow.level = 1 if self.outputs["pump"].level and self.flow_works else 0
+            flows = self.outputs["pump"].level and self.flow_works
+            self.flow.level = 1 if flows or self.flow_stuck else 0
             self.control.step(self.now_ms, trusted)
             self.now_ms += 1000
 
@@ -134,4 +145,153 @@ def test_pump_lags_after_the_work():
     assert not rig.on("heater")
     assert rig.on("pump")
     rig.run(130)
+    assert not rig.on("pump")
+
+
+def test_flow_that_stands_while_the_pump_is_off_proves_nothing():
+    """An input stuck at 1 and a dead pump: nothing that needs flow may run, ever."""
+    for dc, name in ((30, "heater"), (340, "chiller")):
+        rig = Rig()
+        rig.flow_stuck = True
+        rig.cells.set(dc)
+        for _ in range(1000):
+            rig.run(1)
+            assert not rig.on(name)
+            assert not rig.control.flow_is_proof
+        assert rig.on("pump")  # it runs all the same: it equalises the cells
+
+
+def test_an_input_that_comes_loose_again_is_believed_after_it_was_seen_absent():
+    rig = Rig()
+    rig.flow_stuck = True
+    rig.cells.set(30)
+    rig.run(60)
+    rig.flow_stuck = False
+    rig.flow_works = False
+    rig.run(5)
+    rig.flow_works = True
+    rig.run(20)
+    assert rig.on("heater")
+
+
+def test_coolant_that_still_moves_is_waited_for_before_the_next_proof():
+    rig = Rig()
+    rig.cells.set(30)
+    rig.run(30)
+    rig.cells.set(300, low=300, high=290)
+    rig.run(400)
+    assert not rig.on("pump")
+    rig.flow_stuck = True  # it moves on for some seconds
+    rig.cells.set(30)
+    rig.run(5)
+    assert not rig.on("pump")
+    rig.flow_stuck = False
+    rig.run(20)
+    assert rig.on("heater")
+
+
+def test_lost_flow_stops_the_compressor_at_once_despite_its_minimum_time():
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    assert rig.on("chiller")
+    rig.flow_works = False
+    rig.run(1)
+    assert not rig.on("chiller")
+    rig.flow_works = True
+    for _ in range(179):
+        rig.run(1)
+        assert not rig.on("chiller")
+    rig.run(3)
+    assert rig.on("chiller")
+
+
+def test_what_a_fault_forbids_falls_in_the_same_tick_and_stays_off():
+    for stops, names in (
+        (h.HEATER, ["heater"]), (h.PUMP | h.HEATER, ["heater", "pump"]), (h.BLEEDING, []),
+    ):  # fmt: skip
+        rig = Rig()
+        rig.cells.set(30)
+        rig.run(30)
+        assert rig.on("heater")
+        assert rig.on("pump")
+        rig.control.obey(rig.now_ms, stops)
+        for _ in range(100):
+            assert [name for name in ("heater", "pump") if not rig.on(name)] == names
+            rig.run(1)
+        rig.control.obey(rig.now_ms, 0)
+        rig.run(30)
+        assert rig.on("heater")
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    rig.control.obey(rig.now_ms, h.CHILLER)
+    assert not rig.on("chiller")
+    rig.control.obey(rig.now_ms, 0)
+    rig.run(180)
+    assert not rig.on("chiller")
+    rig.run(2)
+    assert rig.on("chiller")
+
+
+def test_heater_and_compressor_never_run_together_whatever_the_cells_do():
+    rig = Rig()
+    for dc in (30, 340, 30, 340, 200, 30, 340) * 4:
+        rig.cells.set(dc)
+        for _ in range(40):
+            rig.run(1)
+            assert not (rig.on("heater") and rig.on("chiller"))
+
+
+def restarted(rig):
+    """The chip comes out of a reset: outputs low, backup memory as it was kept."""
+    for pin in rig.outputs.values():
+        pin.level = 0
+    rig.flow.level = 0
+    rig.control = rig.build()
+    return rig
+
+
+def test_the_compressor_keeps_its_time_off_over_a_restart():
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    assert rig.on("chiller")
+    restarted(rig)
+    rig.run(100)
+    restarted(rig)  # whatever was left is not known: it counts from here
+    for _ in range(180):
+        rig.run(1)
+        assert not rig.on("chiller")
+    rig.run(2)
+    assert rig.on("chiller")
+
+
+def test_a_compressor_that_rested_long_enough_starts_at_once_after_a_restart():
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    rig.cells.set(200)
+    rig.run(600)
+    restarted(rig)
+    rig.cells.set(340)
+    rig.run(14)
+    assert rig.on("chiller")
+
+
+def test_the_pump_runs_on_after_the_heater_over_a_restart():
+    rig = Rig()
+    rig.cells.set(30)
+    rig.run(30)
+    assert rig.on("heater")
+    rig.cells.set(300)
+    restarted(rig)
+    rig.run(2)
+    rig.cells.set(250)
+    rig.run(100)
+    assert rig.on("pump")
+    rig.run(60)
+    assert not rig.on("pump")
+    restarted(rig)
+    rig.run(10)
     assert not rig.on("pump")

@@ -8,7 +8,8 @@ from kit.spi_chips import ExpanderChip, FramChip
 from bess.drivers.fram import SIZE, Fram, FramBytes, FramRegion
 from bess.drivers.mcp23s17 import Expander
 from bess.port.storage import SlotStore
-from bess.protect.latches import Latches, provision
+from bess.protect.history import provision
+from bess.protect.latches import Latches
 
 
 class Bus:

@@ -35,6 +35,7 @@ class Rig:
     def __init__(self):
         self.signals = Signals()
         self.events = []
+        self.now_ms = 0  # stands: then samples alone decide
         self.protection = Protection(PARAMETERS, self.signals, self.event, leaves)
 
     def event(self, fault_id, level, raised, emcy_code, value, limit):
@@ -48,8 +49,8 @@ class Rig:
         self.evaluate()
 
     def evaluate(self):
-        self.protection.evaluate_fast()
-        self.protection.evaluate_cells()
+        self.protection.evaluate_fast(self.now_ms)
+        self.protection.evaluate_cells(self.now_ms)
 
 
 def cases():
@@ -359,16 +360,16 @@ def test_a_limit_blocks_the_directions_of_its_row():
 def test_fast_rows_are_judged_in_every_tick_and_the_others_with_the_scan():
     rig = Rig()
     rig.signals.put(s.ESTOP, 1)
-    rig.protection.evaluate_fast()
+    rig.protection.evaluate_fast(0)
     assert rig.protection.tripped
     rig = Rig()
     for _ in range(10):
         rig.signals.put(s.CELL_MAX, 37000)
-        rig.protection.evaluate_fast()
+        rig.protection.evaluate_fast(0)
     assert not rig.protection.tripped
     for _ in range(10):
         rig.signals.put(s.CELL_MAX, 37000)
-        rig.protection.evaluate_cells()
+        rig.protection.evaluate_cells(0)
     assert rig.protection.tripped
 
 
@@ -632,11 +633,11 @@ def test_a_table_without_fast_rows_is_judged_with_the_scan_alone():
     )
     for _ in range(200):
         signals.put(s.CELL_MAX, 37000)
-        protection.evaluate_fast()
+        protection.evaluate_fast(0)
     assert events == []
     for _ in range(200):
         signals.put(s.CELL_MAX, 37000)
-        protection.evaluate_cells()
+        protection.evaluate_cells(0)
     assert protection.tripped is True
     assert {event[5] for event in events} == {
         PARAMETERS.get("cell_ov_%s_dmv" % mark) for mark in line.split()[6]

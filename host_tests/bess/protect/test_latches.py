@@ -1,4 +1,6 @@
-from bess.protect.latches import SIZE, Latches, provision
+from bess.protect.history import SIZE as HISTORY_SIZE
+from bess.protect.history import provision
+from bess.protect.latches import SIZE, Latches
 
 
 class Cut(Exception):
@@ -147,7 +149,7 @@ def test_every_start_goes_on_where_the_last_one_ended():
 
 def test_provisioned_memory_is_valid_and_empty():
     for fill in (b"\xff", b"\x00", b"\x55"):
-        memory = bytearray(fill * SIZE)
+        memory = bytearray(fill * HISTORY_SIZE)
         provision(memory)
         assert not Latches(memory).blank
         assert found(memory) == (False, [])

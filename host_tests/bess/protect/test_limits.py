@@ -1,4 +1,10 @@
-from bess.measure.signals import CHARGE_OVERLOAD, DISCHARGE_OVERLOAD, Signals
+from bess.measure.signals import (
+    BLOCKED_CHARGE,
+    BLOCKED_DISCHARGE,
+    CHARGE_OVERLOAD,
+    DISCHARGE_OVERLOAD,
+    Signals,
+)
 from bess.parameters import Parameters
 from bess.protect.limits import (
     CHARGE_BY_TEMPERATURE,
@@ -121,10 +127,10 @@ def test_a_dropping_limit_is_no_overload_by_itself():
         limits.evaluate(Cells(), 5000, 768000, False, 1000)
     for step in range(9):
         limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
-        limits.overload(140000)
+        limits.overload(140000, True)
         assert signals.value[DISCHARGE_OVERLOAD] <= 1001, step
     limits.evaluate(Cells(high_dc=600), 5000, 768000, True, 1000)
-    limits.overload(140000)
+    limits.overload(140000, True)
     assert signals.value[DISCHARGE_OVERLOAD] > 1250
 
 
@@ -132,7 +138,7 @@ def test_overload_speaks_for_its_own_direction_only():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
     limits.evaluate(Cells(), 5000, 768000, False, 1000)
-    limits.overload(-280000)
+    limits.overload(-280000, True)
     assert signals.value[CHARGE_OVERLOAD] >= 1990
     assert signals.value[DISCHARGE_OVERLOAD] == 0
 
@@ -205,7 +211,7 @@ def test_overload_is_exact():
         (140_000, 1000, 0), (-140_000, 0, 1000), (175_000, 1250, 0), (-175_040, 0, 1250), (0, 0, 0),
         (70_000, 500, 0),
     ):  # fmt: skip
-        limits.overload(current_ma)
+        limits.overload(current_ma, True)
         assert abs(signals.value[DISCHARGE_OVERLOAD] - discharge) <= 1, current_ma
         assert abs(signals.value[CHARGE_OVERLOAD] - charge) <= 1, current_ma
 
@@ -213,9 +219,9 @@ def test_overload_is_exact():
 def test_overload_counts_against_a_twentieth_c_at_least():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
-    limits.overload(14_000)
+    limits.overload(14_000, True)
     assert signals.value[DISCHARGE_OVERLOAD] == 1000
-    limits.overload(-28_000)
+    limits.overload(-28_000, True)
     assert signals.value[CHARGE_OVERLOAD] in (2000, 2004)
 
 
@@ -225,10 +231,10 @@ def test_the_largest_limit_of_the_last_second_counts_and_no_older_one():
     limits.evaluate(Cells(), 5000, 768000, False, 1000)
     for _ in range(9):
         limits.evaluate(Cells(), 5000, 768000, False, 0)
-        limits.overload(140_000)
+        limits.overload(140_000, True)
         assert signals.value[DISCHARGE_OVERLOAD] == 1000
     limits.evaluate(Cells(), 5000, 768000, False, 0)
-    limits.overload(140_000)
+    limits.overload(140_000, True)
     assert signals.value[DISCHARGE_OVERLOAD] > 9000
 
 
@@ -266,9 +272,9 @@ def test_a_small_string_still_rises_and_still_has_an_overload():
     limits = AllowedPower(Small(), signals)
     limits.evaluate(Cells(), 5000, 768000, True, 1000)
     assert (limits.charge_ma, limits.discharge_ma) == (1, 1)
-    limits.overload(640)
+    limits.overload(640, True)
     assert signals.value[DISCHARGE_OVERLOAD] == 10000
-    limits.overload(-640)
+    limits.overload(-640, True)
     assert signals.value[CHARGE_OVERLOAD] == 10000
 
 
@@ -282,7 +288,7 @@ def test_charge_only_is_a_twentieth_c():
 def test_the_smallest_limit_of_an_overload_is_exact():
     signals = Signals()
     limits = AllowedPower(Parameters(), signals)
-    limits.overload(14_000 * 5)
+    limits.overload(14_000 * 5, True)
     assert signals.value[DISCHARGE_OVERLOAD] == (70_000 >> 6) * 1000 // (14_000 >> 6)
 
 
@@ -330,3 +336,67 @@ def test_what_the_cell_model_says_acts_at_once_with_contactors_closed():
     limits.follow_model(140000, 140000)
     limits.evaluate(Cells(), 5000, 768000, True, 1000)
     assert 50000 < limits.charge_ma < 60000
+
+
+def blocked(signals):
+    return signals.value[BLOCKED_CHARGE], signals.value[BLOCKED_DISCHARGE]
+
+
+def test_what_flows_against_a_limit_of_zero_is_told_in_permille_of_1c():
+    """280 Ah: 2.8 A are 10 permille; only with closed contactors, only in its direction."""
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    for _ in range(10):
+        limits.evaluate(Cells(low_dc=-400, high_dc=-400), 5000, 768000, True, 1000)
+    for current_ma, expected in (
+        (0, (0, 0)), (2816, (0, 10)), (-2816, (10, 0)), (280_000, (0, 1000)), (-280_000, (1000, 0)),
+    ):  # fmt: skip
+        limits.overload(current_ma, True)
+        assert blocked(signals) == expected, current_ma
+        limits.overload(current_ma, False)
+        assert blocked(signals) == (0, 0)
+
+
+def test_a_limit_is_zero_for_this_only_when_it_was_for_a_second():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    for n in range(1, 12):
+        limits.evaluate(Cells(), 5000, 768000, False, 1000, True, True)
+        assert (limits.charge_ma, limits.discharge_ma) == (0, 0)
+        for current_ma in (28_000, -28_000):
+            limits.overload(current_ma, True)
+            expected = 0 if n < 10 else 99
+            assert sum(blocked(signals)) == expected, n
+
+
+def test_a_block_of_one_direction_speaks_for_that_one():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    for _ in range(10):
+        limits.evaluate(Cells(), 5000, 768000, False, 1000, True, False)
+    limits.overload(-28_000, True)
+    assert blocked(signals) == (99, 0)
+    limits.overload(28_000, True)
+    assert blocked(signals) == (0, 0)
+    assert limits.discharge_ma > 0
+
+
+def test_recharging_ends_with_full_cells_and_when_the_string_is_emptied_further():
+    limits = AllowedPower(Parameters(), Signals())
+    limits.recharge(25000)
+    assert limits.charge_only
+    cells = Cells(low_dmv=24000)
+    cells.all_fresh = True
+    limits.evaluate(cells, 100, 768000, False, 1000)
+    assert limits.recharging
+    assert (limits.charge_ma, limits.discharge_ma) == (14000, 0)
+    cells.cell_min_dmv = 23999
+    limits.evaluate(cells, 100, 768000, False, 1000)
+    assert not limits.recharging
+    assert limits.charge_only
+    limits.recharge(25000)
+    cells.cell_min_dmv = 30001
+    limits.evaluate(cells, 100, 768000, False, 1000)
+    assert not limits.recharging
+    assert not limits.charge_only

@@ -43,7 +43,7 @@ class Machine:
         return 1
 
     def mem_backup(self):
-        return bytearray(64)
+        return bytearray(128)
 
 
 class Select:

@@ -216,7 +216,8 @@ def backup(name):
     sys.path[:] = ["/check", "/check/boards/" + name]
     try:
         import board
-        from bess.protect.latches import Latches, provision
+        from bess.protect.history import provision
+        from bess.protect.latches import Latches
 
         memory = board.backup_memory()
         blank = Latches(memory).blank

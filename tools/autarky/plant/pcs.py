@@ -28,6 +28,7 @@ class PcsFace:
     follow: bool = False
     setpoint_w: float = 0.0
     temperature_c: int = 35
+    state_forced: int | None = None  # reported whatever it does
     _codec: FrameCodec = field(default_factory=lambda: FrameCodec(PCS_TABLE))
     _checker: Checker = field(default_factory=lambda: Checker(command_ids(), 3, 2))
     _sender: Sender = field(default_factory=lambda: Sender(status_ids()))
@@ -63,7 +64,7 @@ class PcsFace:
             return None
         image = self._codec.image
         at = self._state
-        image[at] = state
+        image[at] = state if self.state_forced is None else self.state_forced
         image[at + 1] = round(power_w / 10)
         image[at + 2] = round(link_v * 10)
         image[at + 3] = fault

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from autarky.bus.bus import BusFault
 from autarky.plant.iso165c import PERIOD_MS as MONITOR_PERIOD_MS
 from autarky.plant.ivt_s import RESULT_ID
+from autarky.plant.string import PCS_OFF
 from autarky.sil.plants import TICK_MS
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE
+from bess.protect.history import MINUS_CLOSINGS, STOPS
 from bess.table import rows
 
 if TYPE_CHECKING:
@@ -32,11 +34,11 @@ _GC_MS = 10  # goal for the longest collection of garbage, added to what the slo
 class FaultCase:
     """One way to provoke a fault at its highest level.
 
-    setup: "run" (default), "load" (60 kW), "charge", "standby", "boot" (injected before the
-    start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly stop. inside:
-    needs to reach into the firmware, so only with the firmware inline. extra_ms: what the plant or
-    the sensor needs before the condition is there. shadowed_by: a faster or more severe fault that
-    the same cause raises.
+    setup: "run" (default), "load" (60 kW), "overload" (105 kW), "standby", "boot" (injected
+    before the start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly
+    stop. inside: needs to reach into the firmware, so only with the firmware inline. extra_ms:
+    what the plant or the sensor needs before the condition is there. shadowed_by: a faster or
+    more severe fault that the same cause raises.
     """
 
     fault: str
@@ -114,6 +116,16 @@ def _temperature(celsius: float, amperes: float = 0.0) -> Inject:
 
 def _sensor(*sensors: tuple[int, float]) -> Inject:
     return lambda site, i: site.plants.sensor_forced_c[i].update(dict(sensors))
+
+
+def _empty(site: VirtualSite, i: int) -> None:
+    site.plants.cells.force_voltage(i, slice(None), 2.95)
+    site.plants.strings.extra_a[i] = 6.0
+
+
+def _apart(site: VirtualSite, i: int) -> None:
+    site.plants.sensors[i].offset_ma = 21_500.0
+    site.plants.strings.pcs_offset_w[i] = -8_000.0
 
 
 def _line(name: str, level: bool) -> Inject:
@@ -266,8 +278,14 @@ FAULT_CASES = (
     FaultCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
     FaultCase("current_lost", _sensor_loss(lambda n: n % 8 == 0), 1, extra_ms=1000,
               note="one current in eight does not arrive"),
-    FaultCase("current_mismatch", _set("sensors.*.gain", 1.5), 2, "load"),
+    FaultCase("current_mismatch", _apart, 2, "load",
+              note="sensor and PCS off the set-point to opposite sides, neither far enough alone"),
     FaultCase("current_offset", _set("sensors.*.offset_ma", 5000.0), 2, "standby", extra_ms=3000),
+    FaultCase("current_sign", _set("sensors.*.gain", -1.0), 3, "load", extra_ms=1000),
+    FaultCase("blocked_charge", _temperature(1.0, -6.0), extra_ms=1200,
+              note="cold cells, the limit is zero"),
+    FaultCase("blocked_discharge", _empty, extra_ms=1200,
+              note="nearly empty cells, the limit is zero"),
     FaultCase("current_stuck", _frozen_current, 2, "load", extra_ms=2000),
     # temperature
     FaultCase("charge_ot", _temperature(56.0, -10.0), note="charging goes on against the limit"),
@@ -326,13 +344,19 @@ FAULT_CASES = (
     FaultCase("insulation_silent", _set("monitors.*.silent", True)),
     FaultCase("insulation_told", _set("monitors.*.status", 1), 2),
     FaultCase("insulation_device", _set("monitors.*.status", 4), 1),
-    FaultCase("contactor_life", _app(lambda app: setattr(app.contactors, "closings", 95_000)), 1,
+    FaultCase("contactor_life", _app(lambda app: app.history.put(MINUS_CLOSINGS, 95_000)), 1,
               inside=True),
+    FaultCase("repeated_stops", _app(lambda app: app.history.put(STOPS, 4)), inside=True,
+              extra_ms=1000),
     # PCS
     FaultCase("pcs_silent", _set("faces.*.silent", True)),
     FaultCase("pcs_fault", _set("strings.pcs_failed.*", True)),
     FaultCase("pcs_crc", _cabinet_bus("corrupt", 0x190, 8), 1, extra_ms=120),
     FaultCase("pcs_hot", _set("faces.*.temperature_c", 62)),
+    FaultCase("pcs_deviation", _set("strings.pcs_offset_w.*", 30_000.0), 2, "load",
+              extra_ms=500, note="power that nobody asked for"),
+    FaultCase("pcs_state", _set("faces.*.state_forced", PCS_OFF), 2, "load", extra_ms=20,
+              note="it left RUNNING by itself"),
     FaultCase("pcs_excess", _set("strings.pcs_offset_w.*", 100_000.0), 3, "overload",
               extra_ms=1000, shadowed_by=("discharge_oc",)),
     # inputs
