@@ -34,11 +34,13 @@ from bess.measure.insulation import Insulation
 from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
+from bess.parameter_rules import ParameterJudge
 from bess.port.interpreter import const
 from bess.port.native import leaves as native_leaves
 from bess.port.ticks import hold_attributes, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
+from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.protect.faults import STOP, TRIP, Protection
 from bess.protect.hazards import BLEEDING
 from bess.protect.history import STOPS, History
@@ -109,9 +111,12 @@ class Cabinet:
     def __init__(self, board, parameters, leaves=None):
         leaves = leaves or native_leaves
         self.hardware_version = board.name
-        self.keeper = Keeper(parameters, board.storage["parameters"], board.configure)
-        self.keeper.load()
         self.parameters = parameters
+        self.keeper = Keeper(
+            parameters, board.storage["parameters"], board.configure, self._objection
+        )
+        self.keeper.load()
+        self._judge = ParameterJudge(parameters, FAULT_TABLE)
         self.signals = signals = Signals()
         self.log = EventLog(board.storage["log"])
         self.uptime_ticks = 0
@@ -179,9 +184,11 @@ class Cabinet:
             board.outputs, board.inputs["coolant_flow"], self.cells, parameters, self.history
         )
         self.self_check = SelfCheck(board, self.keeper, signals)
+        self.insulation = Insulation(self._monitor, self.meter, self.cells, parameters, signals)
         self.modes = modes.Modes(
             self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
-            self.pcs, self.limits, self.self_check, signals, self.history, parameters,
+            self.pcs, self.limits, self.self_check, self.insulation, signals, self.history,
+            parameters,
         )  # fmt: skip
         self.modes.hold = self.program.on_trial  # no power before somebody said yes to it
         self.plausibility = Plausibility(
@@ -190,7 +197,6 @@ class Cabinet:
         self.environment = Environment(
             board.analog, board.inputs, self.thermal, self._pcs, self.cells.ntc, parameters, signals
         )
-        self.insulation = Insulation(self._monitor, self.meter, self.cells, parameters, signals)
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
@@ -248,6 +254,8 @@ class Cabinet:
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
             self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
+        # put also when it is well: a latch of an earlier start needs a good sample to be reset
+        signals.put(s.PARAMETERS_CONFLICT, 1 if self._objection() else 0)
         if self.latches.running or self.latches.blank or self.history.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
@@ -277,7 +285,16 @@ class Cabinet:
             return abort.ACCESS
         return abort.NONE if under_load or self._at_rest() else abort.STATE
 
+    def _objection(self):
+        return self._judge.objection()
+
+    @property
+    def parameters_conflict(self):
+        """0x2312: what contradicts among the parameters as they were written."""
+        return self._judge.objection() or "none"
+
     def _parameter_changed(self, index, sub):
+        self._judge.changed(self.parameters.name(index, sub))
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
             self.node.load()
 

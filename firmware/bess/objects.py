@@ -109,6 +109,7 @@ OBJECT_TABLE = b"""\
 0x2301 fault.worst               u8  ro  -       protection.worst_fault
 0x2302 fault.worst_level         u8  ro  -       protection.worst_level
 0x2310 fault.reset               u8  rw  -       modes.resetting|request_reset
+0x2312 parameters.conflict       str ro  -       parameters_conflict
 0x2320 insulation                u32 ro  ohm/V   insulation.ohm_per_volt
 0x2321 environment.supply        u16 ro  mV      environment.supply_mv
 0x2322 environment.terminal      i16 ro  0.1degC environment.terminal_dc

@@ -75,13 +75,26 @@ def test_read_speaks_names_and_units(bus: str) -> None:
 
 
 def test_write_reads_back(bus: str) -> None:
-    done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
+    done = node("write", "3", "cell_ov_3_dmv", "36400", "--store", "--bus", bus)
     assert done.returncode == 0, done.stderr
-    assert "3600 mV; stored, it acts from the cabinet's next start" in done.stdout
+    assert "3640 mV; stored, it acts from the cabinet's next start" in done.stdout
     done = node("write", "3", "cell_ov_3_dmv", "36500", "--bus", bus)
     assert "NOT in force" in done.stdout
     done = node("write", "3", "heartbeat_ms", "500", "--bus", bus)
     assert "acts at once" in done.stdout
+
+
+def test_a_set_that_contradicts_itself_is_not_stored_and_the_sentence_names_both(bus: str) -> None:
+    """A trip at 3.60 V would come before the limit at 3.61 V."""
+    done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
+    assert done.returncode == 1
+    assert "cabinet 3 stored nothing: " in done.stderr
+    assert "cell_ov_2_dmv is 36100, cell_ov_3_dmv is 36000: " in done.stderr
+    told = node("read", "3", "parameters.conflict", "--bus", bus, "--json").stdout
+    assert "cell_ov_3_dmv is 36000" in told
+    assert node("write", "3", "cell_ov_3_dmv", "36400", "--store", "--bus", bus).returncode == 0
+    told = node("read", "3", "parameters.conflict", "--bus", bus, "--json").stdout
+    assert json.loads(told) == {"parameters.conflict": "none"}
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,11 @@ def test_a_missing_site_is_said_by_the_client() -> None:
         (["run", "peak", "--hours", "0"], "must be above 0"),
         (["run", "trip", "--cabinets", "3"], "its own number of cabinets"),
         (["run", "peak", "--set", "cell_ov_3_dmv=99999"], "allowed are 30000..43000"),
+        (
+            ["run", "peak", "--set", "cell_ov_2_dmv=36501"],
+            "cell_ov_2_dmv is 36501, cell_ov_3_dmv is 36500",
+        ),
+        (["site", "--set", "chemistry=1"], "cell_ov_3_dmv is 36500, chemistry is 1"),
         (["run", "peak", "--set", "nosuch=1"], "no parameter is named nosuch"),
         (["run", "peak", "--set", "cell_ov_3_dmv"], "NAME=INTEGER"),
         (["run", "peak", "--interpreter", "pypy"], "no interpreter"),

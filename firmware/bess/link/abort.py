@@ -15,6 +15,7 @@ WRITE_ONLY = const(0x06010001)
 READ_ONLY = const(0x06010002)
 NO_OBJECT = const(0x06020000)
 HARDWARE = const(0x06060000)
+INCOMPATIBLE = const(0x06040043)  # parameters that contradict each other
 LENGTH = const(0x06070010)
 TOO_LONG = const(0x06070012)
 TOO_SHORT = const(0x06070013)

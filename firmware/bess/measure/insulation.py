@@ -1,5 +1,6 @@
 """Insulation of the string in ohm per volt, from the monitor on the cabinet bus."""
 
+from bess.drivers.iso165c import FAULTED
 from bess.measure import signals as s
 from bess.port.interpreter import const
 from bess.port.ticks import ticks_diff
@@ -22,14 +23,32 @@ class Insulation:
         self._meter = meter
         self._cells = cells
         self._fitted = parameters.get("insulation_fitted") == 1
+        self._limit_ohm_v = parameters.get("insulation_2_ohm_v")
+        self._recent_ms = parameters.get("insulation_silent_1_ms")
         self._frozen_ms = parameters.get("insulation_frozen_ms")
         self._signals = signals
         self._started_ms = _NOT_YET
         self._fresh_ms = _NOT_YET
+        self._age_ms = 0
         self._count = 0
         self._heard = 0
         self.samples = 0
         self.ohm_per_volt = 0
+
+    def sound(self, samples):
+        """A result came since `samples` was the count, is recent, and nothing stands against it.
+
+        That is level 2 of protection (no closing) and the monitor's own verdict. True where
+        no monitor is fitted.
+        """
+        if not self._fitted:
+            return True
+        return (
+            self.samples != samples
+            and self._age_ms <= self._recent_ms
+            and self.ohm_per_volt >= self._limit_ohm_v
+            and self._monitor.told != FAULTED
+        )
 
     def step(self, now_ms):
         if not self._fitted:
@@ -47,7 +66,8 @@ class Insulation:
             self._count = monitor.count
             if not frozen:
                 self._take(now_ms)
-        signals.put(s.INSULATION_AGE, ticks_diff(now_ms, self._fresh_ms))
+        self._age_ms = ticks_diff(now_ms, self._fresh_ms)
+        signals.put(s.INSULATION_AGE, self._age_ms)
         if monitor.heard != self._heard:
             self._heard = monitor.heard
             signals.put(s.INSULATION_DEVICE, monitor.trouble | (_FROZEN if frozen else 0))

@@ -110,7 +110,8 @@ CURRENT_LOST = const(97)  # permille of the current sensor's frames in the last 
 CABINET_SENSOR = const(98)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
 HEATER_SILENT = const(99)  # 0 or 1: commanded on, its feedback off
 INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fault
-COUNT = const(101)
+PARAMETERS_CONFLICT = const(101)  # 0 or 1: the set contradicts itself
+COUNT = const(102)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -132,6 +133,7 @@ contactor_cycles soc link_voltage adc_reference board_temp enable_lost
 blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_stops
 diagnosis_age current_lost cabinet_sensor heater_silent
 insulation_told
+parameters_conflict
 """
 
 

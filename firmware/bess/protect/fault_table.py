@@ -43,6 +43,7 @@ TABLE = b"""\
 45 ram_test         ram_test          over  flag     -        4   both      10  0x6110 -
 46 program_hash     program_hash      over  flag     -        4   both      10  0x6111 -
 47 parameters_corrupt parameters_corrupt over flag   -        3   both      10  0x6320 -
+118 parameters_conflict parameters_conflict over flag -       3   both      10  0x6321 -
 48 watchdog_reset   watchdog_reset    over  flag     -        1   both      10  0x6010 -
 49 unclean_stop     unclean_stop      over  flag     -        3   both      10  0x6011 -
 50 log_storage      log_storage       over  flag     -        1   both      10  0x5530 -

@@ -56,6 +56,7 @@ def test_a_well_monitor_gives_ohm_per_volt_every_second(rig: Rig) -> None:
     assert rig.signals.count[s.INSULATION] == rig.measured.samples == 3
     assert rig.run(100).value(s.INSULATION_AGE) == 0
     assert rig.value(s.INSULATION_DEVICE) == rig.value(s.INSULATION_TOLD) == 0
+    assert rig.measured.sound(0)
 
 
 @pytest.mark.parametrize("raw", [0xFFFF, 0xFFFE, 50_001])
@@ -64,6 +65,7 @@ def test_what_lies_beyond_the_range_is_no_value(rig: Rig, raw: int) -> None:
     rig.run(5)
     assert rig.signals.count[s.INSULATION] == 3
     assert rig.value(s.INSULATION_AGE) == 5000
+    assert not rig.measured.sound(0)
 
 
 def test_the_largest_of_the_range_is_one(rig: Rig) -> None:
@@ -92,10 +94,13 @@ def test_bits_that_say_nothing_of_the_value_leave_it(rig: Rig, vifc_status: int)
     assert rig.run(5).value(s.INSULATION_AGE) == 0
 
 
-@pytest.mark.parametrize(("status", "told"), [(0x00, 0), (0x20, 1), (0x01, 2), (0x21, 2)])
-def test_what_the_monitor_judges_itself_counts(rig: Rig, status: int, told: int) -> None:
+@pytest.mark.parametrize(("status", "told", "sound"), [
+    (0x00, 0, True), (0x20, 1, True), (0x01, 2, False), (0x21, 2, False),
+])  # fmt: skip
+def test_what_the_monitor_judges_itself_counts(rig: Rig, status: int, told: int, sound) -> None:
     rig.model.status = status
     assert rig.run(1).value(s.INSULATION_TOLD) == told
+    assert rig.measured.sound(0) == sound
 
 
 def test_a_monitor_that_repeats_itself_is_not_fresh_for_ever(rig: Rig) -> None:
@@ -154,9 +159,21 @@ def test_without_a_voltage_there_is_no_result_yet() -> None:
     assert rig.run(1).value(s.INSULATION) == 2500
 
 
-def test_a_monitor_that_is_not_fitted_is_not_missed(rig: Rig) -> None:
+@pytest.mark.parametrize(("kohm", "sound"), [(200, False), (239, False), (240, True), (50, False)])
+def test_closing_needs_a_whole_result_at_or_above_the_second_threshold(kohm, sound) -> None:
+    rig = Rig()
+    rig.model.resistance_kohm = kohm
+    assert not rig.measured.sound(rig.measured.samples), "nothing was heard yet"
+    rig.run(2)
+    assert rig.measured.sound(0) == sound
+    assert not rig.measured.sound(rig.measured.samples), "heard before, not since"
+
+
+def test_a_string_without_a_monitor_is_not_kept_from_closing() -> None:
+    rig = Rig()
     parameters = Parameters()
     parameters.set("insulation_fitted", 0)
-    signals = Signals()
-    Insulation(rig.driver, rig.meter, rig.cells, parameters, signals).step(0)
-    assert not any(signals.count)
+    measured = Insulation(rig.driver, rig.meter, rig.cells, parameters, rig.signals)
+    measured.step(0)
+    assert measured.sound(0)
+    assert rig.signals.count[s.INSULATION_AGE] == 0

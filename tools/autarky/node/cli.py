@@ -154,7 +154,7 @@ def write(
 
     Example:
 
-      autarky node write 2 cell_ov_3_dmv 36000 --store
+      autarky node write 2 cell_ov_3_dmv 36400 --store
     """
     with clear_errors(), _client(interface, bus) as client:
         from autarky.node.client import NodeError

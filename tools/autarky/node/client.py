@@ -31,6 +31,7 @@ from bess.table import rows
 EDS = GENERATED / "cabinet.eds"
 SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
 _LISTEN_S = 1.3
+_INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
     "state": modes.NAMES.decode().split(),
@@ -211,6 +212,12 @@ class Client:
         try:
             self.node(node_id).store()
         except (SdoAbortedError, SdoCommunicationError) as error:
+            if isinstance(error, SdoAbortedError) and error.code == _INCOMPATIBLE:
+                why = self.read(node_id, "parameters.conflict").raw
+                raise NodeError(
+                    f"cabinet {node_id} stored nothing: {why}. What was written stands unstored "
+                    "until it is corrected or the cabinet starts anew"
+                ) from None
             raise self._guard(node_id, "to store", error) from error
 
     def domain(self, node_id: int, index: int) -> bytes:

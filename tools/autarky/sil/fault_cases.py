@@ -38,7 +38,8 @@ class FaultCase:
     before the start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly
     stop. inside: needs to reach into the firmware, so only with the firmware inline. extra_ms:
     what the plant or the sensor needs before the condition is there. shadowed_by: a faster or
-    more severe fault that the same cause raises.
+    more severe fault that
+    the same cause raises.
     """
 
     fault: str
@@ -239,6 +240,13 @@ def _corrupt_parameters(site: VirtualSite, i: int) -> None:
     site.power_cycle(i)
 
 
+def _conflicting_parameters(site: VirtualSite, i: int) -> None:
+    app: Any = site.cabinets[i].firmware.app  # pyright: ignore
+    app.parameters.set("cell_ov_2_dmv", app.parameters.get("cell_ov_3_dmv") + 1)
+    assert app.keeper._save()  # past the check, as a program of other rules stored it
+    site.power_cycle(i)
+
+
 def _overrun(app: Any) -> None:
     app.scheduler.overruns[0] += 1
 
@@ -383,6 +391,8 @@ FAULT_CASES = (
     FaultCase("ram_test", _flag(RAM_BAD), 4, extra_ms=1000),
     FaultCase("program_hash", _flag(PROGRAM_BAD), 4, extra_ms=1000),
     FaultCase("parameters_corrupt", _corrupt_parameters, 3, "standby"),
+    FaultCase("parameters_conflict", _conflicting_parameters, 3, "standby", inside=True,
+              note="stored by another program version"),
     FaultCase("watchdog_reset", _power_cycle("watchdog"), 1, "standby", extra_ms=500),
     FaultCase("unclean_stop", _power_cycle("power"), 3),
     FaultCase("clock", lambda site, i: setattr(site.cabinets[i], "skew_ms", 500)),
