@@ -133,7 +133,7 @@ class CellMonitor:
         self.sensors_read = 0
         self._sensors_known = 0
         self.cell_sum_dmv = 0
-        self.afe_temp_dc = 0
+        self.afe_temp_dc = _DIE_HIGH_DC  # nothing is bled before a die was heard
         self._supply_bad = 0
         self.config_good = False
         self.seen_all = False
