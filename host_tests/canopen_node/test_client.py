@@ -44,6 +44,8 @@ def test_every_readable_entry_of_the_eds_reads_with_its_size(node) -> None:
             continue
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
+        if variable.index == 0x1003 and variable.subindex:
+            continue  # no data beyond the count: host_tests/bess/link/test_dictionary.py
         data = node.sdo.upload(variable.index, variable.subindex)
         if variable.data_type in canopen.objectdictionary.INTEGER_TYPES:
             assert len(data) == len(variable) // 8, variable.name
@@ -68,7 +70,7 @@ def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
         before = unlocked.sdo.upload(variable.index, variable.subindex)
-        if variable.min is not None and variable.subindex not in (2,):
+        if variable.min is not None and variable.subindex not in (2, 3, 6):
             value = (variable.min + variable.max) // 2
             unlocked.sdo.download(variable.index, variable.subindex, variable.encode_raw(value))
             again = unlocked.sdo.upload(variable.index, variable.subindex)
