@@ -20,6 +20,7 @@ from autarky.node.unlock import lock, unlock
 pytestmark = pytest.mark.slow
 KEY = bytes(32)
 ACCESS, STATE, READ_ONLY, WRITE_ONLY = 0x06010000, 0x08000022, 0x06010002, 0x06010001
+NO_DATA = 0x08000024
 PROGRAM = 0x1F50
 
 
@@ -39,16 +40,23 @@ def abort_code(call) -> int:
 
 def test_every_readable_entry_of_the_eds_reads_with_its_size(node) -> None:
     count = 0
+    unknown = set()
     for variable in variables(node.object_dictionary):
         if variable.access_type == "wo":
             continue
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
-        data = node.sdo.upload(variable.index, variable.subindex)
+        try:
+            data = node.sdo.upload(variable.index, variable.subindex)
+        except SdoAbortedError as error:
+            unknown.add((variable.index, error.code))
+            continue
         if variable.data_type in canopen.objectdictionary.INTEGER_TYPES:
             assert len(data) == len(variable) // 8, variable.name
         count += 1
     assert count > 600
+    # no errors yet, and no SYNC that formed the power frame
+    assert unknown <= {(0x1003, NO_DATA), (0x2182, NO_DATA)}, unknown
 
 
 def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
@@ -68,7 +76,7 @@ def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
         before = unlocked.sdo.upload(variable.index, variable.subindex)
-        if variable.min is not None and variable.subindex not in (2,):
+        if variable.min is not None and variable.subindex not in (2, 3, 6):
             value = (variable.min + variable.max) // 2
             unlocked.sdo.download(variable.index, variable.subindex, variable.encode_raw(value))
             again = unlocked.sdo.upload(variable.index, variable.subindex)

@@ -106,7 +106,7 @@ class Dictionary:
         if self._key(at) == index << 8 | sub and sub != _STAR:
             entry = self._from_row(at)
         if entry is None:
-            entry = self._element(index, sub) or self._mapping(index, sub)
+            entry = self._mapping(index, sub) or self._element(index, sub)
         if entry is None and sub == 0:
             entry = self._count(index)
         if entry is None:
@@ -122,9 +122,10 @@ class Dictionary:
     def _first(self, key):
         """Place of the first row at or after a key."""
         low, high = 0, len(self._subs)
+        indices, subs = self._indices, self._subs
         while low < high:
             middle = (low + high) // 2
-            if self._key(middle) < key:
+            if indices[middle] << 8 | subs[middle] < key:
                 low = middle + 1
             else:
                 high = middle
@@ -155,11 +156,9 @@ class Dictionary:
 
     def _array(self, index):
         """(entry of the array's row, number of elements before this index), or None."""
-        for back in range(_ARRAYS):
-            key = (index - back) << 8 | _STAR
-            at = self._first(key)
-            if self._key(at) == key:
-                return self._from_row(at), back * _PER_ARRAY
+        at = self._first((index + 1) << 8) - 1
+        if at >= 0 and self._subs[at] == _STAR and index - self._indices[at] < _ARRAYS:
+            return self._from_row(at), (index - self._indices[at]) * _PER_ARRAY
         return None
 
     def _element(self, index, sub):
