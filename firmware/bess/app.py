@@ -151,7 +151,7 @@ class Cabinet:
         self.cabinet_port = CanPort(board.cabinet_can, filters)
         self._ivt = ivt_s.IvtS(self.cabinet_port)
         self._pcs = pcs_can.PcsCan(self.cabinet_port, leaves)
-        self._monitor = iso165c.Iso165c()
+        self._monitor = iso165c.Iso165c(self.cabinet_port)
 
         self.chain = Chain(board.afe_spi, board.afe_cs, len(layout), leaves, board.clock.wait_us)
         self.cells = CellMonitor(
@@ -179,9 +179,11 @@ class Cabinet:
             board.outputs, board.inputs["coolant_flow"], self.cells, parameters, self.history
         )
         self.self_check = SelfCheck(board, self.keeper, signals)
+        self.insulation = Insulation(self._monitor, self.meter, self.cells, parameters, signals)
         self.modes = modes.Modes(
             self.cells, self.meter, self.inputs, self.slots, self.protection, self.contactors,
-            self.pcs, self.limits, self.self_check, signals, self.history, parameters,
+            self.pcs, self.limits, self.self_check, self.insulation, signals, self.history,
+            parameters,
         )  # fmt: skip
         self.modes.hold = self.program.on_trial  # no power before somebody said yes to it
         self.plausibility = Plausibility(
@@ -190,15 +192,11 @@ class Cabinet:
         self.environment = Environment(
             board.analog, board.inputs, self.thermal, self._pcs, self.cells.ntc, parameters, signals
         )
-        self.insulation = Insulation(
-            self._monitor, self.meter, parameters.get("insulation_fitted") == 1, signals
-        )
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
-        self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._stop_worked_off_s = parameters.get("stop_worked_off_s")
         self._stop_age_s = 0
         self._was_silent = False
@@ -209,7 +207,6 @@ class Cabinet:
         self._frames_lost = 0
         self._events_lost = 0
         self._storage_failed = False
-        self._configured = False
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
         self._log_safe = board.storage_safe_under_load
@@ -221,9 +218,9 @@ class Cabinet:
             (self.cells, None),
             (self.node.pdo, None),
             (self._pcs, ("status_ms",)),
-            (self._monitor, ("at_ms",)),
+            (self._monitor, ("calculated_ms",)),
             (self.meter, ("_started_ms",)),
-            (self.insulation, ("_started_ms",)),
+            (self.insulation, ("_started_ms", "_fresh_ms")),
             (self.pcs, ("_started_ms", "_stopped_at_ms")),
             (self.protection, None),
             (self.contactors, ("_since_ms", "_failed_ms")),
@@ -322,8 +319,7 @@ class Cabinet:
     def _fast(self, now_ms):
         self.node.poll(now_ms)
         self._receive_cabinet(now_ms)
-        if not self._configured:
-            self._configured = self._ivt.configure()
+        self._ivt.configure(now_ms)
         self.inputs.sample()
         self.meter.update(now_ms)
         if self.meter.fresh_current:
@@ -504,9 +500,7 @@ class Cabinet:
         signals = self.signals
         trusted = cells.seen_all and signals.value[s.TEMP_AGE] <= self._temp_silent_ms
         self.thermal.step(now_ms, trusted)
-        if signals.value[s.CURRENT_AGE] > self._current_silent_ms:
-            self._ivt.restart()  # a sensor that lost its supply forgot its set-up
-            self._configured = False
+        meter.step_slow()
         self._hold_stamps(now_ms)
         overruns = 0
         for count in self.scheduler.overruns:

@@ -48,7 +48,7 @@ class Modes:
     """
 
     def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
-                 self_check, signals, history, parameters):  # fmt: skip
+                 self_check, insulation, signals, history, parameters):  # fmt: skip
         self._cells = cells
         self._meter = meter
         self._inputs = inputs
@@ -60,7 +60,7 @@ class Modes:
         self._self_check = self_check
         self._signals = signals
         self._history = history
-        self._monitored = parameters.get("insulation_fitted") != 0
+        self._insulation = insulation
         self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
         self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
         self._open_wait_ms = parameters.get("open_wait_ms")
@@ -175,7 +175,7 @@ class Modes:
         while i:
             i -= 1
             self._seen_before[i] = count[_DIAGNOSES[i]]
-        self._insulation_before = count[s.INSULATION]
+        self._insulation_before = self._insulation.samples
         self._judged_ticks = 0
         self._enter(SELF_TEST, cause)
 
@@ -193,13 +193,7 @@ class Modes:
         protection = self._protection
         if protection.charge_blocked and protection.discharge_blocked:
             return False
-        if self._monitored:
-            if self._signals.count[s.INSULATION] == self._insulation_before:
-                self._judged_ticks = 0
-            self._judged_ticks += 1
-            if self._judged_ticks <= _JUDGED_TICKS:
-                return False
-        return protection.may_close()
+        return protection.may_close() and self._insulation.sound(self._insulation_before)
 
     def _precharge(self):
         self._pcs.mode = pcs_control.OFF

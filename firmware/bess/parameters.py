@@ -324,7 +324,7 @@ TABLE = b"""\
 0x3044 cell_frozen_moved_dmv              100     10   2000  exactly the same while the mean moved 10 mV
 0x3045 afe_reference_2_delay_ms          1000    100  60000  engineering default
 0x3046 afe_supply_2_delay_ms             1400    700  60000  engineering default
-0x3047 afe_config_2_delay_ms             1400    700  60000  engineering default
+0x3047 afe_config_2_delay_ms              700    700  60000  engineering default
 0x3048 afe_hot_1_dc                      1000    400   1500  LTC6813: up to 125 degC
 0x3049 afe_hot_2_dc                      1150    400   1500  engineering default
 0x304A afe_hot_1_recover_dc               900    300   1500  engineering default
@@ -394,6 +394,22 @@ TABLE = b"""\
 0x3086 balance_start_dmv                34000  30000  42000  only where voltage tells charge
 0x3087 balance_gap_mah                    300     10  20000  engineering default
 0x3088 balance_board_max_dc               600    200   1000  hottest die while bleeding
+# what was not read, or not believed
+0x30B0 diagnosis_silent_1_ms             5000   1000  60000  seven rounds of diagnosis
+0x30B1 diagnosis_silent_2_ms            30000   1000 600000  engineering default
+0x30B2 afe_config_1_count                   0      0     45  any loss in the last ten seconds
+0x30B3 afe_config_2_count                  15      0     45  a second loss within ten seconds of the first
+0x30B4 current_lost_1_permille             50      5    900  of a second: 5 of 100 currents, 1 of 20 voltages
+0x30B5 current_lost_1_delay_ms           2000   1000  60000  engineering default
+0x30B6 terminal_sensor_1_count              0      0      1  one lost: the other one is all there is
+0x30B7 terminal_sensor_3_count              1      0      1  both lost
+0x30B8 terminal_sensor_3_delay_ms        2000   1000  20000  tripped within the 3 s of protection.md, stale data
+0x30B9 cabinet_sensor_1_delay_ms         5000   1000  60000  as terminal_sensor
+0x30BA heater_silent_1_delay_ms          5000   1000  60000  as heater_stuck
+0x30BB insulation_frozen_ms             30000   5000 300000  the monitor counts its results; engineering default
+0x30BC insulation_told_1_count              0      0      1  the monitor warns by its own threshold
+0x30BD insulation_told_2_count              1      0      1  the monitor says insulation fault
+0x30BE insulation_told_2_delay_ms       10000   1000 120000  engineering default
 """
 
 

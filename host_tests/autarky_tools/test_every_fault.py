@@ -33,6 +33,10 @@ def prepare(site: VirtualSite, case: FaultCase) -> None:
     if case.setup == "cool":
         site.plants.temperature_forced_c[0] = 36.0
         site.run_for(20.0)
+    if case.setup == "heat":
+        site.plants.temperature_forced_c[0] = 7.0
+        site.run_for(25.0)
+        assert site.plants.output(0, "heater")
 
 
 def reaction_ms(site: VirtualSite, case: FaultCase) -> tuple[int, set[str]]:

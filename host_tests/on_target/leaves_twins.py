@@ -96,9 +96,13 @@ def case_oldest():
     return [words("i", count, 0, 2**30 - 1), count, number(0, 2**30 - 1)]
 
 
-def case_differing():
-    count = number(1, 60)
-    return [octets(4 + count), octets(count), octets(count), count]
+def case_devices_differing():
+    devices = number(1, 8)
+    rx = octets(4 + 8 * devices)
+    expected = bytearray(rx[4:])
+    for _ in range(number(0, 8)):
+        expected[number(0, 8 * devices - 1)] = number(0, 255)
+    return [rx, octets(devices, 0, 1), expected, octets(8 * devices)]
 
 
 def case_next_row():
@@ -135,13 +139,38 @@ def case_sum_of_fresh():
     return [words("H", 60, 0, 65535), fresh, number(0, 20), number(0, 40)]
 
 
-def case_count_ntc_faults():
+def case_judge_ntc():
     devices, per_device = number(1, 8), number(1, 5)
     scale = array("i", [number(0, 3) and 0x10000000 // 30000 for _ in range(devices)])
     raw = words("H", 6 * devices, 400, 29900)
     for _ in range(number(0, 6)):
         raw[number(0, len(raw) - 1)] = (0, 32000)[number(0, 1)]
-    return [raw, scale, per_device, array("i", bytes(12))]
+    return [raw, scale, per_device, lost(devices * per_device), array("i", bytes(12))]
+
+
+def lost(sensors):
+    """Most well, some lost for a while."""
+    return bytearray([number(0, 2) // 2 * (number(0, 100) | 128 * number(0, 1))
+                      for _ in range(sensors)])  # fmt: skip
+
+
+def case_stand_in():
+    devices, per_device = number(1, 8), number(1, 5)
+    count = devices * per_device
+    values, fresh = words("H", count, 1, 2500), octets(count, 0, 1)
+    out = array("i", bytes(24))
+    leaves.scan(values, fresh, count, out)
+    return [values, fresh, lost(count), per_device, octets(count, 0, 1), out]
+
+
+def case_largest_rise():
+    count = number(1, 40)
+    first = number(0, 2) * count
+    then = words("H", 3 * count, 0, 3)
+    for i in range(number(0, count)):
+        then[first + i] = number(0, 2500)
+    return [words("H", count, 1, 2500), octets(count, 0, 1), lost(count), then, first,
+            array("i", bytes(8))]  # fmt: skip
 
 
 def case_count_unused():

@@ -10,7 +10,7 @@ the string measured behind the minus contactor, for the weld check.
 from array import array
 
 from bess.port.interpreter import const
-from bess.port.ticks import hold_all
+from bess.port.ticks import hold_all, ticks_diff
 
 COMMAND_ID = const(0x411)
 RESPONSE_ID = const(0x511)
@@ -29,9 +29,18 @@ FILTERS = ((0x520, 0x7F8, 0), (RESPONSE_ID, 0x7FF, 0))
 _THIS_WRONG = const(0x20)
 _SYSTEM_ERROR = const(0x80)
 
-# SET_MODE stop, cyclic period of each channel (big-endian ms), SET_MODE run
-_CURRENT_PERIOD_MS = const(10)
-_VOLTAGE_PERIOD_MS = const(50)
+# SET_MODE stop, cyclic period of each channel (big-endian ms), SET_MODE run; each is answered by
+# its first byte | 0x80, the mode it took, and for a channel the period
+_PERIOD_MS = (10, 50, 50, 50)
+_MODE = const(0xB4)
+_ALIVE = const(0xBF)  # after its start
+_CHANNEL = const(0xA0)
+_STEPS = const(6)
+_ANSWERED = const(0x3F)  # all steps
+_ANSWER_MS = const(50)
+_TRIES = const(3)
+_UNKNOWN = const(0xFF)
+_FIT = const(8)  # a mean period off by an eighth is another one: 20 ms for 10, 60 ms for 50
 _SETUP = (
     b"\x34\x00\x01\x00\x00\x00\x00\x00",
     b"\x20\x02\x00\x0a\x00\x00\x00\x00",
@@ -46,7 +55,8 @@ class IvtS:
     """Newest result of each channel: `value` (mA, mV), `count` of fresh ones, `at_ms`.
 
     A result with its error bit set, a wrong channel byte or a repeated counter does not
-    count as fresh.
+    count as fresh. `lost_permille`: results of the worst channel that the counters show as lost
+    in the last second, of those sent; -1 when none came (their age tells).
     """
 
     def __init__(self, port):
@@ -55,34 +65,123 @@ class IvtS:
         self.count = array("i", bytes(4 * _CHANNELS))
         self.at_ms = array("i", bytes(4 * _CHANNELS))
         self._counter = bytearray(b"\xff" * _CHANNELS)
+        # of this window, by the counters: periods from the first frame heard to the last, and
+        # how many of their frames could not be used
+        self._first_ms = array("i", bytes(4 * _CHANNELS))
+        self._last_ms = array("i", bytes(4 * _CHANNELS))
+        self._sent = array("i", bytes(4 * _CHANNELS))
+        self._lost = array("i", bytes(4 * _CHANNELS))
+        self._window_whole = False
+        self.lost_permille = -1
         self.errors = 0
-        self._setup_step = 0
+        self._step = 0
+        self._step_ms = 0
+        self._answers = 0
+        self._tries = _TRIES
 
-    def configure(self):
-        """Send one step of the set-up; True when all of it is sent. Repeat once a tick."""
-        if self._setup_step < len(_SETUP):
-            if self._port.send(COMMAND_ID, _SETUP[self._setup_step]):
-                self._setup_step += 1
-        return self._setup_step == len(_SETUP)
+    def configure(self, now_ms):
+        """Send what is left of the set-up, a step each tick; again while it is not answered."""
+        step = self._step
+        if step < _STEPS:
+            if self._port.send(COMMAND_ID, _SETUP[step]):
+                self._step = step + 1
+                self._step_ms = now_ms
+        elif (
+            self._tries
+            and self._answers != _ANSWERED
+            and ticks_diff(now_ms, self._step_ms) >= _ANSWER_MS
+        ):
+            self._begin(self._tries - 1)
 
-    def restart(self):
-        """Configure again, after a sensor that went silent."""
-        self._setup_step = 0
+    def _begin(self, tries):
+        """The sensor measures nothing for some 50 ms now: never without a reason."""
+        self._tries = tries
+        self._step = 0
+        self._answers = 0
+        self._window_whole = False
+
+    def verify(self):
+        """Once a second: are the periods those of the set-up, and how much got lost?
+
+        Frames are counted by the sensor's counters, so that lost ones count for the period as
+        well. A sensor that came late, dipped, was swapped or heard only part of its set-up
+        sends at other periods, whatever else it said.
+        """
+        fits = True
+        worst = -1
+        channel = _CHANNELS
+        while channel:
+            channel -= 1
+            sent = self._sent[channel]
+            off_ms = ticks_diff(self._last_ms[channel], self._first_ms[channel])
+            off_ms -= sent * _PERIOD_MS[channel]
+            if off_ms < 0:
+                off_ms = -off_ms
+            if not sent or off_ms > sent * _PERIOD_MS[channel] // _FIT:
+                fits = False
+            if sent:
+                worst = max(worst, self._lost[channel] * 1000 // sent)
+            self._first_ms[channel] = self._last_ms[channel]
+            self._sent[channel] = 0
+            self._lost[channel] = 0
+        self.lost_permille = worst
+        if self._window_whole and not fits:
+            self._begin(_TRIES)
+        self._window_whole = self._step == _STEPS
+
+    def _answer(self, data, length):
+        """Take a frame on RESPONSE_ID."""
+        kind = data[0]
+        if kind == _ALIVE:
+            channel = _CHANNELS
+            while channel:
+                channel -= 1
+                self._counter[channel] = _UNKNOWN
+            self._begin(_TRIES)
+        elif length < 4:
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
+        elif kind == _MODE:
+            self._answers |= 0x20 if data[1] & 1 else 0x01
+        elif _CHANNEL <= kind < _CHANNEL + _CHANNELS:
+            step = kind - _CHANNEL + 1
+            asked = _SETUP[step]
+            if data[1] == asked[1] and data[2] == asked[2] and data[3] == asked[3]:
+                self._answers |= 1 << step
+        else:
+            # 0xFF: a command was refused; the answer that stays away brings it again
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
 
     def receive(self, can_id, data, length, now_ms):
         """Take a frame of the cabinet bus; True when it was the sensor's."""
         channel = can_id - RESULT_ID
+        if can_id == RESPONSE_ID:
+            self._answer(data, length)
+            return True
         if channel < 0 or channel >= _CHANNELS:
-            return can_id == RESPONSE_ID
+            return False
         state = data[1]
-        if length < 6 or data[0] != channel or state & (_THIS_WRONG | _SYSTEM_ERROR):
-            self.errors += 1
+        if length < 6 or data[0] != channel:
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
         counter = state & 0x0F
-        if counter == self._counter[channel]:
-            self.errors += 1
+        before = self._counter[channel]
+        if counter == before:
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
             return True
+        missed = 0
+        if before == _UNKNOWN:
+            self._first_ms[channel] = now_ms
+        else:
+            missed = (counter - before - 1) & 0x0F
+            self._sent[channel] += missed + 1
+        self._last_ms[channel] = now_ms
         self._counter[channel] = counter
+        if state & (_THIS_WRONG | _SYSTEM_ERROR):
+            missed += 1  # a result that cannot be used is as good as lost
+        self._lost[channel] += missed
+        if state & (_THIS_WRONG | _SYSTEM_ERROR):
+            self.errors = (self.errors + 1) & 0x1FFFFFFF
+            return True
         high = data[2] << 8 | data[3]
         if high & 0x8000:
             high -= 0x10000

@@ -79,9 +79,13 @@ class Chain:
         self._tx_b = bytearray(size)
         self._expected_a = bytearray(device_count * _STRIDE)
         self._expected_b = bytearray(device_count * _STRIDE)
-        self._mask_a = bytearray(b"\x04\xff\xff\xff\xff\x0f\x00\x00" * device_count)
+        self._mask_a = bytearray(b"\x05\xff\xff\xff\xff\x0f\x00\x00" * device_count)
         self._mask_b = bytearray(b"\xf0\xff\xff\xff\xff\xff\x00\x00" * device_count)
-        self._differing = leaves.differing
+        # what prepare_config never changes, so that it can be compared while a change waits
+        self._mask_kept = bytearray(b"\x05\x00\x00\x00\x00\x00\x00\x00" * device_count)
+        self._differing = leaves.devices_differing
+        self._config_waits = True  # prepared, not yet written
+        self.config_written = False
         self.prepare_config()
 
     def wake(self):
@@ -156,6 +160,7 @@ class Chain:
             self._config_b[at + 1] = mask >> 16 & 0x03
         self._frame_config(WRCFGA, self._config_a, self._tx_a, self._expected_a)
         self._frame_config(WRCFGB, self._config_b, self._tx_b, self._expected_b)
+        self._config_waits = True
 
     def _frame_config(self, command, config, tx, expected):
         self._set_command(tx, command)
@@ -171,13 +176,12 @@ class Chain:
             tx[at + 6] = pec >> 8
             tx[at + 7] = pec & 0xFF
 
-    def write_config_a(self):
-        """WRCFGA with what prepare_config built."""
+    def write_config(self):
+        """WRCFGA and WRCFGB, two transactions, with what prepare_config built."""
         self._write(self._tx_a)
-
-    def write_config_b(self):
-        """WRCFGB with what prepare_config built."""
         self._write(self._tx_b)
+        self._config_waits = False
+        self.config_written = True
 
     def _write(self, tx):
         self.transactions += 1
@@ -185,15 +189,16 @@ class Chain:
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)
 
-    def config_matches(self, group):
-        """After read(RDCFGA or RDCFGB): True when every device holds what was written.
+    def config_differs(self, group):
+        """After read(RDCFGA or RDCFGB): valid devices that do not hold what was written last.
 
-        Read-only bits are left out: GPIO pin levels, DTEN of CFGR0 and the discharge timer.
+        Read-only bits are left out: GPIO pin levels, DTEN of CFGR0 and the discharge timer. While
+        prepare_config has changed switches since the last write, REFON and
+        ADCOPT alone are compared; REFON is 0 after any reset.
         """
-        for good in self.valid:
-            if not good:
-                return False
-        size = self.device_count * _STRIDE
         if group == RDCFGA:
-            return self._differing(self._rx, self._expected_a, self._mask_a, size) == 0
-        return self._differing(self._rx, self._expected_b, self._mask_b, size) == 0
+            mask = self._mask_kept if self._config_waits else self._mask_a
+            return self._differing(self._rx, self.valid, self._expected_a, mask)
+        if self._config_waits:
+            return 0
+        return self._differing(self._rx, self.valid, self._expected_b, self._mask_b)

@@ -3,8 +3,8 @@
 Slices of a scan (ten ticks): convert the NTCs, read them; convert the cells, read them
 in three ticks; then one diagnosis of a round of seven: open wire with pull-up and
 pull-down current (two scans each), sums and supplies (ADSTAT), converter self-test,
-and configuration written and read back. At most two SPI transactions a tick, and none
-reads in the tick that starts a conversion.
+and configuration compared, written again and read back. At most two SPI transactions a
+tick, and none reads in the tick that starts a conversion.
 """
 
 from array import array
@@ -13,7 +13,7 @@ from math import log
 from bess.drivers import ltc681x
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import hold_all
+from bess.port.ticks import held, hold_all, ticks_diff
 
 SCAN_TICKS = const(10)
 _GROUPS = const(6)
@@ -30,6 +30,13 @@ _VREGD_LOW = const(27000)
 _VREGD_HIGH = const(36000)
 _STAT_FLAGS = const(0x0003)  # of STBR5: THSD and MUXFAIL
 _NEVER = const(-1)
+_GAP_MOST_DMV = const(0x100000)  # 105 V on one device; * 1000 stays inside 2**30
+# ITMP of a living die, 0.1 degC: the data sheet's junction range with a margin
+_DIE_LOW_DC = const(-500)
+_DIE_HIGH_DC = const(2000)
+# a lost configuration stays told for its 15 rounds of diagnosis, 10 s; three of them at most
+_CONFIG_LOSS = const(15)
+_CONFIG_WORST = const(45)
 
 _DIAGNOSES = const(7)
 _UP_FIRST = const(0)
@@ -60,7 +67,10 @@ class CellMonitor:
     `voltage_dmv` (array('H'), by cell, module by module from the string's minus) and
     `fresh` (1 = read well in the newest scan); `cell_min_dmv`, `cell_max_dmv`,
     `cell_mean_dmv` with `cell_min_index`, `cell_max_index`; `temp_min_dc`, `temp_max_dc`,
-    `temp_mean_dc` with indices. `seen_all` is True once one scan read every cell and every sensor.
+    `temp_mean_dc` with indices. An open or shorted sensor is lost: its neighbours stand in, 2 K
+    hotter and 2 K colder, in the extremes (leaves.stand_in); `temp_spread_dc` is of real ones.
+    `seen_all` is True once one scan knew every cell and every sensor: before, all is 0 and
+    means nothing. `rounds` counts rounds of diagnosis that read every device throughout.
     """
 
     def __init__(self, chain, layout, sensors_per_device, parameters, signals, leaves):
@@ -91,12 +101,20 @@ class CellMonitor:
         self._groups_good = bytearray(devices)
         self._device_ms = array("i", bytes(4 * devices))
         self._temp_ms = array("i", bytes(4 * self.sensor_count))
+        self._lost = bytearray(self.sensor_count)
+        self._temp_known = bytearray(self.sensor_count)
+        self._temperatures_ms = 0
+        self._rise = array("i", bytes(8))
         self._started_ms = _NEVER
         self._phase = 0
         self._diagnosis = _CONFIGURE
         self._self_test_bad = 0
         self._sum_permille = 0
         self._diagnosis_good = False
+        self._round_whole = False  # the first one starts at its last diagnosis
+        self._round_ms = 0
+        self._config_lost = 0
+        self._config_score = 0
         self.rounds = 0
         self.scans = 0
         self._ntc_faults = array("i", bytes(12))
@@ -105,6 +123,7 @@ class CellMonitor:
         self._unused = 0
         self._scan_used = 0
         self._sensors_used = 0
+        self._sensors_known = 0
         self.cell_sum_dmv = 0
         self.afe_temp_dc = 0
         self._supply_bad = 0
@@ -118,6 +137,7 @@ class CellMonitor:
         self.temp_min_dc = 0
         self.temp_max_dc = 0
         self.temp_mean_dc = 0
+        self.temp_spread_dc = 0
         self.temp_min_index = 0
         self.temp_max_index = 0
         # one row a tick of the scan; bound once, since binding allocates
@@ -149,25 +169,23 @@ class CellMonitor:
             self._device_ms[i] = now_ms
         for i in range(self.sensor_count):
             self._temp_ms[i] = now_ms
+        self._round_ms = now_ms
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""
         hold_all(self._device_ms, now_ms)
         hold_all(self._temp_ms, now_ms)
-
-    def temperature_dc(self, sensor):
-        """Newest reading of a sensor in 0.1 degC."""
-        return self._temp[sensor] - _TEMP_OFFSET_DC
+        self._round_ms = held(now_ms, self._round_ms)
 
     @property
     def temperatures_dc(self):
-        """All readings in 0.1 degC, for those that may allocate."""
+        """All readings in 0.1 degC, for those that may allocate; of a lost one its stand-in."""
         return [value - _TEMP_OFFSET_DC for value in self._temp]
 
     @property
-    def all_sensors_fresh(self):
-        """The newest scan read every temperature sensor."""
-        return self._sensors_used == self.sensor_count
+    def all_sensors_known(self):
+        """The newest scan read every temperature sensor, or neighbours that stand in for it."""
+        return self._sensors_known == self.sensor_count
 
     @property
     def all_fresh(self):
@@ -186,6 +204,11 @@ class CellMonitor:
         return self._leaves.count_frozen(
             self._temp, last, mean_then, self.sensor_count, mean, moved_dc
         )
+
+    def largest_rise(self, then, first):
+        """Array('i') of leaves.largest_rise: 0.1 K since `then`, and sensors that tell nothing."""
+        self._leaves.largest_rise(self._temp, self._temp_fresh, self._lost, then, first, self._rise)
+        return self._rise
 
     def sensors_apart(self, limit_dc):
         """Sensors that differ from both neighbours of their device."""
@@ -230,11 +253,11 @@ class CellMonitor:
                 bad += 1
         self._reference_bad = bad
         self._aux_read = read
-        leaves.count_ntc_faults(raw, scale, self.sensors_per_device, self._ntc_faults)
+        leaves.judge_ntc(raw, scale, self.sensors_per_device, self._lost, self._ntc_faults)
         leaves.convert_ntc(
             raw, scale, self.sensors_per_device, self.ntc, self._temp, self._temp_fresh
         )
-        leaves.stamp_fresh(self._temp_ms, self._temp_fresh, self.sensor_count, now_ms)
+        self._temperatures_ms = now_ms
 
     def _convert_cells(self, now_ms):
         self._leaves.clear(self.fresh, self.cell_count)
@@ -290,8 +313,8 @@ class CellMonitor:
             self._self_test_bad = 0
             chain.command(ltc681x.CVST)
         else:
-            chain.write_config_a()
-            chain.write_config_b()
+            # compared before it is written again: else a device that was reset goes unseen
+            self._config_lost = self._read_config() if chain.config_written else 0
 
     def _diagnose_first(self, now_ms):
         chain = self._chain
@@ -302,19 +325,15 @@ class CellMonitor:
         elif diagnosis <= _DOWN_REST:
             chain.command(ltc681x.ADOW_PULL_DOWN)
         elif diagnosis == _SUMS:
-            chain.read(ltc681x.RDSTATA)
+            self._read_diagnosis(ltc681x.RDSTATA)
             self._compare_sums()
-            chain.read(ltc681x.RDSTATB)
+            self._read_diagnosis(ltc681x.RDSTATB)
             self._check_supplies()
         elif diagnosis == _SELF_TEST:
             self._check_self_test(0)
             self._check_self_test(1)
         else:
-            chain.read(ltc681x.RDCFGA)
-            good = chain.config_matches(ltc681x.RDCFGA)
-            chain.read(ltc681x.RDCFGB)
-            self.config_good = good and chain.config_matches(ltc681x.RDCFGB)
-            self._signals.put(s.AFE_CONFIG, 0 if self.config_good else 1)
+            chain.write_config()
 
     def _diagnose_second(self, now_ms):
         diagnosis = self._diagnosis
@@ -325,6 +344,8 @@ class CellMonitor:
         elif diagnosis == _SELF_TEST:
             self._check_self_test(2)
             self._check_self_test(3)
+        elif diagnosis == _CONFIGURE:
+            self._judge_config(self._read_config())
 
     def _diagnose_third(self, now_ms):
         diagnosis = self._diagnosis
@@ -344,14 +365,44 @@ class CellMonitor:
                 self._signals.put(s.AFE_SELF_TEST, self._self_test_bad)
             else:
                 self._signals.put_partial(s.AFE_SELF_TEST, self._self_test_bad)
+        if not self._diagnosis_good:
+            self._round_whole = False
         self._diagnosis = (diagnosis + 1) % _DIAGNOSES
         if self._diagnosis == 0:
-            self.rounds += 1
+            if self._round_whole:
+                self.rounds = (self.rounds + 1) & 0x1FFFFFFF
+                self._round_ms = now_ms
+            self._round_whole = True
+
+    def _read_diagnosis(self, command):
+        """A round that did not hear every device is not whole."""
+        if self._chain.read(command) != self._devices:
+            self._diagnosis_good = False
+
+    def _read_config(self):
+        """Devices that do not hold what was written last."""
+        chain = self._chain
+        self._read_diagnosis(ltc681x.RDCFGA)
+        differing = chain.config_differs(ltc681x.RDCFGA)
+        self._read_diagnosis(ltc681x.RDCFGB)
+        return differing + chain.config_differs(ltc681x.RDCFGB)
+
+    def _judge_config(self, refused):
+        """One loss warns for ten seconds, a second one meanwhile is no accident any more."""
+        whole = self._diagnosis_good
+        self.config_good = whole and refused == 0
+        if refused or self._config_lost:
+            self._config_score = min(self._config_score + _CONFIG_LOSS, _CONFIG_WORST)
+        elif whole and self._config_score:
+            self._config_score -= 1
+        if whole:
+            self._signals.put(s.AFE_CONFIG, self._config_score)
+        else:
+            self._signals.put_partial(s.AFE_CONFIG, self._config_score)
 
     def _store_open_wire(self, group):
         chain = self._chain
-        if chain.read(ltc681x.CELL_READS[group]) != self._devices:
-            self._diagnosis_good = False
+        self._read_diagnosis(ltc681x.CELL_READS[group])
         out = self._pulled_up if self._diagnosis <= _UP_REST else self._pulled_down
         self._leaves.store_group(
             chain.received, chain.valid, group, self._layout, out, self._wire_fresh
@@ -365,6 +416,7 @@ class CellMonitor:
         device = 0
         hottest_dc = -2760
         bad = 0
+        heard = 0
         for count in self._layout:
             total = self._leaves.sum_of_fresh(self.voltage_dmv, self.fresh, first, count)
             if chain.valid[device] and total > 0:
@@ -372,19 +424,25 @@ class CellMonitor:
                 gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
                 if gap < 0:
                     gap = -gap
-                permille = gap * 1000 // total
+                permille = min(gap, _GAP_MOST_DMV) * 1000 // total
                 worst = max(worst, permille)
             if chain.valid[device]:
                 # ITMP: 7.6 mV/K from -276 degC, in 100 uV
-                hottest_dc = max(hottest_dc, chain.word(device, 1) * 10 // 76 - 2760)
-                if not _VREG_LOW <= chain.word(device, 2) <= _VREG_HIGH:
+                die_dc = chain.word(device, 1) * 10 // 76 - 2760
+                hottest_dc = max(hottest_dc, die_dc)
+                plausible = _DIE_LOW_DC <= die_dc <= _DIE_HIGH_DC
+                if not plausible or not _VREG_LOW <= chain.word(device, 2) <= _VREG_HIGH:
                     bad += 1
+                heard += plausible
             first += count
             device += 1
         self._supply_bad = bad
         if hottest_dc > -2760:
             self.afe_temp_dc = hottest_dc
-            self._signals.put(s.AFE_TEMP, hottest_dc)
+            if heard == self._devices:
+                self._signals.put(s.AFE_TEMP, hottest_dc)
+            else:
+                self._signals.put_partial(s.AFE_TEMP, hottest_dc)
         self._sum_permille = worst
         if seen == self._devices:
             self._signals.put(s.AFE_SUM, worst)
@@ -411,8 +469,7 @@ class CellMonitor:
 
     def _check_self_test(self, group):
         chain = self._chain
-        if chain.read(ltc681x.CELL_READS[group]) != self._devices:
-            self._diagnosis_good = False
+        self._read_diagnosis(ltc681x.CELL_READS[group])
         self._self_test_bad += self._leaves.count_other_words(
             chain.received, chain.valid, ltc681x.SELF_TEST_RESULT
         )
@@ -421,7 +478,7 @@ class CellMonitor:
         """Form the signals from the newest scan; call once a scan, after its last read."""
         signals = self._signals
         leaves = self._leaves
-        all_temperatures = self._evaluate_temperatures()
+        cold = self._evaluate_temperatures()
         out = self._scan
         leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
         used = out[5]
@@ -433,7 +490,7 @@ class CellMonitor:
             self.cell_max_index = out[3]
             self.cell_mean_dmv = out[4] // used
             self.cell_sum_dmv = out[4]
-            shift_dmv = self._cold_shift_dmv if self.temp_min_dc < 0 else 0
+            shift_dmv = self._cold_shift_dmv if cold else 0
             if used == self.cell_count:
                 signals.put(s.CELL_MAX, self.cell_max_dmv)
                 signals.put(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
@@ -444,10 +501,11 @@ class CellMonitor:
                 signals.put_partial(s.CELL_MIN, self.cell_min_dmv + shift_dmv)
                 signals.put_partial(s.CELL_MIN_RAW, self.cell_min_dmv)
                 signals.put_partial(s.WRONG_MODULE, self._unused)
-        if all_temperatures and used == self.cell_count:
+        if self.all_sensors_known and used == self.cell_count:
             self.seen_all = True
         signals.put(s.AFE_AGE, leaves.oldest(self._device_ms, self._devices, now_ms))
         signals.put(s.TEMP_AGE, leaves.oldest(self._temp_ms, self.sensor_count, now_ms))
+        signals.put(s.DIAGNOSIS_AGE, ticks_diff(now_ms, self._round_ms))
         worst = 0
         for streak in self._chain.crc_streak:
             worst = max(worst, streak)
@@ -466,23 +524,34 @@ class CellMonitor:
             signals.put_partial(s.SENSORS_LOST, faults[2])
 
     def _evaluate_temperatures(self):
-        """Put the temperature signals; True when every sensor was fresh."""
+        """Put the temperature signals; True when a sensor of the newest scan is below 0 degC."""
         out = self._scan
-        self._leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
+        leaves = self._leaves
+        leaves.scan(self._temp, self._temp_fresh, self.sensor_count, out)
         used = out[5]
+        coldest_dc = out[0] - _TEMP_OFFSET_DC
+        spread_dc = out[2] - out[0]
+        known = leaves.stand_in(
+            self._temp, self._temp_fresh, self._lost, self.sensors_per_device, self._temp_known, out
+        )
+        leaves.stamp_fresh(
+            self._temp_ms, self._temp_known, self.sensor_count, self._temperatures_ms
+        )
         self._sensors_used = used
+        self._sensors_known = known
         if not used:
             return False
+        self.temp_spread_dc = spread_dc
         self.temp_min_dc = out[0] - _TEMP_OFFSET_DC
         self.temp_min_index = out[1]
         self.temp_max_dc = out[2] - _TEMP_OFFSET_DC
         self.temp_max_index = out[3]
         self.temp_mean_dc = out[4] // used - _TEMP_OFFSET_DC
         signals = self._signals
-        if used == self.sensor_count:
+        if known == self.sensor_count:
             signals.put(s.TEMP_MAX, self.temp_max_dc)
             signals.put(s.TEMP_MIN, self.temp_min_dc)
         else:
             signals.put_partial(s.TEMP_MAX, self.temp_max_dc)
             signals.put_partial(s.TEMP_MIN, self.temp_min_dc)
-        return used == self.sensor_count
+        return coldest_dc < 0

@@ -1,7 +1,8 @@
 """The cabinet around the cells: supply, terminals, coolant, humidity, the board itself.
 
 Analog channels are objects with read_u16() as machine.ADC has them; NTCs hang below
-10 kohm at the converter's own reference, like those of the front ends.
+10 kohm at the converter's own reference, like those of the front ends. A channel out of
+its range is no value: it is told, and what it would have been judged by is never clear.
 """
 
 from bess.measure import signals as s
@@ -13,6 +14,20 @@ _HIGH_RATIO = const(64000)  # open
 _SUPPLY_FULL_MV = const(40000)  # divider: full scale of the converter
 _REFERENCE_U16 = const(49648)  # an independent 2.5 V reference at 3.3 V full scale
 _INVALID_DC = const(-32768)
+# relative humidity over the whole scale; no air in a cabinet is drier than 2 %, and what stands
+# at the end of the scale may be a sensor that hangs there
+_DRIEST_U16 = const(1311)
+_WETTEST_U16 = const(65208)
+_SATURATED_PERMILLE = const(1000)
+# inlet of the PCS: what air in a cabinet can have
+_INLET_LOW_DC = const(-500)
+_INLET_HIGH_DC = const(1200)
+# bits of CABINET_SENSOR
+_BOARD = const(1)
+_COOLANT = const(2)
+_AMBIENT = const(4)
+_HUMIDITY = const(8)
+_INLET = const(16)
 
 
 class Environment:
@@ -20,8 +35,9 @@ class Environment:
 
     analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply,
     ambient, humidity, board; inputs: dict with coolant_flow, heater_on, compressor_ok.
-    thermal: `pump_on`, `heater_on`; ntc: the cells' table. Temperatures `coolant_dc` and
-    `ambient_dc` are -32768 when their sensor gives nothing; `humidity_permille` is relative.
+    thermal: `pump_on`, `heater_on`; ntc: the cells' table. Temperatures in 0.1 degC are -32768
+    while their sensor gives nothing; `humidity_permille` is relative, 0 then; `supply_mv` is 0
+    before it was read.
     """
 
     def __init__(self, analog, inputs, thermal, pcs, ntc, parameters, signals):
@@ -31,6 +47,7 @@ class Environment:
         self._compressor = inputs["compressor_ok"]
         self._thermal = thermal
         self._pcs = pcs
+        self._pcs_ms = -1
         self._signals = signals
         self._ntc = ntc
         self._margin_dc = parameters.get("condensation_margin_dc")
@@ -81,17 +98,48 @@ class Environment:
         signals.put(s.FLOW_STUCK, 1 if flowing and not self._thermal.flow_is_proof else 0)
         heating = self._heater.value() == 1
         signals.put(s.HEATER_STUCK, 1 if heating and not self._thermal.heater_on else 0)
+        signals.put(s.HEATER_SILENT, 1 if self._thermal.heater_on and not heating else 0)
         signals.put(s.COMPRESSOR, 0 if self._compressor.value() else 1)
-        signals.put(s.PCS_TEMP, self._pcs.temperature_dc)
-        self._judge_condensation()
+        lost = self._judge_condensation() | self._judge_inlet()
+        if self.board_dc == _INVALID_DC:
+            lost |= _BOARD
+        signals.put(s.CABINET_SENSOR, lost)
+
+    def _judge_inlet(self):
+        """Put what the newest status of the PCS says; what was lost of it."""
+        pcs = self._pcs
+        if pcs.status_ms < 0:
+            return 0  # its silence is told
+        inlet_dc = pcs.temperature_dc
+        if not _INLET_LOW_DC <= inlet_dc <= _INLET_HIGH_DC:
+            return _INLET
+        if pcs.status_ms != self._pcs_ms:
+            self._pcs_ms = pcs.status_ms
+            self._signals.put(s.PCS_TEMP, inlet_dc)
+        return 0
 
     def _judge_condensation(self):
-        self.coolant_dc = self._temperature("coolant_supply")
-        self.ambient_dc = self._temperature("ambient")
-        self.humidity_permille = self._analog["humidity"].read_u16() * 1000 >> 16
+        """Put it; which of its sensors are lost. A lost one speaks for water, never against."""
+        self.coolant_dc = coolant_dc = self._temperature("coolant_supply")
+        self.ambient_dc = ambient_dc = self._temperature("ambient")
+        raw = self._analog["humidity"].read_u16()
+        lost = 0
+        self.humidity_permille = humidity_permille = raw * 1000 >> 16
+        if not _DRIEST_U16 <= raw <= _WETTEST_U16:
+            lost = _HUMIDITY
+            self.humidity_permille = 0
+            humidity_permille = _SATURATED_PERMILLE
+        if coolant_dc == _INVALID_DC:
+            lost |= _COOLANT
+        if ambient_dc == _INVALID_DC:
+            lost |= _AMBIENT
         wet = 0
-        if self.coolant_dc != _INVALID_DC and self.ambient_dc != _INVALID_DC:
+        if not lost & (_COOLANT | _AMBIENT):
             # dew point falls by about 1 K for each 5 % below saturation
-            dew_dc = self.ambient_dc - (1000 - self.humidity_permille) // 5
-            wet = 1 if self.coolant_dc < dew_dc + self._margin_dc else 0
-        self._signals.put(s.CONDENSATION, wet)
+            dew_dc = ambient_dc - (1000 - humidity_permille) // 5
+            wet = 1 if coolant_dc < dew_dc + self._margin_dc else 0
+        if lost:
+            self._signals.put_partial(s.CONDENSATION, wet)
+        else:
+            self._signals.put(s.CONDENSATION, wet)
+        return lost

@@ -11,7 +11,6 @@ from bess.port.interpreter import const
 _SOC_LOW_CPCT = const(1000)  # on the steep ends a spread of voltage says little
 _SOC_HIGH_CPCT = const(9000)
 _RISE_SAMPLES = const(3)  # three seconds apart
-_UNKNOWN_DC = const(-3000)
 _OPEN_SETTLED_S = const(2)
 _POWER_MOVED_PERMILLE = const(100)
 
@@ -35,7 +34,7 @@ class Plausibility:
         self._moved_dc = parameters.get("sensor_frozen_moved_dc")
         self._moved_dmv = parameters.get("cell_frozen_moved_dmv")
         self._apart_dc = parameters.get("sensor_implausible_dc")
-        self._rise = array("i", [_UNKNOWN_DC] * _RISE_SAMPLES)
+        self._rise = array("H", bytes(2 * _RISE_SAMPLES * cells.sensor_count))
         self._rise_at = 0
         self._last_sensor = array("H", bytes(2 * cells.sensor_count))
         self._sensor_mean = array("H", bytes(2 * cells.sensor_count))
@@ -70,12 +69,12 @@ class Plausibility:
         signals = self._signals
         middle = _SOC_LOW_CPCT <= soc_cpct <= _SOC_HIGH_CPCT
         spread_dmv = cells.cell_max_dmv - cells.cell_min_dmv if middle else 0
-        spread_dc = cells.temp_max_dc - cells.temp_min_dc
+        spread_dc = cells.temp_spread_dc
         if cells.all_fresh:
             signals.put(s.CELL_SPREAD, spread_dmv)
         else:
             signals.put_partial(s.CELL_SPREAD, spread_dmv)
-        if cells.all_sensors_fresh:
+        if cells.all_sensors_known:
             signals.put(s.TEMP_SPREAD, spread_dc)
         else:
             signals.put_partial(s.TEMP_SPREAD, spread_dc)
@@ -116,14 +115,12 @@ class Plausibility:
         self._judge_current()
 
     def _judge_rise(self):
-        rise = self._rise
+        """Of every sensor: one that heats among colder ones never shows in the hottest."""
         at = self._rise_at
-        oldest = rise[at]
-        newest = self._cells.temp_max_dc
-        rise[at] = newest
         self._rise_at = (at + 1) % _RISE_SAMPLES
-        per_s = (newest - oldest) // _RISE_SAMPLES if oldest != _UNKNOWN_DC else 0
-        self._signals.put(s.TEMP_RISE, max(per_s, 0))
+        rise = self._cells.largest_rise(self._rise, at * self._cells.sensor_count)
+        put = self._signals.put_partial if rise[1] else self._signals.put
+        put(s.TEMP_RISE, rise[0] // _RISE_SAMPLES)
 
     def _judge_current(self):
         meter = self._meter

@@ -52,7 +52,7 @@ CURRENT_OFFSET = const(39)  # mA with contactors open
 CURRENT_STUCK = const(40)  # 0 or 1
 INSULATION = const(41)  # ohm per volt
 INSULATION_AGE = const(42)  # ms
-INSULATION_DEVICE = const(43)  # status bits
+INSULATION_DEVICE = const(43)  # what keeps the monitor from measuring, drivers.iso165c
 PRECHARGE_HEAT = const(44)  # permille of the resistor's energy
 CONTACTOR_STUCK = const(45)  # 0 or 1: does not close
 FUSE_OPEN = const(46)  # 0 or 1
@@ -61,10 +61,10 @@ TERMINAL_SENSOR = const(48)  # sensors out of range
 AFE_SUPPLY = const(49)  # devices out of range
 AFE_TEMP = const(50)  # 0.1 degC, hottest die
 AFE_REFERENCE = const(51)  # devices out of range
-AFE_CONFIG = const(52)  # 0 or 1: differs
+AFE_CONFIG = const(52)  # 15 a round in which a device lost it, less 1 a good one, up to 45
 SENSOR_OPEN = const(53)  # number
 SENSOR_SHORT = const(54)  # number
-SENSORS_LOST = const(55)  # two adjacent, or over half
+SENSORS_LOST = const(55)  # two adjacent, all of a device, or over half
 SENSOR_FROZEN = const(56)  # number
 SENSOR_IMPLAUSIBLE = const(57)  # number
 CELL_FROZEN = const(58)  # number
@@ -105,7 +105,12 @@ PCS_DEVIATION = const(92)  # permille of rated power off the commanded set-point
 PCS_STATE = const(93)  # 0 or 1: another state than the commanded one
 CURRENT_SIGN = const(94)  # 0 or 1: sensor and PCS tell opposite directions
 REPEATED_STOPS = const(95)  # orderly stops by level 2, not yet worked off by time
-COUNT = const(96)
+DIAGNOSIS_AGE = const(96)  # ms since the newest whole round
+CURRENT_LOST = const(97)  # permille of the current sensor's frames in the last second
+CABINET_SENSOR = const(98)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
+HEATER_SILENT = const(99)  # 0 or 1: commanded on, its feedback off
+INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fault
+COUNT = const(101)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -125,6 +130,8 @@ command_replay cabinet_bus_off receive_overrun parameters_corrupt program_hash r
 watchdog_reset unclean_stop clock log_lost log_storage supply
 contactor_cycles soc link_voltage adc_reference board_temp enable_lost
 blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_stops
+diagnosis_age current_lost cabinet_sensor heater_silent
+insulation_told
 """
 
 

@@ -13,7 +13,8 @@ class StringMeter:
 
     `link_mv` is the DC link outside both contactors, U2 - U3 against the string's minus;
     `outer_plus_mv` and `outer_minus_mv` are the sides of the contactors away from the
-    cells. `fresh_current` is True in the tick in which a new current came.
+    cells. `fresh_current` is True in the tick in which a new current came. Until `seen_all` all
+    are 0 and mean nothing.
     """
 
     def __init__(self, ivt, parameters, cell_count, signals):
@@ -82,6 +83,13 @@ class StringMeter:
         age_ms = max(age_ms, other_ms)
         other_ms = self._age(ivt_s.U3, now_ms)
         self._signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
+
+    def step_slow(self):
+        """Once a second: the sensor's set-up, and what it sent and nobody received."""
+        ivt = self._ivt
+        ivt.verify()
+        if ivt.lost_permille >= 0:
+            self._signals.put(s.CURRENT_LOST, ivt.lost_permille)
 
     def _age(self, channel, now_ms):
         if self._ivt.count[channel] == 0:

@@ -1,3 +1,5 @@
+import pytest
+
 from bess.drivers.ivt_s import CURRENT, U1, IvtS
 
 
@@ -58,16 +60,173 @@ def test_frames_of_others_are_left_alone():
     assert sensor.receive(0x511, bytes(8), 8, 0)
 
 
-def test_configuration_is_sent_a_step_a_tick_and_waits_for_room():
+def test_a_response_that_is_cut_short_is_no_harm():
+    sensor = IvtS(Port())
+    for length in range(8):
+        assert sensor.receive(0x511, b"\xff" + bytes(7), length, 0)
+        assert sensor.receive(0x521, bytes(8), min(length, 5), 0)
+
+
+def sent_kinds(port):
+    return [data[0] for _, data in port.sent]
+
+
+SET_UP = [0x34, 0x20, 0x21, 0x22, 0x23, 0x34]
+
+
+def test_set_up_is_sent_a_step_a_tick_and_waits_for_room():
     port = Port()
     sensor = IvtS(port)
     port.full = True
-    assert not sensor.configure()
+    sensor.configure(0)
     port.full = False
-    steps = 0
-    while not sensor.configure():
-        steps += 1
-        assert steps < 10
-    assert [data[0] for _, data in port.sent] == [0x34, 0x20, 0x21, 0x22, 0x23, 0x34]
+    for now_ms in range(10, 70, 10):
+        sensor.configure(now_ms)
+        assert len(port.sent) == now_ms // 10
+    assert sent_kinds(port) == SET_UP
     assert port.sent[0][1][1] == 0
     assert port.sent[-1][1][1] == 1
+
+
+def answers(changed=None):
+    """What a sensor says to each step; changed: (step, byte, value) that it took otherwise."""
+    frames = [
+        bytearray(b"\xb4\x00\x01\x00\x00\x00\x00\x00"),
+        bytearray(b"\xa0\x02\x00\x0a\x00\x00\x00\x00"),
+        bytearray(b"\xa1\x02\x00\x32\x00\x00\x00\x00"),
+        bytearray(b"\xa2\x02\x00\x32\x00\x00\x00\x00"),
+        bytearray(b"\xa3\x02\x00\x32\x00\x00\x00\x00"),
+        bytearray(b"\xb4\x01\x01\x00\x00\x00\x00\x00"),
+    ]
+    if changed:
+        step, at, value = changed
+        frames[step][at] = value
+    return frames
+
+
+def test_an_answered_set_up_is_sent_once():
+    port = Port()
+    sensor = IvtS(port)
+    frames = answers()
+    for now_ms in range(0, 1000, 10):
+        sensor.configure(now_ms)
+        if frames:
+            sensor.receive(0x511, frames.pop(0), 8, now_ms)
+    assert sent_kinds(port) == SET_UP
+
+
+@pytest.mark.parametrize("changed", [
+    (0, 0, 0xFF), (1, 0, 0xFF), (5, 0, 0xFF), (1, 3, 20), (2, 2, 1), (3, 1, 0x82), (4, 1, 0x42),
+    (0, 1, 1), (5, 1, 0),
+])  # fmt: skip
+def test_a_step_that_was_refused_or_taken_otherwise_is_repeated(changed):
+    """Period, sign (bit 7), byte order (bit 6): whatever the sensor did not take."""
+    port = Port()
+    sensor = IvtS(port)
+    for now_ms in range(0, 130, 10):
+        sensor.configure(now_ms)
+        if now_ms < 60:
+            sensor.receive(0x511, answers(changed)[now_ms // 10], 8, now_ms)
+    assert sent_kinds(port)[:8] == SET_UP + SET_UP[:2]
+
+
+def test_a_sensor_that_never_answers_is_asked_four_times_and_then_judged_by_its_periods():
+    port = Port()
+    sensor = IvtS(port)
+    for now_ms in range(0, 2000, 10):
+        sensor.configure(now_ms)
+    assert sent_kinds(port) == SET_UP * 4
+    sensor.verify()
+    run(sensor, 2000, (10, 50, 50, 50), port)
+    assert sent_kinds(port) == SET_UP * 4
+
+
+def run(sensor, start_ms, periods_ms, port, lost=lambda channel, n: False):
+    """A second of results with these periods, verified at its end."""
+    for now_ms in range(start_ms, start_ms + 1000, 10):
+        sensor.configure(now_ms)
+        for channel, period_ms in enumerate(periods_ms):
+            if period_ms and now_ms % period_ms < 10:
+                n = now_ms // period_ms
+                if not lost(channel, n):
+                    sensor.receive(0x521 + channel, frame(channel, 5, n & 15), 6, now_ms)
+    sensor.verify()
+
+
+def settled():
+    """A sensor that was set up and whose answers all came."""
+    port = Port()
+    sensor = IvtS(port)
+    for now_ms in range(0, 60, 10):
+        sensor.configure(now_ms)
+        sensor.receive(0x511, answers()[now_ms // 10], 8, now_ms)
+    sensor.verify()
+    run(sensor, 0, (10, 50, 50, 50), port)
+    port.sent.clear()
+    return sensor, port
+
+
+@pytest.mark.parametrize("periods_ms", [
+    (20, 60, 60, 60), (20, 50, 50, 50), (10, 60, 50, 50), (10, 50, 60, 50), (10, 50, 50, 60),
+    (100, 50, 50, 50), (0, 0, 0, 0), (10, 0, 50, 50),
+])  # fmt: skip
+def test_results_at_other_periods_bring_the_set_up_again(periods_ms):
+    sensor, port = settled()
+    run(sensor, 1000, periods_ms, port)
+    run(sensor, 2000, periods_ms, port)
+    assert sent_kinds(port)[:6] == SET_UP
+
+
+def test_right_periods_are_left_alone_for_ever():
+    sensor, port = settled()
+    for second in range(1, 20):
+        run(sensor, 1000 * second, (10, 50, 50, 50), port)
+    assert port.sent == []
+
+
+@pytest.mark.parametrize("of", [2, 5, 8, 14])
+def test_lost_results_are_no_other_period(of):
+    """Stopping the sensor to set it up again would lose still more."""
+    sensor, port = settled()
+    for second in range(1, 5):
+        run(sensor, 1000 * second, (10, 50, 50, 50), port, lambda channel, n: n % of != 0)
+    assert port.sent == []
+
+
+@pytest.mark.parametrize(("lost", "permille"), [
+    (lambda channel, n: channel == 0 and n % 5 != 0, 800),
+    (lambda channel, n: channel == 0 and n % 8 == 0, 125),
+    (lambda channel, n: channel == 2 and n % 4 == 0, 250),
+    (lambda channel, n: False, 0),
+])  # fmt: skip
+def test_results_that_the_counter_shows_as_lost_are_counted(lost, permille):
+    sensor, port = settled()
+    for second in range(1, 4):
+        run(sensor, 1000 * second, (10, 50, 50, 50), port, lost)
+    assert abs(sensor.lost_permille - permille) <= 12
+
+
+def test_results_with_an_error_are_as_good_as_lost():
+    sensor, _ = settled()
+    for n in range(100):
+        state = 0x20 if n % 4 == 0 else 0
+        sensor.receive(0x521, frame(CURRENT, 5, n + 100 & 15, state), 6, 1000 + 10 * n)
+    sensor.verify()
+    assert 240 <= sensor.lost_permille <= 260
+
+
+def test_a_second_without_results_says_nothing_of_losses():
+    sensor, _ = settled()
+    sensor.verify()
+    assert sensor.lost_permille == -1
+
+
+def test_a_sensor_that_started_is_set_up_at_once_and_its_counter_begins_anew():
+    sensor, port = settled()
+    sensor.receive(0x511, b"\xbf\x04\x11\x00\x00\x00\x01\x00", 7, 1000)
+    sensor.configure(1010)
+    assert sent_kinds(port) == [0x34]
+    for n in range(3):
+        sensor.receive(0x521, frame(CURRENT, 5, 9 + n), 6, 1010 + 10 * n)
+    sensor.verify()
+    assert sensor.lost_permille == 0

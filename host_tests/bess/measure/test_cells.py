@@ -1,57 +1,11 @@
 """The cell monitor on the chain model: schedule, freshness, temperatures, diagnosis."""
 
-import numpy as np
 import pytest
+from kit.cell_rig import Rig
 
 from autarky.plant.ltc6813 import READS
-from autarky.plant.ltc6813 import Chain as Model
 from bess.app import chain_layout
-from bess.drivers.ltc681x import Chain
 from bess.measure import signals as s
-from bess.measure.cells import CellMonitor
-from bess.measure.signals import Signals
-from bess.parameters import Parameters
-from bess.port import leaves
-
-
-class Rig:
-    """Monitor and model; counts what each tick does on the SPI."""
-
-    def __init__(self) -> None:
-        self.layout = chain_layout(5, 48)
-        self.model = Model(list(self.layout))
-        self.now_us = 0
-        self.volts = np.full(240, 3.3)
-        self.celsius = np.full(75, 25.0)
-        self.tick_commands: list[int] = []
-        self.ticks: list[list[int]] = []
-        self.signals = Signals()
-        self.chain = Chain(self, self, 15, leaves, lambda us: None)
-        self.monitor = CellMonitor(self.chain, self.layout, 5, Parameters(), self.signals, leaves)
-
-    def value(self, level: int) -> None:
-        if level:
-            self.model.wake(self.now_us)
-
-    def write_readinto(self, tx: bytearray, rx: bytearray) -> None:
-        self.tick_commands.append((tx[0] << 8 | tx[1]) & 0x7FF)
-        self.model.feed(self.volts, self.celsius)
-        answer = self.model.transaction(bytes(tx), self.now_us)
-        rx[: len(answer)] = answer
-
-    def run(self, ticks: int) -> "Rig":
-        for _ in range(ticks):
-            now_ms = self.now_us // 1000
-            self.monitor.slice(now_ms)
-            if (now_ms // 10) % 10 == 6:
-                self.monitor.evaluate(now_ms)
-            self.ticks.append(self.tick_commands)
-            self.tick_commands = []
-            self.now_us += 10_000
-        return self
-
-    def signal(self, number: int) -> int:
-        return self.signals.value[number]
 
 
 @pytest.fixture
@@ -107,17 +61,6 @@ def test_hot_and_cold_sensors_are_found_by_place(rig: Rig) -> None:
     rig.run(20)
     assert rig.monitor.temp_max_index == 42
     assert rig.monitor.temp_min_index == 7
-
-
-@pytest.mark.parametrize("celsius", [-200.0, 200.0])
-def test_an_open_or_shorted_sensor_is_never_a_temperature(rig: Rig, celsius: float) -> None:
-    rig.celsius[10] = celsius
-    before = rig.signals.count[s.TEMP_MAX]
-    rig.run(100)
-    assert rig.signals.count[s.TEMP_MAX] > before
-    assert rig.signals.partial[s.TEMP_MAX] == 1
-    assert 240 <= rig.monitor.temp_max_dc <= 260
-    assert rig.signal(s.TEMP_AGE) >= 900
 
 
 def test_a_dead_device_makes_samples_partial_and_its_cells_old(rig: Rig) -> None:
@@ -182,11 +125,108 @@ def test_sums_agree_and_a_wrong_one_is_seen(rig: Rig) -> None:
     assert rig.signal(s.AFE_SUM) > 20
 
 
-def test_lost_configuration_is_noticed_and_written_again(rig: Rig) -> None:
+ROUND = 70  # ticks
+
+
+@pytest.mark.parametrize("device", [0, 7, 14])
+def test_a_device_that_was_reset_once_is_told_and_configured_again(rig: Rig, device: int) -> None:
+    assert rig.signal(s.AFE_CONFIG) == 0
+    rig.model.reset_device(device)
+    rig.run(ROUND)
+    assert rig.signal(s.AFE_CONFIG) == 15
     assert rig.monitor.config_good
-    rig.model._registers["cfga"][3, 0] = 0x00F8
-    rig.run(80)
+    rig.run(15 * ROUND)
+    assert rig.signal(s.AFE_CONFIG) == 0
+
+
+def test_a_device_that_is_reset_again_within_ten_seconds_adds_up(rig: Rig) -> None:
+    for _ in range(2):
+        rig.model.reset_device(3)
+        rig.run(8 * ROUND)
+    assert rig.signal(s.AFE_CONFIG) > 15
+
+
+def test_a_device_that_takes_no_configuration_is_told_and_fails_the_self_test(rig: Rig) -> None:
+    rig.model.stuck_config.add(3)
+    rig.run(2 * ROUND)
+    assert rig.signal(s.AFE_CONFIG) == 30
+    assert not rig.monitor.config_good
+
+
+def test_balancing_that_changes_its_switches_is_no_lost_configuration(rig: Rig) -> None:
+    for second in range(20):
+        rig.chain.set_discharge(second % 15, 1 << second % 16)
+        rig.chain.prepare_config()
+        rig.run(33)
+    assert rig.signal(s.AFE_CONFIG) == 0
+
+
+def test_what_was_not_read_clears_no_lost_configuration(rig: Rig) -> None:
+    rig.model.reset_device(3)
+    rig.run(ROUND)
+    rig.model.disturbed_reads.add(0x026)
+    rig.run(10 * ROUND)
+    assert rig.signal(s.AFE_CONFIG) == 15
+    assert rig.signals.partial[s.AFE_CONFIG] == 1
+
+
+def test_first_configuration_is_no_loss() -> None:
+    rig = Rig().run(2 * ROUND)
+    assert rig.signal(s.AFE_CONFIG) == 0
     assert rig.monitor.config_good
+
+
+@pytest.mark.parametrize("read", [0x010, 0x012, 0x002, 0x026])
+def test_a_round_of_diagnosis_that_did_not_hear_all_does_not_count(rig: Rig, read: int) -> None:
+    rounds = rig.monitor.rounds
+    rig.run(2 * ROUND)
+    assert rig.monitor.rounds == rounds + 2
+    assert rig.signal(s.DIAGNOSIS_AGE) < 10 * ROUND
+    rig.model.disturbed_reads.add(read)
+    rig.run(ROUND)
+    rounds = rig.monitor.rounds
+    rig.run(10 * ROUND)
+    assert rig.monitor.rounds == rounds
+    assert rig.signal(s.DIAGNOSIS_AGE) >= 100 * ROUND
+
+
+def test_the_first_round_counts_when_it_is_whole_only() -> None:
+    rig = Rig().run(20)
+    assert rig.monitor.rounds == 0
+    rig.run(70)
+    assert rig.monitor.rounds == 1
+
+
+def test_a_die_that_is_not_heard_clears_no_hot_one(rig: Rig) -> None:
+    rig.model.die_c[4] = 120.0
+    rig.run(ROUND)
+    rig.model.dead.add(4)
+    rig.run(2 * ROUND)
+    assert rig.signals.partial[s.AFE_TEMP] == 1
+    assert rig.signal(s.AFE_TEMP) < 1000
+
+
+@pytest.mark.parametrize("celsius", [-276.0, -60.0, 250.0])
+def test_a_die_temperature_that_cannot_be_is_told_and_clears_nothing(
+    rig: Rig, celsius: float
+) -> None:
+    rig.model.die_c[4] = celsius
+    rig.run(2 * ROUND)
+    assert rig.signal(s.AFE_SUPPLY) == 1
+    assert rig.signals.partial[s.AFE_TEMP] == 1
+
+
+@pytest.mark.parametrize("word", [0, 55_600, 65_535])
+def test_a_sum_of_any_word_stays_a_small_integer(rig: Rig, word: int) -> None:
+    original = rig.model._convert_status
+
+    def wrong(now_us: int) -> None:
+        original(now_us)
+        rig.model._next["stat"][3, 0] = word
+
+    rig.model._convert_status = wrong
+    rig.run(2 * ROUND)
+    assert 20 < rig.signal(s.AFE_SUM) < 10_000
 
 
 @pytest.mark.parametrize(("modules", "cells", "expected"), [

@@ -9,6 +9,7 @@ RESPONSE_ID = 0x511
 RESULT_ID = 0x521
 CHANNELS = 4  # I, U1, U2, U3
 _DEFAULT_MS = (20, 60, 60, 60)
+_ALIVE = b"\xbf\x04\x11\x00\x00\x00\x01"  # command identifier, serial number
 _STAGGER_MS = (0, 10, 20, 20)  # U2 and U3 together: the link is their difference
 
 
@@ -16,6 +17,8 @@ _STAGGER_MS = (0, 10, 20, 20)  # U2 and U3 together: the link is their differenc
 class IvtS:
     """Takes set-up commands, gives result frames. Values in mA and mV, rounded to 1.
 
+    `restart` is a loss of its supply: factory periods, and it says that it is alive.
+    `commands_lost` commands never arrive, `commands_refused` ones are answered by 0xFF.
     `silent` takes it off the bus, `silent_channels` some of its results, `stuck_counter`
     repeats whole frames, `offset_ma` and `gain` disturb the current, `frozen_ma` replaces it,
     `bias_v` adds to the voltages.
@@ -31,12 +34,28 @@ class IvtS:
     frozen_ma: float | None = None
     bias_v: list[float] = field(default_factory=lambda: [0.0] * CHANNELS)
     silent_channels: set[int] = field(default_factory=set)
+    commands_lost: int = 0
+    commands_refused: int = 0
+    _alive: bool = False
     _counter: list[int] = field(default_factory=lambda: [0] * CHANNELS)
+
+    def restart(self) -> None:
+        """What it was told is forgotten; STORE was never used."""
+        self.period_ms = list(_DEFAULT_MS)
+        self.running = True
+        self._counter = [0] * CHANNELS
+        self._alive = True
 
     def command(self, data: bytes) -> bytes | None:
         """A frame on 0x411; returns the response on 0x511, None when it is ignored."""
         if self.silent or len(data) < 4:
             return None
+        if self.commands_lost:
+            self.commands_lost -= 1
+            return None
+        if self.commands_refused:
+            self.commands_refused -= 1
+            return b"\xff" + data[:1] + bytes(6)
         kind = data[0]
         if kind == 0x34:
             self.running = data[1] == 1
@@ -50,9 +69,14 @@ class IvtS:
 
     def results(self, now_ms: int, values: tuple[float, ...]) -> list[tuple[int, bytes]]:
         """Frames due in the 10 ms from now on; values: A, V, V, V."""
-        if self.silent or not self.running:
+        if self.silent:
             return []
         frames = []
+        if self._alive:
+            self._alive = False
+            frames.append((RESPONSE_ID, _ALIVE))
+        if not self.running:
+            return frames
         for channel in range(CHANNELS):
             period = self.period_ms[channel]
             if (now_ms - _STAGGER_MS[channel]) % period >= 10 or channel in self.silent_channels:

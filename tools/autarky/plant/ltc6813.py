@@ -2,7 +2,8 @@
 
 Commands with wrong PEC are ignored; conversions take their time; unread registers are
 0xFFFF; after two seconds without a command the cores sleep and forget. Faults: dead
-device, broken chain, open sense wire, bit errors on the way back, a wrong converter.
+device, broken chain, open sense wire, bit errors on the way back, a wrong converter, a device
+that was reset by a glitch.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ CELLS = 18
 SLEEP_US = 2_000_000  # tSLEEP, typical
 WAKE_US = 400  # tWAKE, each device
 VREF2_V = 3.0
+_CFGA_RESET, _CFGB_RESET = 0x00F8, 0x000F  # GPIO pull-downs off, REFON 0, no discharge
 PULL_CURRENT_V = 0.004  # 100 uA through a filter resistor of some ten ohms
 SELF_TEST = {1: 0x9555, 2: 0x6AAA}  # results in the 7 kHz mode
 # conversion times of the 7 kHz mode
@@ -115,6 +117,8 @@ class Chain:
         self.broken_at: int | None = None  # first device that cannot be reached
         self.open_wires: set[tuple[int, int]] = set()  # (device, pin C0..C18)
         self.bit_error_devices: dict[int, float] = {}  # device -> share of answers disturbed
+        self.disturbed_reads: set[int] = set()  # read commands whose answers never come whole
+        self.resets_each_ms: dict[int, int] = {}  # device -> period of its resets by a glitch
         self.wrong_converter: set[int] = set()
         self.wrong_reference: set[int] = set()  # VREF2 out of its range
         self.low_supply: set[int] = set()  # VREG too low
@@ -139,11 +143,19 @@ class Chain:
             "cfga": np.zeros((n, 3), dtype="<u2"),
             "cfgb": np.zeros((n, 3), dtype="<u2"),
         }
-        self._registers["cfga"][:, 0] = 0x00F8
-        self._registers["cfgb"][:, 0] = 0x000F
+        self._registers["cfga"][:, 0] = _CFGA_RESET
+        self._registers["cfgb"][:, 0] = _CFGB_RESET
         self._next: dict[str, Words] = {}
         self._pending.clear()
         self._changed.update(READS)
+
+    def reset_device(self, device: int, pull_down: bool = False) -> None:
+        """A glitch: the configuration is what a reset leaves; pull_down: GPIO1..5 draw as well."""
+        self._registers["cfga"][device] = 0
+        self._registers["cfga"][device, 0] = 0 if pull_down else _CFGA_RESET
+        self._registers["cfgb"][device] = 0
+        self._registers["cfgb"][device, 0] = _CFGB_RESET
+        self._changed.update((0x002, 0x026))
 
     def feed(self, cell_v: Floats, ntc_c: Floats) -> None:
         """Voltages and temperatures at the pins; sampled by the next conversion."""
@@ -164,6 +176,9 @@ class Chain:
             self._registers.update(self._next)
             self._next = {}
             self._changed.update(commands)
+        for device, period_ms in self.resets_each_ms.items():
+            if now_us // 1000 % period_ms == 0:
+                self.reset_device(device)
         if not self._asleep and now_us - self._last_us > SLEEP_US:
             self._asleep = True
             self._reset()
@@ -274,6 +289,8 @@ class Chain:
         words = np.full((self.devices, 12), 0xFFFF, dtype=np.uint16)
         ratio = ntc_ratio(self._ntc_c).reshape(self.devices, self._sensors)
         words[:, : self._sensors] = _words(ratio * VREF2_V)
+        pulled = self._registers["cfga"][:, 0, None] >> np.arange(3, 8) & 1 == 0
+        words[:, :5][pulled] = 0
         words[:, 5] = round(VREF2_V * 1e4)
         for device in self.wrong_reference:
             words[device, 5] = round(2.9e4)
@@ -317,6 +334,9 @@ class Chain:
             framed[:] = 0xFFFF
         elif self.dead or self.broken_at is not None or self.bit_error_devices:
             self._disturb(framed.view(np.uint8))
+        for i, command in enumerate(commands):
+            if command in self.disturbed_reads:
+                framed[i, 0] ^= 1
         return [row.tobytes() for row in framed]
 
     def _disturb(self, framed: NDArray[np.uint8]) -> None:

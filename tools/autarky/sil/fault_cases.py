@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from autarky.bus.bus import BusFault
 from autarky.plant.iso165c import PERIOD_MS as MONITOR_PERIOD_MS
+from autarky.plant.ivt_s import RESULT_ID
 from autarky.plant.string import PCS_OFF
 from autarky.sil.plants import TICK_MS
 from bess.parameters import Parameters
@@ -34,9 +35,10 @@ class FaultCase:
     """One way to provoke a fault at its highest level.
 
     setup: "run" (default), "load" (60 kW), "overload" (105 kW), "standby", "boot" (injected
-    before the start), "cool" (pump on). level: 1..4 or 5 for an orderly stop. inside: needs to
-    reach into the firmware, so only with the firmware inline. extra_ms: what the plant or the
-    sensor needs before the condition is there. shadowed_by: a faster or more severe fault that
+    before the start), "cool" (pump on), "heat" (heater on). level: 1..4 or 5 for an orderly
+    stop. inside: needs to reach into the firmware, so only with the firmware inline. extra_ms:
+    what the plant or the sensor needs before the condition is there. shadowed_by: a faster or
+    more severe fault that
     the same cause raises.
     """
 
@@ -75,6 +77,7 @@ _SAMPLE_MS = {
     "pcs_silent": 20, "pcs_fault": 20, "pcs_crc": 20, "command_silent": 100, "voltage_silent": 100,
     "pcs_hot": 1000 + 20, "insulation": MONITOR_PERIOD_MS + 1000,
     "insulation_silent": MONITOR_PERIOD_MS + 1000, "insulation_device": MONITOR_PERIOD_MS + 1000,
+    "insulation_told": MONITOR_PERIOD_MS + 1000,
     "link_ov": 150, "link_reversed": 150, "string_sum": 150, "fuse_open": 150,
     "afe_supply": 700, "terminal_hot": 2000, "board_hot": 2000, "condensation": 2000,
 }  # fmt: skip
@@ -173,6 +176,18 @@ def _app(action: Callable[[Any], None]) -> Inject:
     return lambda site, i: action(site.cabinets[i].firmware.app)  # pyright: ignore
 
 
+def _sensor_loss(lost: Callable[[int], bool]) -> Inject:
+    """Frames of the current, numbered as they come, that do not arrive."""
+
+    def inject(site: VirtualSite, i: int) -> None:
+        number = iter(range(1 << 30))
+        site.cabinets[i].bus.faults.append(
+            BusFault("drop", lambda known, _: known == RESULT_ID and lost(next(number)))
+        )
+
+    return inject
+
+
 def _guard_lost(site: VirtualSite, i: int) -> None:
     site.bus.faults.append(BusFault("drop", lambda known, _: known == 0x701))
 
@@ -262,6 +277,8 @@ FAULT_CASES = (
     FaultCase("short", _extra(520.0)),
     FaultCase("current_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(0)),
     FaultCase("voltage_silent", lambda site, i: site.plants.sensors[i].silent_channels.add(1)),
+    FaultCase("current_lost", _sensor_loss(lambda n: n % 8 == 0), 1, extra_ms=1000,
+              note="one current in eight does not arrive"),
     FaultCase("current_mismatch", _apart, 2, "load",
               note="sensor and PCS off the set-point to opposite sides, neither far enough alone"),
     FaultCase("current_offset", _set("sensors.*.offset_ma", 5000.0), 2, "standby", extra_ms=3000),
@@ -288,7 +305,8 @@ FAULT_CASES = (
     FaultCase("sensor_frozen", _frozen_sensor, 1, extra_ms=2000),
     FaultCase("sensor_implausible", _sensor((7, 5.0)), 1),
     FaultCase("terminal_hot", _analog(terminal_plus=95.0)),
-    FaultCase("terminal_sensor", _analog(terminal_minus=-200.0), 1),
+    FaultCase("terminal_sensor", _analog(terminal_plus=-200.0, terminal_minus=-200.0),
+              note="both lost"),
     # front ends
     FaultCase("afe_silent", _chain(lambda chain: chain.dead.add(7)),
               note="one device of the chain dead"),
@@ -300,7 +318,10 @@ FAULT_CASES = (
     FaultCase("afe_reference", lambda site, i: site.plants.chains[i].wrong_reference.add(2), 2),
     FaultCase("afe_supply", lambda site, i: site.plants.chains[i].low_supply.add(2), 2),
     FaultCase("afe_hot", lambda site, i: site.plants.chains[i].die_c.fill(120.0), 2),
-    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2),
+    FaultCase("afe_config", lambda site, i: site.plants.chains[i].stuck_config.add(3), 2,
+              extra_ms=700, note="a device does not take its configuration"),
+    FaultCase("diagnosis_silent", _chain(lambda chain: chain.disturbed_reads.add(0x010)), 2,
+              extra_ms=700, note="one group of one device is never read"),
     FaultCase("wrong_module", lambda site, i: site.plants.chains[i].extra_cell_v.update({5: 3.3}),
               4),
     # contactors, link, insulation
@@ -322,6 +343,7 @@ FAULT_CASES = (
     FaultCase("link_reversed", _set("sensors.*.bias_v", [0.0, 0.0, -900.0, 0.0])),
     FaultCase("insulation", _set("monitors.*.resistance_kohm", 60)),
     FaultCase("insulation_silent", _set("monitors.*.silent", True)),
+    FaultCase("insulation_told", _set("monitors.*.status", 1), 2),
     FaultCase("insulation_device", _set("monitors.*.status", 4), 1),
     FaultCase("contactor_life", _app(lambda app: app.history.put(MINUS_CLOSINGS, 95_000)), 1,
               inside=True),
@@ -350,8 +372,10 @@ FAULT_CASES = (
     FaultCase("coolant_flow", _set("heat.pump_failed.*", True), 1, "cool"),
     FaultCase("flow_stuck", _line("coolant_flow", True), 1),
     FaultCase("heater_stuck", _line("heater_on", True), 2),
+    FaultCase("heater_silent", _line("heater_on", False), 1, "heat"),
     FaultCase("compressor", _line("compressor_ok", False), 1),
     FaultCase("condensation", _analog(coolant_supply=8.0, humidity=0.95, ambient=30.0), 1),
+    FaultCase("cabinet_sensor", _analog(humidity=0.0), 1),
     # controller
     FaultCase("supply_low", _analog(supply=15.0)),
     FaultCase("supply_high", _analog(supply=33.0), 2),

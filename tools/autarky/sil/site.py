@@ -509,6 +509,11 @@ class VirtualSite:
                 if response is not None:
                     port = cabinet.bus_ports[1]
                     cabinet.bus.send(port, ivt_s.RESPONSE_ID, response, until_us)
+            elif frame.can_id == iso165c.REQUEST_ID:
+                response = plants.monitors[i].answer(frame.data)
+                if response is not None:
+                    port = cabinet.bus_ports[1]
+                    cabinet.bus.send(port, iso165c.RESPONSE_ID, response, until_us)
             wanted = controller in cabinet.bus.recipients(frame.can_id)
             cut_off = cabinet.bus.is_cut_off(controller)
             if frame.sender != controller and wanted and not cut_off and len(cabinet.rx) < _RX_MAX:

@@ -1,0 +1,213 @@
+"""Every analog channel and input of the cabinet: what is invalid is never fine."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from bess.measure import signals as s
+from bess.measure.cells import ntc_table
+from bess.measure.environment import Environment
+from bess.measure.signals import Signals
+from bess.parameters import Parameters
+from bess.protect.faults import Protection
+
+NO_DC = -32768
+BETA_K = 3435
+WARM = 32768  # 25 degC
+BOARD, COOLANT, AMBIENT, HUMIDITY, INLET = 1, 2, 4, 8, 16
+STUCK = [0, 1, 65535]
+
+
+class Channel:
+    def __init__(self, raw: int) -> None:
+        self.raw = raw
+
+    def read_u16(self) -> int:
+        return self.raw
+
+    def value(self) -> int:
+        return self.raw
+
+
+def raw_of(celsius: float) -> int:
+    table = ntc_table(BETA_K)
+    wanted = round((celsius + 100) * 10)
+    return min(range(1300, 64000), key=lambda raw: abs(table[raw >> 8] - wanted))
+
+
+class Rig:
+    """Channels and inputs by name, and what the environment makes of them."""
+
+    def __init__(self) -> None:
+        names = ("terminal_plus", "terminal_minus", "coolant_supply", "ambient", "board")
+        self.analog = {name: Channel(WARM) for name in names}
+        self.analog.update(supply=Channel(39322), reference=Channel(49648), humidity=Channel(26214))
+        self.inputs = {
+            "coolant_flow": Channel(0), "heater_on": Channel(0), "compressor_ok": Channel(1)
+        }  # fmt: skip
+        self.thermal = SimpleNamespace(pump_on=False, heater_on=False)
+        self.pcs = SimpleNamespace(status_ms=-1, temperature_dc=0)
+        self.signals = Signals()
+        parameters = Parameters()
+        self.environment = Environment(
+            self.analog, self.inputs, self.thermal, self.pcs, ntc_table(BETA_K), parameters,
+            self.signals,
+        )  # fmt: skip
+
+    def step(self) -> "Rig":
+        self.environment.step_cells()
+        self.environment.step_slow()
+        return self
+
+    def value(self, signal: int) -> int:
+        return self.signals.value[signal]
+
+    def renewed(self, signal: int) -> bool:
+        """A whole sample comes with the next step."""
+        before = self.signals.count[signal]
+        self.step()
+        return self.signals.count[signal] != before and not self.signals.partial[signal]
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig().step()
+
+
+def test_a_well_cabinet_tells_nothing(rig: Rig) -> None:
+    for signal in (s.TERMINAL_SENSOR, s.CABINET_SENSOR, s.CONDENSATION, s.HEATER_SILENT):
+        assert rig.value(signal) == 0
+        assert rig.renewed(signal)
+    assert abs(rig.value(s.TERMINAL_TEMP) - 250) <= 3
+    assert abs(rig.value(s.SUPPLY) - 24_000) <= 5
+
+
+@pytest.mark.parametrize("raw", STUCK)
+@pytest.mark.parametrize("name", ["terminal_plus", "terminal_minus"])
+def test_one_terminal_sensor_lost_is_told_and_the_other_clears_nothing(rig, name, raw) -> None:
+    rig.analog[name].raw = raw
+    assert rig.step().value(s.TERMINAL_SENSOR) == 1
+    assert not rig.renewed(s.TERMINAL_TEMP)
+    assert abs(rig.value(s.TERMINAL_TEMP) - 250) <= 3
+
+
+@pytest.mark.parametrize("raw", STUCK)
+def test_both_terminal_sensors_lost_are_no_temperature(rig: Rig, raw: int) -> None:
+    rig.analog["terminal_plus"].raw = rig.analog["terminal_minus"].raw = raw
+    assert rig.step().value(s.TERMINAL_SENSOR) == 2
+    assert not rig.renewed(s.TERMINAL_TEMP)
+    assert rig.environment.terminal_dc == NO_DC
+
+
+def test_the_hotter_terminal_counts_whichever_it_is(rig: Rig) -> None:
+    for name in ("terminal_plus", "terminal_minus"):
+        rig.analog[name].raw = raw_of(85.0)
+        assert abs(rig.step().value(s.TERMINAL_TEMP) - 850) <= 15, name
+        rig.analog[name].raw = WARM
+
+
+@pytest.mark.parametrize("raw", STUCK)
+@pytest.mark.parametrize(("name", "bit"), [
+    ("board", BOARD), ("coolant_supply", COOLANT), ("ambient", AMBIENT), ("humidity", HUMIDITY),
+])  # fmt: skip
+def test_each_lost_sensor_of_the_cabinet_is_told_and_clears_nothing(rig, name, bit, raw) -> None:
+    rig.analog[name].raw = raw
+    assert rig.step().value(s.CABINET_SENSOR) == bit
+    assert not rig.renewed(s.BOARD_TEMP if name == "board" else s.CONDENSATION)
+    rig.analog[name].raw = WARM
+    assert rig.step().value(s.CABINET_SENSOR) == 0
+    assert rig.renewed(s.BOARD_TEMP)
+    assert rig.renewed(s.CONDENSATION)
+
+
+def test_what_a_lost_sensor_gave_last_is_no_reading(rig: Rig) -> None:
+    for name in ("board", "coolant_supply", "ambient", "humidity"):
+        rig.analog[name].raw = 65535
+    rig.step()
+    environment = rig.environment
+    assert environment.board_dc == environment.coolant_dc == environment.ambient_dc == NO_DC
+    assert environment.humidity_permille == 0
+
+
+def test_nothing_is_known_before_it_was_read() -> None:
+    environment = Rig().environment
+    assert environment.board_dc == environment.terminal_dc == NO_DC
+    assert environment.coolant_dc == environment.ambient_dc == NO_DC
+    assert environment.humidity_permille == environment.supply_mv == 0
+
+
+def test_condensation_stands_while_a_sensor_is_broken(rig: Rig) -> None:
+    """Rules 1 and 3: it cleared as soon as one of its sensors broke."""
+    rig.analog["coolant_supply"].raw = raw_of(8.0)
+    rig.analog["ambient"].raw = raw_of(30.0)
+    rig.analog["humidity"].raw = 62_000
+    assert rig.step().value(s.CONDENSATION) == 1
+    for name in ("coolant_supply", "ambient", "humidity"):
+        kept = rig.analog[name].raw
+        for raw in STUCK:
+            rig.analog[name].raw = raw
+            rig.step()
+            assert rig.signals.partial[s.CONDENSATION] == 1, name
+        rig.analog[name].raw = kept
+    assert rig.step().value(s.CONDENSATION) == 1
+
+
+@pytest.mark.parametrize("raw", [0, 1310, 65209, 65535])
+def test_without_humidity_the_air_counts_as_saturated(rig: Rig, raw: int) -> None:
+    rig.analog["coolant_supply"].raw = raw_of(20.0)
+    rig.analog["humidity"].raw = raw
+    assert rig.step().value(s.CONDENSATION) == 1
+
+
+@pytest.mark.parametrize("raw", [1311, 65208])
+def test_humidity_at_the_ends_of_its_range_is_a_reading(rig: Rig, raw: int) -> None:
+    rig.analog["humidity"].raw = raw
+    assert rig.step().value(s.CABINET_SENSOR) == 0
+    assert rig.environment.humidity_permille == raw * 1000 >> 16
+
+
+def test_the_inlet_of_the_pcs_is_not_zero_before_its_first_status(rig: Rig) -> None:
+    assert rig.signals.count[s.PCS_TEMP] == 0
+    rig.pcs.status_ms, rig.pcs.temperature_dc = 100, 310
+    rig.step()
+    assert rig.signals.count[s.PCS_TEMP] == 1
+    assert rig.value(s.PCS_TEMP) == 310
+    rig.step()
+    assert rig.signals.count[s.PCS_TEMP] == 1, "an old status is no fresh sample"
+
+
+@pytest.mark.parametrize("inlet_dc", [-1280, -510, 1210, 1270])
+def test_an_inlet_temperature_that_cannot_be_is_told_and_clears_nothing(rig, inlet_dc) -> None:
+    rig.pcs.status_ms, rig.pcs.temperature_dc = 100, inlet_dc
+    assert rig.step().value(s.CABINET_SENSOR) == INLET
+    assert rig.signals.count[s.PCS_TEMP] == 0
+
+
+@pytest.mark.parametrize("raw", [0, 65535])
+@pytest.mark.parametrize(("name", "faults"), [
+    ("supply", {"supply_low", "supply_high"}), ("reference", {"adc_reference"}),
+])  # fmt: skip
+def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, raw) -> None:
+    from autarky.sil.fault_cases import IDS
+    from bess.port import leaves
+
+    protection = Protection(Parameters(), rig.signals, lambda *_: None, leaves)
+    rig.analog[name].raw = raw
+    for _ in range(20):
+        rig.environment.step_cells()
+        protection.evaluate_cells()
+    levels = protection.levels
+    assert max(levels[IDS[fault] - 1] for fault in faults) >= 2
+    assert protection.charge_blocked
+    assert protection.discharge_blocked
+
+
+def test_a_heater_whose_feedback_is_dead_is_told(rig: Rig) -> None:
+    """The same dead input would hide a heater that is stuck on."""
+    rig.thermal.heater_on = True
+    assert rig.step().value(s.HEATER_SILENT) == 1
+    rig.inputs["heater_on"].raw = 1
+    assert rig.step().value(s.HEATER_SILENT) == 0
+    assert rig.value(s.HEATER_STUCK) == 0
+    rig.thermal.heater_on = False
+    assert rig.step().value(s.HEATER_STUCK) == 1
