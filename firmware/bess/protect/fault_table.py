@@ -49,8 +49,8 @@ TABLE = b"""\
 50 log_storage      log_storage       over  flag     -        1   both      10  0x5530 -
 96 blocked_charge   blocked_charge    over  permille -        3   charge    10  0x2312 -
 97 blocked_discharge blocked_discharge over permille -        3   discharge 10  0x2322 -
-98 pcs_deviation    pcs_deviation     over  permille -        12  both      10  0xFF26 silent_recover_ms
-99 pcs_state        pcs_state         over  flag     -        2   both      10  0xFF27 silent_recover_ms
+98 pcs_deviation    pcs_deviation     over  permille -        12  both      10  0xFF29 silent_recover_ms
+99 pcs_state        pcs_state         over  flag     -        2   both      10  0xFF2A silent_recover_ms
 114 link_mute       link_mute         over  flag     -        1   both      10  0xFF16 -
 18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
  8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
