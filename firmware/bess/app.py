@@ -45,7 +45,7 @@ from bess.protect.event_log import EventLog
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.protect.faults import STOP, TRIP, Protection
 from bess.protect.hazards import BLEEDING
-from bess.protect.history import STOPS, History
+from bess.protect.history import STOPS, WRONG_ANSWERS, History
 from bess.protect.latches import Latches
 from bess.protect.limits import AllowedPower
 from bess.protect.self_check import SelfCheck
@@ -143,7 +143,12 @@ class Cabinet:
         pdo.report = codec.frame("status")
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
-        self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
+        self.latches = Latches(board.backup)
+        self.history = History(board.backup)
+        self.session = Session(
+            board.device_key, board.random, parameters.get("session_ms"),
+            self.history.value[WRONG_ANSWERS], self._note_wrong_answers,
+        )  # fmt: skip
         self.program = ProgramStore(
             board, parameters.get("program_oldest"), parameters.get("program_confirm_ms")
         )
@@ -182,8 +187,6 @@ class Cabinet:
             self.cells, self.meter, self.counter, board.storage["state"],
             chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor,
         )  # fmt: skip
-        self.latches = Latches(board.backup)
-        self.history = History(board.backup)
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)
         self.contactors = Contactors(
@@ -304,6 +307,9 @@ class Cabinet:
             self.node.forget_guard()
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
             self.node.load()
+
+    def _note_wrong_answers(self, wrong):
+        self.history.put(WRONG_ANSWERS, wrong)
 
     def request_reset(self, value):
         """0x2310: an unlocked operator asks for what the reset key does."""
