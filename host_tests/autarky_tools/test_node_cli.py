@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from autarky.paths import ROOT
 
@@ -26,7 +27,7 @@ def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
     command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator",
                "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -39,7 +40,7 @@ def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def bus() -> Iterator[str]:
 def node(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(AUTARKY), "node", *arguments], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=PATIENCE_S,
     )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def test_a_closed_contactor_is_told_with_a_remedy() -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         bus = f"127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while "run" not in node("read", "2", "state", "--bus", bus).stdout:
             assert time.monotonic() < deadline
         done = node("write", "2", "cell_ov_3_dmv", "36000", "--bus", bus)

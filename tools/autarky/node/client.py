@@ -34,7 +34,7 @@ from bess.table import rows
 
 EDS = GENERATED / "cabinet.eds"
 SNAPSHOT, EVENT_LOG, TRACE, TREND = 0x2204, 0x2400, 0x2410, 0x2411
-_LISTEN_S = 1.3
+_LISTEN_S = 3.0
 _INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
@@ -156,7 +156,7 @@ class Client:
     def node(self, node_id: int) -> canopen.RemoteNode:
         if node_id not in self.network:
             node = self.network.add_node(node_id, dictionary())
-            node.sdo.RESPONSE_TIMEOUT = 1.0
+            node.sdo.RESPONSE_TIMEOUT = 5.0
         return self.network[node_id]  # pyright: ignore[reportReturnType]
 
     def _guard(self, node_id: int, what: str, error: Exception) -> NodeError:
