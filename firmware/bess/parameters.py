@@ -182,7 +182,7 @@ TABLE = b"""\
 0x208D pcs_silent_1_ms                500     50  10000  protection.md
 0x208E pcs_silent_2_ms               1000     50  10000  protection.md
 0x208F pcs_silent_3_ms               5000     50  10000  protection.md
-0x2090 silent_recover_ms            10000   1000  60000  10 s good
+0x2090 silent_recover_ms            10000    100  60000  10 s good
 0x2091 command_silent_1_ms            300    100   2000  can.md: hold the last set-point, flag
 0x2092 command_silent_2_ms            500    100   3000  can.md: ramp to zero
 0x2093 command_silent_3_ms           3000    500  20000  can.md: stop, contactors open
