@@ -264,7 +264,8 @@ class Cabinet:
             self.records.hurried = True
         # put also when it is well: a latch of an earlier start needs a good sample to be reset
         signals.put(s.PARAMETERS_CONFLICT, 1 if self._objection() else 0)
-        if self.latches.running or self.latches.blank or self.history.blank:
+        latches = self.latches
+        if latches.running or latches.blank or latches.torn or self.history.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
 
