@@ -11,10 +11,10 @@ ARGS ?=
 BOARD ?= unix
 PORT ?=
 
-.PHONY: help flash doctor setup run test test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
+.PHONY: help flash doctor setup run test test-32 test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) ## make .venv with the pinned packages
 
@@ -39,6 +39,9 @@ test: $(READY) ## all tests, on CPython and inside real MicroPython, and branch 
 # the safety core is covered by its own tests alone, branch by branch
 CORE_TESTS := host_tests/bess/protect host_tests/kit host_tests/bess/control/test_contactors.py \
   host_tests/bess/link/test_e2e.py host_tests/invariants/test_limits_properties.py
+
+test-32: $(READY) ## replays on Debian's 32-bit MicroPython, i386 and ARM (ARGS="--fuzz 200 --seed 7")
+	@$(BIN)/python -m autarky.arm $(ARGS)
 
 coverage: $(READY) ## branch coverage of the safety core, 100 % or failure
 	@$(BIN)/coverage run -m pytest -q -p no:cacheprovider -x $(CORE_TESTS) > .build/coverage.txt 2>&1 \

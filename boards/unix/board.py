@@ -21,13 +21,19 @@ except ImportError:  # CPython
     machine = None
 from bess.console import Console
 from bess.port.base import BoardBase
-from bess.port.interpreter import heap_lock, heap_unlock, keyboard_interrupt
+from bess.port.interpreter import const, heap_lock, heap_unlock, keyboard_interrupt
 from bess.port.storage import FileRegion
 from bess.protect.history import provision
 
 _MICROPYTHON = sys.implementation.name == "micropython"
 _COLLECT_TICKS = 100
-_put_words = struct.pack_into
+_put_halves = struct.pack_into
+# where things stand in a TICK, in halfwords (wire.py)
+_LINES = const(2)
+_FRAMES = const(4)
+_GROUPS = const(6)
+_FLAGS = const(7)
+_ANALOG = const(8)
 
 
 def _pack_into(layout, target, at, source):
@@ -59,14 +65,15 @@ class Stream:
 
 
 class Link:
-    """Buffers of the newest TICK and of the DONE that is being filled."""
+    """Buffers of the newest TICK and of the DONE that is being filled.
+
+    What comes is read as halfwords: a word beyond 2**30 would allocate on 32 bits.
+    """
 
     def __init__(self, stream, device_count):
         self._stream = stream
-        self._tick = array("I", bytes(wire.TICK_HEAD))
-        self.analog = array("H", bytes(2 * len(wire.ANALOG)))
-        self.counts = array("H", (0, 0))  # frames of each bus, site first
-        self.rx = array("I", bytes(wire.RX_FRAMES_MAX * wire.FRAME_SIZE))
+        self.tick = array("H", bytes(wire.TICK_SIZE))
+        self.rx = array("H", bytes(wire.RX_FRAMES_MAX * wire.FRAME_SIZE))
         self._done = array("I", bytes(wire.DONE_SIZE + wire.FRAMES_MAX * wire.FRAME_SIZE))
         self.tx_count = 0
         self.spi = bytearray(wire.SPI_MAX)
@@ -76,7 +83,6 @@ class Link:
         self._group_number = bytearray(2)
         self._group_bytes = device_count * 8
         self.groups = [bytearray(b"\xff" * self._group_bytes) for _ in wire.GROUPS]
-        self.inputs = 0
         self.outputs = 0
         self.now_ms = 0
         self.flags = 0
@@ -85,20 +91,14 @@ class Link:
     def receive(self):
         """Wait for a TICK; False when the host ended the run or is gone."""
         stream = self._stream
-        tick = self._tick
-        if not stream.read_into(tick, wire.TICK_HEAD):
+        tick = self.tick
+        if not stream.read_into(tick, wire.TICK_SIZE):
             raise EOFError
-        if not stream.read_into(self.analog, wire.TICK_SIZE - wire.TICK_HEAD):
-            raise EOFError
-        self.now_ms = tick[0]
-        self.inputs = tick[1]
-        frames = tick[2]
-        self.counts[0] = frames & 0xFFFF
-        self.counts[1] = frames >> 16
-        frames = (frames & 0xFFFF) + (frames >> 16)
+        self.now_ms = tick[0] | tick[1] << 16  # below 2**30, as time.ticks_ms() is
+        frames = tick[_FRAMES] + tick[_FRAMES + 1]
         if not stream.read_into(self.rx, frames * wire.FRAME_SIZE):
             raise EOFError
-        groups = tick[3] & 0xFFFF
+        groups = tick[_GROUPS]
         number = self._group_number
         while groups:
             groups -= 1
@@ -106,7 +106,7 @@ class Link:
                 raise EOFError
             if not stream.read_into(self.groups[number[0]], self._group_bytes):
                 raise EOFError
-        self.flags = tick[3] >> 16
+        self.flags = tick[_FLAGS]
         if self.flags & wire.TICK_QUIT:
             return False
         for controller in self.controllers:
@@ -184,10 +184,10 @@ class VirtualCan:
 
     def begin(self):
         """A TICK brought frames, sorted by bus: the receive interrupt."""
-        counts = self._link.counts
-        start = counts[0] if self._bus else 0
+        tick = self._link.tick
+        start = tick[_FRAMES] if self._bus else 0
         self._at = start
-        self._end = start + counts[self._bus]
+        self._end = start + tick[_FRAMES + self._bus]
         if self._at != self._end and self._handler is not None:
             self._handler(self)
 
@@ -197,12 +197,12 @@ class VirtualCan:
             return None
         self._at = record + 1
         rx = self._link.rx
-        at = record << 2  # in words, which are small integers on every machine that runs this
-        _put_words("<II", self._bytes, 0, rx[at + 2], rx[at + 3])
-        identifier = rx[at]
-        slot[0] = identifier & 0xFFFF
-        slot[1] = self._data[rx[at + 1] & 0xFF]
-        slot[2] = (2 if identifier & 0x80000000 else 0) | (1 if identifier & 0x40000000 else 0)
+        at = record << 3
+        _put_halves("<4H", self._bytes, 0, rx[at + 4], rx[at + 5], rx[at + 6], rx[at + 7])
+        slot[0] = rx[at]
+        marks = rx[at + 1]
+        slot[1] = self._data[rx[at + 2] & 0xFF]
+        slot[2] = (2 if marks & 0x8000 else 0) | (1 if marks & 0x4000 else 0)
         slot[3] = 0
         return slot
 
@@ -258,7 +258,7 @@ class InputPin:
         self._bit = bit
 
     def value(self):
-        return (self._link.inputs >> self._bit) & 1
+        return self._link.tick[_LINES + (self._bit >> 4)] >> (self._bit & 15) & 1
 
 
 class InputPins:
@@ -285,7 +285,7 @@ class AnalogPin:
         self._channel = channel
 
     def read_u16(self):
-        return self._link.analog[self._channel]
+        return self._link.tick[_ANALOG + self._channel]
 
 
 class OutputPin:
@@ -341,7 +341,7 @@ class Watchdog:
         self.feeds = 0
 
     def feed(self):
-        self.feeds = (self.feeds + 1) & 0x3FFFFFFF
+        self.feeds = (self.feeds + 1) & 0x1FFFFFFF
 
 
 class WatchedRegion:
@@ -542,8 +542,11 @@ class Board(Devices):
                     return wire.EXIT_RESET
                 if ticks >= _COLLECT_TICKS:  # the slack of a second, while the host works
                     ticks = 0
-                    if console.step(cabinet):
-                        return wire.EXIT_RESET
+                    try:
+                        if console.step(cabinet):
+                            return wire.EXIT_RESET
+                    except Exception as error:
+                        cabinet.scheduler.note("console", error)
                     gc.collect()
             return 0
         except (EOFError, OSError):

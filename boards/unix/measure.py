@@ -10,6 +10,9 @@ MODE storm: the same as fast, with the receive ring full of requests and command
 MODE drain: as storm, but what the interrupt put into the ring is dropped.
 MODE requests: as storm, and the service task works on what the storm brought.
 MODE scan_leaf: microseconds of the cell scan in machine code and in bytecode.
+
+All measure a cabinet in RUN: `state` is its newest state, `run_from` the tick since which it has
+been in RUN. It fails when it is not there at the end.
 """
 
 import gc
@@ -32,8 +35,18 @@ gc.collect()
 before = gc.mem_alloc()
 
 import board  # noqa: E402
+from bess import modes  # noqa: E402
 from bess.app import Cabinet  # noqa: E402
+from bess.drivers.ltc681x import Chain  # noqa: E402
+from bess.measure.cells import CellMonitor  # noqa: E402
+from bess.measure.signals import Signals  # noqa: E402
 from bess.parameters import Parameters  # noqa: E402
+from bess.port.native import leaves  # noqa: E402
+from bess.port.ticks import ticks_add  # noqa: E402
+
+STATES = modes.NAMES.decode().split()
+RUNNING = 500  # ticks after which the record's cabinet carries power
+AGAIN_MS = 5  # a task's second run stands between two ticks: time that stands still is a fault
 
 
 class Record:
@@ -53,7 +66,7 @@ class Record:
 def boot(path):
     link = board.Link(Record(path), 15)
     devices = board.Devices(link, False, "@state=" + path.rsplit("/", 1)[0], firmware_main.Start())
-    return link, Cabinet(devices, Parameters())
+    return link, devices, Cabinet(devices, Parameters())
 
 
 class Storm:
@@ -79,11 +92,50 @@ class Storm:
         return slot
 
 
-class Twice:
-    """The cabinet's tick, and one task once more, as the scheduler would run it."""
+def other_scan(cabinet, devices):
+    """A scan of the same chips beside the cabinet's, whose diagnosis a second slice would upset."""
+    own = cabinet.cells
+    chain = Chain(devices.afe_spi, devices.afe_cs, cabinet.chain.device_count, leaves, wait)
+    cells = CellMonitor(
+        chain, own._layout, own.sensors_per_device, cabinet.parameters, Signals(), leaves
+    )
+    return cells.slice
 
-    def __init__(self, cabinet, name):
+
+def wait(delay_us):
+    """The virtual chain is ready at once."""
+
+
+class Watch:
+    """A step that notes since which tick the cabinet has been in RUN."""
+
+    def __init__(self, cabinet, step):
+        self._modes = cabinet.modes
+        self._step = step
+        self._ticks = 0
+        self.run_from = -1
+
+    def step(self, now_ms):
+        self._step(now_ms)
+        if self._modes.state != modes.RUN:
+            self.run_from = -1
+        elif self.run_from < 0:
+            self.run_from = self._ticks
+        self._ticks += 1
+
+    def report(self):
+        print("state", STATES[self._modes.state])
+        print("run_from", self.run_from)
+        if self.run_from < 0 or self._modes.state != modes.RUN:
+            sys.exit(1)
+
+
+class Twice:
+    """The cabinet's tick, and in RUN one task once more, as the scheduler would run it."""
+
+    def __init__(self, cabinet, devices, name):
         self._step = cabinet.step
+        self._modes = cabinet.modes
         self._storm = None
         self._serve = name == "requests"
         self._drop = name == "drain"
@@ -92,11 +144,16 @@ class Twice:
             self._storm = Storm(cabinet.node.node_id)
             self._port = cabinet.site_port
             self._node = cabinet.node
-        self._function = task(cabinet, name)
+        self._function = other_scan(cabinet, devices) if name == "scan" else task(cabinet, name)
         self._locked = cabinet.scheduler._locked[cabinet.scheduler.names.index(name)]
 
     def step(self, now_ms):
         self._step(now_ms)
+        # before, the record's inputs would not fit a cabinet that closes at another time
+        if self._modes.state == modes.RUN:
+            self._again(now_ms)
+
+    def _again(self, now_ms):
         if self._locked:
             micropython.heap_lock()
         if self._storm:
@@ -104,9 +161,11 @@ class Twice:
             self._port.drain(self._storm)
             if self._drop:
                 self._port._tail = self._port._head
-        self._function(now_ms)
+        self._function(ticks_add(now_ms, AGAIN_MS))
         if self._locked:
             micropython.heap_unlock()
+        if self._storm:
+            self._port._tail = self._port._head  # the coordinator's next command finds room
         if self._storm and not self._serve:
             self._node._ring_tail = self._node._ring_head  # what was put aside is not judged here
 
@@ -130,11 +189,12 @@ def task(cabinet, name):
 def allocated(link, cabinet, name):
     """Bytes that one run of a task leaves allocated, heap locked as in the product."""
     function = task(cabinet, name)
+    now_ms = ticks_add(link.now_ms, AGAIN_MS)
     gc.collect()
     micropython.heap_lock()
     start = gc.mem_alloc()
     try:
-        function(link.now_ms)
+        function(now_ms)
     finally:
         used = gc.mem_alloc() - start
         micropython.heap_unlock()
@@ -144,20 +204,21 @@ def allocated(link, cabinet, name):
 
 
 def main(mode):
-    link, cabinet = boot(sys.argv[2])
+    link, devices, cabinet = boot(sys.argv[2])
     gc.collect()
     heap = gc.mem_alloc() - before
     count = int(sys.argv[4]) if len(sys.argv) > 4 else 1000000
+    twice = mode not in ("heap", "ticks", "scan_leaf")
+    watch = Watch(cabinet, Twice(cabinet, devices, mode).step if twice else cabinet.step)
     if mode == "heap":
-        replay(link, cabinet.step, 300)
+        replay(link, watch.step, RUNNING)
         fast = allocated(link, cabinet, "fast") + allocated(link, cabinet, "scan")
         cells = allocated(link, cabinet, "cells")
         print("heap", heap)
         print("fast", fast)
         print("cells", cells)
-        print("state", cabinet.modes.state)
     elif mode == "scan_leaf":
-        replay(link, cabinet.step, 300)
+        replay(link, watch.step, RUNNING)
         from array import array
 
         import leaves_viper
@@ -174,8 +235,8 @@ def main(mode):
             print(name, time.ticks_diff(time.ticks_us(), start) / rounds)
         print("values", ",".join([str(v) for v in cells.voltage_dmv]))
     else:
-        step = cabinet.step if mode == "ticks" else Twice(cabinet, mode).step
-        print("done", replay(link, step, count))
+        print("done", replay(link, watch.step, count))
+    watch.report()
 
 
 main(sys.argv[3])

@@ -4,6 +4,8 @@ The only place that constructs. One way for the data: driver registers -> measur
 estimate -> protect -> control -> outputs; the link carries status out and commands in.
 """
 
+from array import array
+
 from bess import modes, objects
 from bess.control import contactors
 from bess.control.balancing import Balancing
@@ -27,48 +29,60 @@ from bess.link.program import ProgramStore
 from bess.link.sdo import SdoServer
 from bess.link.session import Session
 from bess.measure import signals as s
-from bess.measure.cells import SCAN_TICKS, CellMonitor
+from bess.measure.cells import CellMonitor
 from bess.measure.environment import Environment
 from bess.measure.inputs import Inputs
 from bess.measure.insulation import Insulation
 from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.measure.string_meter import StringMeter
+from bess.parameter_rules import ParameterJudge
 from bess.port.interpreter import const
 from bess.port.native import leaves as native_leaves
-from bess.port.ticks import hold_attributes, ticks_diff
+from bess.port.ticks import hold_attributes, ticks_add, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
+from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.protect.faults import STOP, TRIP, Protection
 from bess.protect.hazards import BLEEDING
-from bess.protect.history import STOPS, History
+from bess.protect.history import STOPS, WRONG_ANSWERS, History
 from bess.protect.latches import Latches
 from bess.protect.limits import AllowedPower
 from bess.protect.self_check import SelfCheck
 from bess.protect.trace import Trace, Trend
-from bess.scheduler import Scheduler
+from bess.scheduler import TASKS, Scheduler
+from bess.table import rows
 from bess.telemetry import Telemetry
 
-_FAST_BUDGET_US = const(5000)
-_SCAN_BUDGET_US = const(3000)
-_CELLS_BUDGET_US = const(5000)
-_SLOW_BUDGET_US = const(5000)
-_ESTIMATE_BUDGET_US = const(5000)
-_EVALUATION_PHASE = const(6)  # the tick after the last cell group was read
-_SLOW_PHASE = const(7)
-_ESTIMATE_PHASE = const(8)
-_SERVICE_BUDGET_US = const(5000)
 _RECOVER_TICKS = const(10)
-_LOG_RECORDS_A_TICK = const(2)
-_TRACE_SAMPLES_A_TICK = const(4)
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
 _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
 _WITHOUT_FLOW_PERMILLE = const(500)
 _WITHOUT_COMPRESSOR_PERMILLE = const(400)
 _PCS_FULL_DC = const(450)
+_ESTIMATE = const(4)  # row of scheduler.TASKS
+_HEARTBEAT_CONSUMER = const(0x1016)
 _PRODUCT_CODE = const(0x0215)  # a cabinet of the 215 kWh class
 _REVISION = const(0x00010000)  # major, minor
+# Stamps that may stand for days, one owner a row: its attributes, none where it has a method for
+# them. A text costs no heap.
+_STAMPS = b"""\
+_ivt
+cells
+node.pdo
+_pcs        status_ms
+_monitor    calculated_ms
+meter       _started_ms
+insulation  _started_ms _fresh_ms
+pcs         _started_ms _stopped_at_ms
+protection
+contactors  _since_ms _failed_ms
+modes       _since_ms _key_since_ms
+session     _unlocked_ms _failed_ms
+node        _guard_heard_ms _own_heard_ms _heartbeat_at_ms _refused_ms
+thermal     _flow_since_ms _heater_ms_at _chiller_ms_at _idle_since_ms _asked_since_ms
+"""
 # what event_log.PROGRAM tells
 _ON_TRIAL = const(1)
 _ROLLED_BACK = const(2)
@@ -109,9 +123,12 @@ class Cabinet:
     def __init__(self, board, parameters, leaves=None):
         leaves = leaves or native_leaves
         self.hardware_version = board.name
-        self.keeper = Keeper(parameters, board.storage["parameters"], board.configure)
-        self.keeper.load()
         self.parameters = parameters
+        self.keeper = Keeper(
+            parameters, board.storage["parameters"], board.configure, self._objection
+        )
+        self.keeper.load()
+        self._judge = ParameterJudge(parameters, FAULT_TABLE)
         self.signals = signals = Signals()
         self.log = EventLog(board.storage["log"])
         self.uptime_ticks = 0
@@ -123,9 +140,15 @@ class Cabinet:
         self.site_port = CanPort(board.site_can, ())
         self.site_port.set_bit_rate(parameters.get("can_kbit_s"))
         pdo = Pdos(self.site_port, codec, objects.PDO_TABLE, parameters, leaves)
+        pdo.report = codec.frame("status")
         identity = (parameters.get("vendor_id"), _PRODUCT_CODE, _REVISION, board.serial_number)
         self.node = Node(self.site_port, pdo, parameters, identity)
-        self.session = Session(board.device_key, board.random, parameters.get("session_ms"))
+        self.latches = Latches(board.backup)
+        self.history = History(board.backup)
+        self.session = Session(
+            board.device_key, board.random, parameters.get("session_ms"),
+            self.history.value[WRONG_ANSWERS], self._note_wrong_answers,
+        )  # fmt: skip
         self.program = ProgramStore(
             board, parameters.get("program_oldest"), parameters.get("program_confirm_ms")
         )
@@ -139,7 +162,7 @@ class Cabinet:
             parameters.get("can_kbit_s"),
         )  # fmt: skip
         pdo.stream = codec.frame("cell_stream")
-        self.telemetry = Telemetry(self, codec)
+        self.telemetry = Telemetry(self, codec, pdo, parameters)
         pdo.fill = self.telemetry.fill
         self._image = codec.image
         self._command = codec.frame("command")
@@ -164,8 +187,6 @@ class Cabinet:
             self.cells, self.meter, self.counter, board.storage["state"],
             chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor,
         )  # fmt: skip
-        self.latches = Latches(board.backup)
-        self.history = History(board.backup)
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)
         self.contactors = Contactors(
@@ -195,6 +216,11 @@ class Cabinet:
         self.balancing = Balancing(self.chain, self.cells, layout, parameters)
         self.trace = Trace(board.storage["trace"])
         self.trend = Trend(board.storage["trend"])
+        if board.storage_safe_under_load:
+            from bess.records import Records as Kind
+        else:
+            from bess.sparing import SparingRecords as Kind
+        self.records = Kind(self)
         self._ramp_silence_ms = parameters.get("command_silent_2_ms")
         self._temp_silent_ms = parameters.get("temp_silent_2_ms")
         self._stop_worked_off_s = parameters.get("stop_worked_off_s")
@@ -206,50 +232,40 @@ class Cabinet:
         self._counter_errors = 0
         self._frames_lost = 0
         self._events_lost = 0
-        self._storage_failed = False
+        self._written = False
+        self.estimate_failed = False  # in the last second
         self._healthy = board.outputs["healthy"]
         self._outputs = board.outputs
-        self._log_safe = board.storage_safe_under_load
         self._toggle = 0
 
         self._stamps_at = 0
-        self._stamps = (
-            (self._ivt, None),
-            (self.cells, None),
-            (self.node.pdo, None),
-            (self._pcs, ("status_ms",)),
-            (self._monitor, ("calculated_ms",)),
-            (self.meter, ("_started_ms",)),
-            (self.insulation, ("_started_ms", "_fresh_ms")),
-            (self.pcs, ("_started_ms", "_stopped_at_ms")),
-            (self.protection, None),
-            (self.contactors, ("_since_ms", "_failed_ms")),
-            (self.modes, ("_since_ms", "_key_since_ms")),
-            (self.session, ("_unlocked_ms", "_failed_ms")),
-            (self.node, ("_guard_heard_ms", "_own_heard_ms")),
-            (self.thermal, (
-                "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms",
-                "_asked_since_ms",
-            )),
-        )  # fmt: skip
 
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
-        # fast first: what it judges in a tick is what this tick acts on
-        self.scheduler.add("fast", self._fast, 1, 0, _FAST_BUDGET_US, True)
-        self.scheduler.add("scan", self.cells.slice, 1, 0, _SCAN_BUDGET_US, True)
-        self.scheduler.add(
-            "cells", self._evaluate_cells, SCAN_TICKS, _EVALUATION_PHASE, _CELLS_BUDGET_US, True
-        )
-        self.scheduler.add("slow", self._slow, 100, _SLOW_PHASE, _SLOW_BUDGET_US, False)
-        self.scheduler.add(
-            "estimate", self._estimate, SCAN_TICKS, _ESTIMATE_PHASE, _ESTIMATE_BUDGET_US, False
-        )
-        self.scheduler.add("service", self._service, 1, 0, _SERVICE_BUDGET_US, False)
+        parts = (
+            ("fast", self._fast), ("scan", self.cells.slice), ("cells", self._evaluate_cells),
+            ("slow", self._slow), ("estimate", self._estimate),
+            ("telemetry", self.telemetry.publish_slow), ("service", self.node.service),
+            ("update", self.program.step), ("records", self._write), ("upkeep", self._upkeep),
+            ("trend", self._trend), ("console", None),
+        )  # fmt: skip
+        row = 0
+        for fields in rows(TASKS):
+            name, function = parts[row]  # a literal costs no heap, a field of the table does
+            self.scheduler.add(
+                name, function, int(fields[1]), int(fields[2]), int(fields[3]),
+                fields[4] == "locked", fields[5] == "stop",
+            )  # fmt: skip
+            row += 1
+        self._failures = array("i", self.scheduler.failures)
         self.log.put(0, event_log.BOOT, 0, 0, self.log.boot, 0)
         if board.on_trial or board.rolled_back:
             what = _ON_TRIAL if board.on_trial else _ROLLED_BACK
             self.log.put(0, event_log.PROGRAM, what, 0, 0, 0)
-        if self.latches.running or self.latches.blank or self.history.blank:
+            self.records.hurried = True
+        # put also when it is well: a latch of an earlier start needs a good sample to be reset
+        signals.put(s.PARAMETERS_CONFLICT, 1 if self._objection() else 0)
+        latches = self.latches
+        if latches.running or latches.blank or latches.torn or self.history.blank:
             signals.put(s.UNCLEAN_STOP, 1)
         self.protection.restore()
 
@@ -278,9 +294,23 @@ class Cabinet:
             return abort.ACCESS
         return abort.NONE if under_load or self._at_rest() else abort.STATE
 
+    def _objection(self):
+        return self._judge.objection()
+
+    @property
+    def parameters_conflict(self):
+        """0x2312: what contradicts among the parameters as they were written."""
+        return self._judge.objection() or "none"
+
     def _parameter_changed(self, index, sub):
+        self._judge.changed(self.parameters.name(index, sub))
+        if index == _HEARTBEAT_CONSUMER:
+            self.node.forget_guard()
         if index < 0x2000:  # CiA 301's take effect at once, ours with the next start
             self.node.load()
+
+    def _note_wrong_answers(self, wrong):
+        self.history.put(WRONG_ANSWERS, wrong)
 
     def request_reset(self, value):
         """0x2310: an unlocked operator asks for what the reset key does."""
@@ -307,6 +337,7 @@ class Cabinet:
         self.program.confirm()
         self.modes.hold = False
         self.log.put(self.uptime_ticks, event_log.PROGRAM, _CONFIRMED, 0, 0, 0)
+        self.records.hurried = True
         return abort.NONE
 
     def _send_sdo(self, data):
@@ -344,7 +375,7 @@ class Cabinet:
             self.telemetry.publish_status()
         self._pcs.transmit(now_ms)
         self.node.transmit(now_ms)
-        self.uptime_ticks = (self.uptime_ticks + 1) & 0x3FFFFFFF
+        self.uptime_ticks = ticks_add(self.uptime_ticks, 1)
         self._toggle ^= 1
         self._healthy.value(self._toggle)
 
@@ -391,8 +422,11 @@ class Cabinet:
             health |= 32
         if self.cabinet_port.bus_off:
             health |= 64
-        if self._storage_failed:
+        if self.records.failed:
             health |= 128
+        node = self.node
+        if node.node_id and node.booted and node.mute:  # before, there is nobody to tell yet
+            health |= 256
         if health != self._health:
             self._health = health
             signals = self.signals
@@ -404,46 +438,34 @@ class Cabinet:
             signals.put(s.BUS_OFF, health & 32)
             signals.put(s.CABINET_BUS_OFF, health & 64)
             signals.put(s.LOG_STORAGE, health & 128)
+            signals.put(s.LINK_MUTE, health & 256)
         streak = self._pcs.crc_streak
         if streak != self.signals.value[s.PCS_CRC]:
             self.signals.put(s.PCS_CRC, streak)
 
-    def _service(self, now_ms):
-        """SDO, LSS, resets, bus-off and the log: what may wait and may allocate."""
+    def _upkeep(self, now_ms):
+        """Bus-off, the session, and the resets that a master, an update or a trial asks for."""
         node = self.node
-        node.service(now_ms)
         if self.uptime_ticks % _RECOVER_TICKS == 0:
-            self.session.step(now_ms)
             self.site_port.recover(now_ms)
             self.cabinet_port.recover(now_ms)
+            self.session.step(now_ms)
             if self.program.starting or self.program.expired(self.uptime_ticks):
                 self.modes.hold = node.reset_node = True
             elif not self.session.unlocked and not self.program.on_trial:
                 self.modes.hold = False  # whoever asked for it has gone
-        self.program.step()
-        written = (self._log_safe or self._at_rest()) and self._write_records()
         if self._at_rest():
             if node.duplicate_id and node.node_id:
                 node.give_up_id()
             if node.reset_communication:
                 node.reset()
-            if node.reset_node and written and not self.latches.running:
-                self.estimator.dirty = True
-                self._write_records()
-                self.restart = True  # an orderly one: the mark has gone first, the records too
+            if node.reset_node and self._written and not self.latches.running:
+                # an orderly one: the mark has gone first, the records too; it waits for no failure
+                self.restart = True
+                self.restart = self.records.finish()
 
-    def _write_records(self):
-        """Some of what waits; True when nothing is left, a trip's whole trace included."""
-        try:
-            written = self.log.flush(_LOG_RECORDS_A_TICK)
-            self.trace.flush(_TRACE_SAMPLES_A_TICK)
-            if self.estimator.dirty:
-                self.estimator.save()
-            self._storage_failed = False
-        except OSError:
-            self._storage_failed = True
-            return True
-        return written and not self.trace.busy
+    def _write(self, now_ms):
+        self._written = self.records.step(self._at_rest())
 
     def _evaluate_cells(self, now_ms):
         cells = self.cells
@@ -454,6 +476,7 @@ class Cabinet:
         # a lone cell far off must not carry the string's charge out of the range that is judged
         self.plausibility.step_cells(self.estimator.soc.mean_cpct)
         self.environment.step_cells()
+        self.telemetry.judge()
         protection = self.protection
         protection.evaluate_cells(now_ms)
         meter = self.meter
@@ -480,6 +503,7 @@ class Cabinet:
 
     def _on_anchor(self, kind, before_cpct, after_cpct):
         self.log.put(self.uptime_ticks, event_log.ANCHOR, kind, 0, before_cpct, after_cpct)
+        self.records.changed = True
 
     def _derating(self):
         """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
@@ -519,9 +543,6 @@ class Cabinet:
         well = protection.worst_level < TRIP and not protection.charge_blocked
         well = well and not protection.stops & BLEEDING
         self.balancing.step(well and trusted and cells.all_fresh, meter.current_ma)
-        self.telemetry.publish_slow()
-        if (self._log_safe or self._at_rest()) and cells.seen_all:
-            self._append_trend()
 
     def _put_history(self):
         """Wear of the contactors, and orderly stops that time has not worked off."""
@@ -534,49 +555,57 @@ class Cabinet:
             history.put(STOPS, max(history.value[STOPS] - 1, 0))
         self.signals.put(s.REPEATED_STOPS, history.value[STOPS])
 
-    def _append_trend(self):
-        cells = self.cells
-        try:
-            self.trend.append(
-                self.meter.current_ma, self.meter.string_mv, cells.cell_min_dmv,
-                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
-                self.estimator.soc.soc_cpct,
-            )  # fmt: skip
-        except OSError:
-            self._storage_failed = True
+    def _trend(self, now_ms):
+        self.records.second(self._at_rest())
 
     def _hold_stamps(self, now_ms):
-        """Stamps that may stand for days: an age that was long must stay long.
-
-        One owner a second, since days are left to hold them.
-        """
+        """An age that was long must stay long. One owner a second, since days are left for it."""
         at = self._stamps_at
-        owner, names = self._stamps[at]
-        self._stamps_at = (at + 1) % len(self._stamps)
-        if names is None:
-            owner.hold_stamps(now_ms)
-        else:
-            hold_attributes(owner, names, now_ms)
+        number = 0
+        for fields in rows(_STAMPS):
+            if number == at:
+                owner = self
+                for name in fields[0].split("."):
+                    owner = getattr(owner, name)
+                if len(fields) == 1:
+                    owner.hold_stamps(now_ms)
+                else:
+                    hold_attributes(owner, fields[1:], now_ms)
+            number += 1
+        self._stamps_at = (at + 1) % number
 
     def _put_counters(self):
         """What was counted in the last second."""
         signals = self.signals
         checker = self.command_checker
-        signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors)
-        signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors)
+        signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors & 0x1FFFFFFF)
+        signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors & 0x1FFFFFFF)
         self._crc_errors = checker.crc_errors
         self._counter_errors = checker.counter_errors
         lost = self.site_port.rx_lost + self.cabinet_port.rx_lost
-        signals.put(s.RECEIVE_OVERRUN, lost - self._frames_lost)
+        signals.put(s.RECEIVE_OVERRUN, lost - self._frames_lost & 0x1FFFFFFF)
         self._frames_lost = lost
-        signals.put(s.LOG_LOST, self.log.lost - self._events_lost)
+        signals.put(s.LOG_LOST, self.log.lost - self._events_lost & 0x1FFFFFFF)
         self._events_lost = self.log.lost
+        failed = 0
+        total = self.scheduler.failures
+        self.estimate_failed = total[_ESTIMATE] != self._failures[_ESTIMATE]
+        for task in range(len(total)):
+            count = total[task] - self._failures[task]
+            if count:
+                self._failures[task] = total[task]
+                failed += count
+                self.log.put(
+                    self.uptime_ticks, event_log.PART_FAILED, task + 1, 1, count, total[task]
+                )
+        signals.put(s.PART_FAILED, failed)
 
     def _on_fault(self, fault_id, level, raised, emcy_code, value, limit):
         kind = event_log.RAISED if raised else event_log.CLEARED
         self.log.put(self.uptime_ticks, kind, fault_id, level, value, limit)
         if raised and level >= TRIP and level != STOP:
             self.trace.freeze()
+            self.records.hurried = True
         register = self.protection.error_register
         self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
 

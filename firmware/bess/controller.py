@@ -179,6 +179,10 @@ class Controller(BoardBase):
     def _region(self, name, at, size):
         if self._fitted:
             return fram_chip.FramRegion(self.fram, at, size)
+        if name in ("log", "trace", "trend"):
+            from bess.port.paged import PagedRegion
+
+            return PagedRegion(self._root + "/" + name, size)
         return FileRegion(self._root + "/" + name + ".bin", size)
 
     def ram_intact(self):
@@ -220,6 +224,6 @@ class Controller(BoardBase):
                 try:
                     if console.step(cabinet):
                         return
-                except (OSError, ValueError):
-                    pass  # the console is a convenience
+                except Exception as error:
+                    cabinet.scheduler.note("console", error)  # a convenience: it may fail alone
                 gc.collect()

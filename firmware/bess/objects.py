@@ -50,29 +50,30 @@ field voltage_2      48 16 u 1     mV
 """
 STREAM_CELLS = 3
 
-# columns as in link/communication.py; the root is the cabinet
+# columns as in link/communication.py; the root is the cabinet. What is measured says after `?`
+# what tells that it is known
 OBJECT_TABLE = b"""\
 
 0x2100 state                     u8  ro  -       modes.state
-0x2101 cells.voltage.min         u16 ro  0.1mV   cells.cell_min_dmv
-0x2102 cells.voltage.max         u16 ro  0.1mV   cells.cell_max_dmv
-0x2103 cells.voltage.mean        u16 ro  0.1mV   cells.cell_mean_dmv
-0x2104 cells.voltage.min_index   u16 ro  -       cells.cell_min_index
-0x2105 cells.voltage.max_index   u16 ro  -       cells.cell_max_index
-0x2106 cells.temperature.min     i16 ro  0.1degC cells.temp_min_dc
-0x2107 cells.temperature.max     i16 ro  0.1degC cells.temp_max_dc
-0x2108 cells.temperature.mean    i16 ro  0.1degC cells.temp_mean_dc
-0x2109 cells.temperature.min_index u16 ro -      cells.temp_min_index
-0x210A cells.temperature.max_index u16 ro -      cells.temp_max_index
+0x2101 cells.voltage.min         u16 ro  0.1mV   cells.cell_min_dmv?cells.cells_read
+0x2102 cells.voltage.max         u16 ro  0.1mV   cells.cell_max_dmv?cells.cells_read
+0x2103 cells.voltage.mean        u16 ro  0.1mV   cells.cell_mean_dmv?cells.cells_read
+0x2104 cells.voltage.min_index   u16 ro  -       cells.cell_min_index?cells.cells_read
+0x2105 cells.voltage.max_index   u16 ro  -       cells.cell_max_index?cells.cells_read
+0x2106 cells.temperature.min     i16 ro  0.1degC cells.temp_min_dc?cells.sensors_read
+0x2107 cells.temperature.max     i16 ro  0.1degC cells.temp_max_dc?cells.sensors_read
+0x2108 cells.temperature.mean    i16 ro  0.1degC cells.temp_mean_dc?cells.sensors_read
+0x2109 cells.temperature.min_index u16 ro -      cells.temp_min_index?cells.sensors_read
+0x210A cells.temperature.max_index u16 ro -      cells.temp_max_index?cells.sensors_read
 0x210B cells.count               u16 ro  -       cells.cell_count
 0x210C cells.sensors             u16 ro  -       cells.sensor_count
 0x210D cells.scans               u32 ro  -       cells.scans
 0x210E cells.afe_crc_errors      u32 ro  -       chain.crc_errors
-0x2110 string.voltage            i32 ro  mV      meter.string_mv
-0x2111 string.current            i32 ro  mA      meter.current_ma
-0x2112 string.power              i32 ro  W       meter.power_w
-0x2113 link.voltage              i32 ro  mV      meter.link_mv
-0x2114 soc                       u16 ro  0.01%   estimator.soc.soc_cpct
+0x2110 string.voltage            i32 ro  mV      meter.string_mv?telemetry.voltage_known
+0x2111 string.current            i32 ro  mA      meter.current_ma?telemetry.current_known
+0x2112 string.power              i32 ro  W       meter.power_w?telemetry.power_known
+0x2113 link.voltage              i32 ro  mV      meter.link_mv?telemetry.voltage_known
+0x2114 soc                       u16 ro  0.01%   estimator.soc.soc_cpct?telemetry.soc_known
 0x2115 contactors.state          u8  ro  -       contactors.state
 0x2116.* contactors.closings     u32 ro  -       history.closings
 0x2117 limits.charge_current     i32 ro  mA      limits.charge_ma
@@ -83,18 +84,18 @@ OBJECT_TABLE = b"""\
 0x211C thermal.mode              u8  ro  -       thermal.mode
 0x211D slots.missing             u32 ro  -       slots.missing
 0x211E uptime                    u32 ro  10ms    uptime_ticks
-0x2130 soc.sigma                 u16 ro  0.01%   estimator.soc.sigma_cpct
-0x2131 soc.anchor_wanted         u8  ro  -       estimator.soc.anchor_wanted
-0x2132 soh.capacity              u16 ro  0.01%   estimator.health.soh_cpct
-0x2133 soh.resistance            u32 ro  permille estimator.health.resistance_permille
-0x2134 soh.cycles                u32 ro  permille estimator.health.cycles_permille
-0x2135.* soh.time_at_temperature u32 ro  s       estimator.health.seconds_at
-0x2136.* charge.totals           i32 ro  -       counter.totals
+0x2130 soc.sigma                 u16 ro  0.01%   estimator.soc.sigma_cpct?telemetry.soc_known
+0x2131 soc.anchor_wanted         u8  ro  -       estimator.soc.anchor_wanted?telemetry.soc_known
+0x2132 soh.capacity              u16 ro  0.01%   estimator.health.soh_cpct?telemetry.soc_known
+0x2133 soh.resistance u32 ro permille estimator.health.resistance_permille?telemetry.soc_known
+0x2134 soh.cycles u32 ro permille estimator.health.cycles_permille?telemetry.soc_known
+0x2135.* soh.time_at_temperature u32 ro  s       estimator.health.seconds_at?telemetry.soc_known
+0x2136.* charge.totals           i32 ro  -       counter.totals?telemetry.soc_known
 0x2137 current.zero              i32 ro  mA      counter.zero_ma
-0x2138.* power.discharge         i32 ro  W       estimator.power.discharge_w
-0x2139.* power.charge            i32 ro  W       estimator.power.charge_w
-0x213A.* power.discharge_current i32 ro  mA      estimator.power.discharge_ma
-0x213B.* power.charge_current    i32 ro  mA      estimator.power.charge_ma
+0x2138.* power.discharge         i32 ro  W       estimator.power.discharge_w?telemetry.soc_known
+0x2139.* power.charge            i32 ro  W       estimator.power.charge_w?telemetry.soc_known
+0x213A.* power.discharge_current i32 ro  mA      estimator.power.discharge_ma?telemetry.soc_known
+0x213B.* power.charge_current    i32 ro  mA      estimator.power.charge_ma?telemetry.soc_known
 0x2120 link.unknown_frames       u32 ro  -       node.unknown_frames
 0x2121 link.service_lost         u32 ro  -       node.service_lost
 0x2122 link.bus_offs             u32 ro  -       site_port.bus_offs
@@ -102,22 +103,24 @@ OBJECT_TABLE = b"""\
 0x2124 link.command_crc_errors   u32 ro  -       command_checker.crc_errors
 0x2125 link.command_counter_errors u32 ro -      command_checker.counter_errors
 0x2126 link.command_length_errors u32 ro -       command_checker.length_errors
-0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv
+0x2127.* task.failures           u32 ro  -       scheduler.failures
+0x2200.* cell.voltage            u16 ro  0.1mV   cells.voltage_dmv?cells.cell_known
 0x2204 snapshot                  dom ro  -       telemetry.snapshot
-0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc
+0x2210.* sensor.temperature      i16 ro  0.1degC cells.temperatures_dc?cells.sensor_known
 0x2300.* fault.level             u8  ro  -       protection.levels
 0x2301 fault.worst               u8  ro  -       protection.worst_fault
 0x2302 fault.worst_level         u8  ro  -       protection.worst_level
 0x2310 fault.reset               u8  rw  -       modes.resetting|request_reset
-0x2320 insulation                u32 ro  ohm/V   insulation.ohm_per_volt
-0x2321 environment.supply        u16 ro  mV      environment.supply_mv
+0x2312 parameters.conflict       str ro  -       parameters_conflict
+0x2320 insulation                u32 ro  ohm/V   insulation.ohm_per_volt?telemetry.insulation_known
+0x2321 environment.supply        u16 ro  mV      environment.supply_mv?environment.supply_mv
 0x2322 environment.terminal      i16 ro  0.1degC environment.terminal_dc
 0x2323 environment.coolant       i16 ro  0.1degC environment.coolant_dc
 0x2324 environment.ambient       i16 ro  0.1degC environment.ambient_dc
-0x2325 environment.humidity      u16 ro  0.1%    environment.humidity_permille
+0x2325 environment.humidity u16 ro 0.1% environment.humidity_permille?environment.humidity_permille
 0x2326 environment.board         i16 ro  0.1degC environment.board_dc
 0x2327 balancing.bleeding        u16 ro  -       balancing.bleeding
-0x2328 afe.temperature           i16 ro  0.1degC cells.afe_temp_dc
+0x2328 afe.temperature           i16 ro  0.1degC cells.afe_temp_dc?telemetry.die_known
 0x2400 event_log                 dom ro  -       log
 0x2401 event_log.records         u32 ro  -       log.records
 0x2402 event_log.lost            u32 ro  -       log.lost

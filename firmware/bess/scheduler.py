@@ -1,18 +1,36 @@
 """Static time-triggered table: who runs when, who overran, who stopped.
 
 A tick runs with the heap locked, but for tasks that may allocate: an allocation raises
-MemoryError, which becomes a fault. A task that raises anything is dead: it is never called
-again, the `on_death` call makes the cabinet safe, and the watchdog is no longer fed.
+MemoryError, which becomes a fault. A task that protects and raises anything is dead: it is
+never called again, the `on_death` call makes the cabinet safe, and the watchdog is no longer fed.
+Any other may fail alone: that run is lost, counted and told, and the next one is tried.
 """
 
 import sys
 from array import array
 
 from bess.port.interpreter import const, heap_lock, heap_unlock
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import TICK_MS, ticks_diff
 
-TICK_MS = const(10)
+# What runs, in the order of a tick. When it raises: `stop` ends the cabinet, for it protects or
+# commands an actuator; `tell` costs what it was doing. Columns: name, period and phase in ticks,
+# budget in us, heap, when it raises. Period 0: not a task of the tick, the board calls it.
+TASKS = b"""\
+fast          1   0  5000 locked stop  # first: what it judges in a tick is what this tick acts on
+scan          1   0  3000 locked stop
+cells        10   6  5000 locked stop  # the tick after the last cell group was read
+slow        100   7  5000 free   stop  # thermal, balancing, slow signals, stamps, counters
+estimate     10   8  5000 free   tell  # charge, health, power limits of the model
+telemetry   100   9  5000 free   tell  # energy, extremes; status and power are of fast
+service       1   0  5000 free   tell  # SDO and LSS: one request
+update        1   0  5000 free   tell  # one slice of a verification
+records       1   0  5000 free   tell  # event log, trace, state of the estimators
+upkeep        1   0  5000 free   tell  # session, bus-off, what a master or an update asked for
+trend       100  19  5000 free   tell
+console       0   0     0 free   tell
+"""
 _CHECK_TICKS = const(10)
+_LAST_TICK = const(999999999)  # below 2**30, and every phase is kept: periods divide 1000
 _LATE_PERIODS = const(3)  # a task without a run for three periods counts as stopped
 
 
@@ -29,7 +47,7 @@ def print_exception(error):
 class Scheduler:
     """`add` tasks at boot, then `step(now_ms)` once every 10 ms.
 
-    `runs`, `overruns`, `longest_us` by task number; `stopped`, `allocated` are
+    `runs`, `overruns`, `longest_us`, `failures` by task number; `stopped`, `allocated` are
     what the last step found. ticks_us: the board's microsecond clock.
     """
 
@@ -44,7 +62,9 @@ class Scheduler:
         self._phase = array("H")
         self._budget_us = array("i")
         self._locked = bytearray()
+        self._protects = bytearray()
         self._dead = bytearray()
+        self.failures = array("i")
         self._last_ms = array("i")
         self.runs = array("i")
         self.overruns = array("i")
@@ -54,7 +74,9 @@ class Scheduler:
         self.allocated = False
         self._started = False
 
-    def add(self, name, function, period_ticks, phase_ticks, budget_us, locked):
+    def add(
+        self, name, function, period_ticks, phase_ticks, budget_us, locked, protects=True
+    ):  # fmt: skip
         """Add a task: function(now_ms) every `period_ticks`, first at tick `phase_ticks`."""
         self.names.append(name)
         self._functions.append(function)
@@ -62,7 +84,9 @@ class Scheduler:
         self._phase.append(phase_ticks)
         self._budget_us.append(budget_us)
         self._locked.append(1 if locked else 0)
+        self._protects.append(1 if protects else 0)
         self._dead.append(0)
+        self.failures.append(0)
         self._last_ms.append(0)
         self.runs.append(0)
         self.overruns.append(0)
@@ -82,27 +106,24 @@ class Scheduler:
             for i in range(len(self._last_ms)):
                 self._last_ms[i] = now_ms
         tick = self._tick
-        self._tick = tick + 1 if tick < 0x3FFFFFFF else self._phase_origin(tick + 1)
+        self._tick = tick + 1 if tick < _LAST_TICK else 0
         i = 0
         for function in self._functions:
-            if tick % self._period[i] == self._phase[i] and not self._dead[i]:
+            period = self._period[i]
+            if period and tick % period == self._phase[i] and not self._dead[i]:
                 start_us = self._ticks_us()
                 self._run(i, function, now_ms)
                 used_us = self._ticks_us_diff(self._ticks_us(), start_us)
                 self._last_ms[i] = now_ms
-                self.runs[i] = (self.runs[i] + 1) & 0x3FFFFFFF
+                self.runs[i] = (self.runs[i] + 1) & 0x1FFFFFFF
                 self.longest_us[i] = max(self.longest_us[i], used_us)
                 if used_us > self._budget_us[i]:
-                    self.overruns[i] += 1
+                    self.overruns[i] = (self.overruns[i] + 1) & 0x1FFFFFFF
             i += 1
         if tick % _CHECK_TICKS == 0:
             self.stopped = self._any_stopped(now_ms)
         if not self.stopped and not self.allocated:
             self._watchdog.feed()
-
-    def _phase_origin(self, tick):
-        # keep the phase of every task when the counter starts over; periods divide 1000 ticks
-        return tick % 1000
 
     def _run(self, i, function, now_ms):
         free = not self._locked[i]
@@ -116,8 +137,27 @@ class Scheduler:
         finally:
             if free:
                 heap_lock()
-        if failure is not None:
+        if failure is None:
+            return
+        if self._protects[i]:
             self._bury(i, failure)
+        else:
+            heap_unlock()
+            self.note(self.names[i], failure)
+            heap_lock()
+
+    def note(self, name, failure):
+        """A part failed alone. Its traceback is printed at the 1st, 2nd, 4th, 8th .. time: a line
+        to the console costs a tick, and nobody may ask for one in each.
+        """
+        i = self.names.index(name)
+        count = (self.failures[i] + 1) & 0x3FFFFFFF
+        self.failures[i] = count
+        if count & (count - 1) == 0:
+            try:
+                print_exception(failure)
+            except OSError:
+                pass  # nobody is at the console
 
     def _bury(self, i, failure):
         self._dead[i] = 1
@@ -134,6 +174,6 @@ class Scheduler:
         while i:
             i -= 1
             limit_ms = self._period[i] * TICK_MS * _LATE_PERIODS
-            if self._dead[i] or ticks_diff(now_ms, self._last_ms[i]) > limit_ms:
+            if self._dead[i] or (limit_ms and ticks_diff(now_ms, self._last_ms[i]) > limit_ms):
                 return True
         return False

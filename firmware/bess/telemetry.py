@@ -1,9 +1,14 @@
-"""The cabinet's numbers into the process image of the site bus, and its snapshot."""
+"""The cabinet's numbers into the process image of the site bus, and its snapshot.
+
+Nothing is said before it was measured, nor long after: each group of numbers has a `..._known`
+here, by which its frame goes out or stays away and its objects answer or abort.
+"""
 
 from array import array
 from struct import pack
 
 from bess import objects
+from bess.measure import signals as s
 from bess.port.interpreter import const
 
 _SOH_PART = const(50)  # half percents
@@ -17,29 +22,58 @@ class Telemetry:
     cabinet: bess.app.Cabinet; codec: the site bus's FrameCodec. Slots are looked up once.
     """
 
-    def __init__(self, cabinet, codec):
+    def __init__(self, cabinet, codec, pdo, parameters):
         self._cabinet = cabinet
+        self._pdo = pdo
+        self._signals = cabinet.signals
+        self._current_silent_ms = parameters.get("current_silent_3_ms")
+        self._voltage_silent_ms = parameters.get("voltage_silent_3_ms")
+        self._insulation_silent_ms = parameters.get("insulation_silent_3_ms")
+        self._power_frame = codec.frame("power")
+        self._energy_frame = codec.frame("energy")
+        self._cells_frame = codec.frame("cells")
+        self._temperatures_frame = codec.frame("temperatures")
+        self._stream_frame = codec.frame("cell_stream")
+        for frame in (
+            self._power_frame, self._energy_frame, self._cells_frame,
+            self._temperatures_frame, self._stream_frame,
+        ):  # fmt: skip
+            pdo.tell(frame, False)
+        self.current_known = False
+        self.voltage_known = False
+        self.power_known = False
+        self.soc_known = False
+        self.insulation_known = False
+        self.die_known = False
         self._image = codec.image
+        # the fields of a frame follow each other in the image, in the order of the table
         slot = codec.slot
-        self._status_state = slot("status", "state")
-        self._charge_limit = slot("status", "charge_limit")
-        self._discharge_limit = slot("status", "discharge_limit")
-        self._worst_fault = slot("status", "worst_fault")
-        self._flags = slot("status", "flags")
-        self._power_state = slot("power", "state")
-        self._dc_voltage = slot("power", "dc_voltage")
-        self._dc_current = slot("power", "dc_current")
-        self._power = slot("power", "active_power")
-        self._soc = slot("energy", "soc")
-        self._soh = slot("energy", "soh")
-        self._energy_up = slot("energy", "energy_up")
-        self._energy_down = slot("energy", "energy_down")
-        self._joined = slot("energy", "strings_joined")
-        self._anchor_wanted = slot("energy", "anchor_wanted")
+        self._status = slot("status", "state")
+        self._power = slot("power", "state")
+        self._energy = slot("energy", "soc")
         self._cell_min = slot("cells", "cell_min")
         self._temp_min = slot("temperatures", "temp_min")
         self._stream = slot("cell_stream", "first_index")
         self._stream_cell = 0
+
+    def _known(self, signal, age_signal, limit_ms):
+        signals = self._signals
+        return signals.count[signal] != 0 and signals.value[age_signal] <= limit_ms
+
+    def judge(self):
+        """Tell what is known; with each evaluation of the cells, allocates nothing."""
+        cabinet = self._cabinet
+        self.current_known = self._known(s.SHORT, s.CURRENT_AGE, self._current_silent_ms)
+        # of the string and the link
+        self.voltage_known = cabinet.meter.seen_all and self._known(
+            s.STRING_PER_CELL, s.VOLTAGE_AGE, self._voltage_silent_ms
+        )
+        self.power_known = self.current_known and self.voltage_known
+        self.soc_known = cabinet.estimator.started and not cabinet.estimate_failed
+        self.insulation_known = self._known(
+            s.INSULATION, s.INSULATION_AGE, self._insulation_silent_ms
+        )
+        self.die_known = self._signals.count[s.AFE_TEMP] != 0 and cabinet.cells.cells_read != 0
 
     def publish_status(self):
         """State, limits, power; allocates nothing."""
@@ -49,13 +83,13 @@ class Telemetry:
         limits = cabinet.limits
         meter = cabinet.meter
         state = cabinet.modes.state
-        image[self._status_state] = state
-        image[self._power_state] = state
         held = cabinet.modes.hold
-        image[self._charge_limit] = 0 if held else limits.charge_w // 100
-        image[self._discharge_limit] = 0 if held else limits.discharge_w // 100
-        image[self._worst_fault] = protection.worst_fault
-        image[self._flags] = (
+        at = self._status
+        image[at] = state
+        image[at + 1] = 0 if held else limits.charge_w // 100
+        image[at + 2] = 0 if held else limits.discharge_w // 100
+        image[at + 3] = protection.worst_fault
+        image[at + 4] = (
             protection.worst_level
             | (0x08 if protection.charge_blocked else 0)
             | (0x10 if protection.discharge_blocked else 0)
@@ -63,25 +97,29 @@ class Telemetry:
             | (0x40 if cabinet.contactors.closed else 0)
             | (0x80 if cabinet.thermal.mode else 0)
         )
-        image[self._dc_voltage] = meter.string_mv // 100
-        image[self._dc_current] = meter.current_ma // 100
-        image[self._power] = meter.power_w // 100
+        self._pdo.tell(self._power_frame, self.power_known)
+        at = self._power
+        image[at] = state
+        image[at + 1] = meter.string_mv // 100
+        image[at + 2] = meter.current_ma // 100
+        image[at + 3] = meter.power_w // 100
 
-    def publish_slow(self):
+    def publish_slow(self, now_ms):
         """Energy, extremes of cells and temperatures."""
         cabinet = self._cabinet
         image = self._image
         cells = cabinet.cells
         estimator = cabinet.estimator
         soc = estimator.soc
-        image[self._soc] = soc.soc_cpct
-        image[self._soh] = min(estimator.health.soh_cpct // _SOH_PART, _SOH_MOST)
-        image[self._anchor_wanted] = 1 if soc.anchor_wanted else 0
         up_mah, down_mah = soc.usable_mah()
         deci_volt = cabinet.meter.string_mv // 100
-        image[self._energy_up] = up_mah // 1000 * deci_volt // 1000
-        image[self._energy_down] = down_mah // 1000 * deci_volt // 1000
-        image[self._joined] = 1 if cabinet.contactors.closed else 0
+        at = self._energy
+        image[at] = soc.soc_cpct
+        image[at + 1] = min(estimator.health.soh_cpct // _SOH_PART, _SOH_MOST)
+        image[at + 2] = up_mah // 1000 * deci_volt // 1000
+        image[at + 3] = down_mah // 1000 * deci_volt // 1000
+        image[at + 4] = 1 if cabinet.contactors.closed else 0
+        image[at + 5] = 1 if soc.anchor_wanted else 0
         at = self._cell_min
         image[at] = cells.cell_min_dmv // 10
         image[at + 1] = cells.cell_max_dmv // 10
@@ -93,9 +131,14 @@ class Telemetry:
         image[at + 2] = cells.temp_min_index
         image[at + 3] = cells.temp_max_index
         image[at + 4] = cabinet.slots.missing
+        tell = self._pdo.tell
+        tell(self._energy_frame, self.soc_known and self.voltage_known)
+        tell(self._cells_frame, cells.cells_read)
+        tell(self._temperatures_frame, cells.sensors_read)
+        tell(self._stream_frame, cells.cells_read)
 
     def fill(self, frame):
-        """The next cells of the stream; allocates nothing."""
+        """The next cells of the stream, 0xFFFF for one that is not known; allocates nothing."""
         image = self._image
         at = self._stream
         cell = self._stream_cell
@@ -105,20 +148,22 @@ class Telemetry:
         while left:
             left -= 1
             at += 1
-            image[at] = cells.voltage_dmv[cell] // 10 if cell < cells.cell_count else _NO_CELL
+            image[at] = _NO_CELL
+            if cell < cells.cell_count and cells.cell_known(cell):
+                image[at] = cells.voltage_dmv[cell] // 10
             cell += 1
         self._stream_cell = cell if cell < cells.cell_count else 0
 
     def snapshot(self):
         """All cells and sensors at once, little-endian: version u8, 0 u8, cells u16, sensors u16,
         uptime u32 in 10 ms; voltages u16 0.1 mV, temperatures i16 0.1 degC, then one byte for
-        each cell and each sensor: 1 = read well in the newest scan.
+        each cell and each sensor: 1 = known, 0 = never read, or silent for too long.
         """
         cells = self._cabinet.cells
         count, sensors = cells.cell_count, cells.sensor_count
         out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self._cabinet.uptime_ticks))
         out.extend(array("H", cells.voltage_dmv))
         out.extend(array("h", cells.temperatures_dc))
-        out.extend(cells.fresh[:count])
-        out.extend(cells.temperature_fresh[:sensors])
+        out.extend(bytes([1 if cells.cell_known(cell) else 0 for cell in range(count)]))
+        out.extend(bytes([1 if cells.sensor_known(sensor) else 0 for sensor in range(sensors)]))
         return bytes(out)

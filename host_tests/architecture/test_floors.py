@@ -11,9 +11,10 @@ from autarky.paths import FIRMWARE, ROOT, UNIX_BOARD
 BESS = FIRMWARE / "bess"
 # a lower floor never imports a higher one; tables belong to the lowest
 FLOORS = {
-    "table": 0, "parameters": 0, "objects": 0, "port": 0,
+    "table": 0, "parameters": 0, "parameter_rules": 0, "objects": 0, "port": 0,
     "link": 1, "drivers": 2, "measure": 3, "estimate": 4, "protect": 5, "control": 6,
     "console": 2, "controller": 3, "modes": 7, "telemetry": 7, "scheduler": 1, "app": 8,
+    "records": 7, "sparing": 7,
 }  # fmt: skip
 FORBIDDEN_MODULES = {
     "typing", "dataclasses", "enum", "abc", "functools", "logging", "threading", "asyncio",

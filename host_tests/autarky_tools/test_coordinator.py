@@ -83,3 +83,57 @@ def test_a_silent_coordinator_says_nothing() -> None:
     coordinator = Coordinator([2])
     coordinator.silent = True
     assert coordinator.step(0, [(0x702, b"\x00")]) == []
+
+
+def frame(name: str, **values: int) -> bytes:
+    codec = FrameCodec(objects.PDO_TABLE)
+    for field, value in values.items():
+        codec.image[codec.slot(name, field)] = value
+    data = bytearray(8)
+    codec.pack(codec.frame(name), data)
+    return bytes(data)
+
+
+MEASURED = (
+    "dc_voltage_v", "dc_current_a", "power_w", "soc", "energy_up_kwh", "energy_down_kwh",
+    "cell_min_v", "cell_max_v", "temp_min_c", "temp_max_c",
+)  # fmt: skip
+
+
+def test_nothing_is_known_of_a_cabinet_that_said_nothing() -> None:
+    view = Coordinator([2]).views[2]
+    assert [getattr(view, name) for name in MEASURED] == [None] * len(MEASURED)
+
+
+def test_what_falls_silent_is_not_known_any_more_and_what_goes_on_is() -> None:
+    coordinator = Coordinator([2])
+    view = coordinator.views[2]
+    cells = (0x482, frame("cells", cell_min=3300, cell_max=3310))
+    coordinator.step(0, [(0x382, frame("energy", soc=5000, energy_up=900, energy_down=900)), cells])
+    assert (view.soc, view.cell_min_v) == (0.5, 3.3)
+    for now_ms in range(10, 3500, 10):
+        coordinator.step(now_ms, [cells] if now_ms % 1000 == 0 else [])
+    assert view.soc == 0.5
+    coordinator.step(3500, [])
+    assert (view.soc, view.energy_up_kwh, view.energy_down_kwh) == (None, None, None)
+    assert view.cell_min_v == 3.3
+
+
+def test_a_cabinet_that_sends_all_but_its_status_gets_no_share() -> None:
+    coordinator = Coordinator([2])
+    sender = Sender(data_ids(1, 2))
+    coordinator.target_w = 50_000.0
+    coordinator.step(0, [(0x182, status(sender))])
+    coordinator.step(100, [(0x182, status(sender))])
+    assert coordinator.views[2].setpoint_w > 0
+    for now_ms in range(110, 3000, 10):
+        coordinator.step(now_ms, [(0x382, frame("energy", soc=5000))])
+    assert coordinator.views[2].setpoint_w == 0
+
+
+def test_a_cell_that_is_not_known_any_more_leaves_the_view() -> None:
+    coordinator = Coordinator([2])
+    coordinator.step(0, [(0x502, frame("cell_stream", voltage_0=3301, voltage_1=3302))])
+    coordinator.step(10, [(0x502, frame("cell_stream", voltage_0=0xFFFF, voltage_1=3303))])
+    assert coordinator.views[2].cell_v[1] == 3.303
+    assert 0 not in coordinator.views[2].cell_v

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from autarky.paths import ROOT
 
@@ -26,7 +27,7 @@ def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
     command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator",
                "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
@@ -39,7 +40,7 @@ def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def bus() -> Iterator[str]:
 def node(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(AUTARKY), "node", *arguments], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=60,
+        check=False, timeout=PATIENCE_S,
     )  # fmt: skip
 
 
@@ -75,13 +76,26 @@ def test_read_speaks_names_and_units(bus: str) -> None:
 
 
 def test_write_reads_back(bus: str) -> None:
-    done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
+    done = node("write", "3", "cell_ov_3_dmv", "36400", "--store", "--bus", bus)
     assert done.returncode == 0, done.stderr
-    assert "3600 mV; stored, it acts from the cabinet's next start" in done.stdout
+    assert "3640 mV; stored, it acts from the cabinet's next start" in done.stdout
     done = node("write", "3", "cell_ov_3_dmv", "36500", "--bus", bus)
     assert "NOT in force" in done.stdout
     done = node("write", "3", "heartbeat_ms", "500", "--bus", bus)
     assert "acts at once" in done.stdout
+
+
+def test_a_set_that_contradicts_itself_is_not_stored_and_the_sentence_names_both(bus: str) -> None:
+    """A trip at 3.60 V would come before the limit at 3.61 V."""
+    done = node("write", "3", "cell_ov_3_dmv", "36000", "--store", "--bus", bus)
+    assert done.returncode == 1
+    assert "cabinet 3 stored nothing: " in done.stderr
+    assert "cell_ov_2_dmv is 36100, cell_ov_3_dmv is 36000: " in done.stderr
+    told = node("read", "3", "parameters.conflict", "--bus", bus, "--json").stdout
+    assert "cell_ov_3_dmv is 36000" in told
+    assert node("write", "3", "cell_ov_3_dmv", "36400", "--store", "--bus", bus).returncode == 0
+    told = node("read", "3", "parameters.conflict", "--bus", bus, "--json").stdout
+    assert json.loads(told) == {"parameters.conflict": "none"}
 
 
 @pytest.mark.parametrize(
@@ -122,6 +136,12 @@ def test_log_and_snapshot_go_to_files(bus: str, tmp_path: Path) -> None:
     assert pq.read_table(tmp_path / "log.parquet").num_rows >= 1
     assert node("snapshot", "2", "--out", str(tmp_path / "c.csv"), "--bus", bus).returncode == 0
     assert len((tmp_path / "c.csv").read_text().splitlines()) == 241
+    done = node("trend", "2", "--out", str(tmp_path / "trend.csv"), "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    header, *samples = (tmp_path / "trend.csv").read_text().splitlines()
+    assert header.startswith("sequence,seconds,current_a")
+    assert samples
+    assert "damaged" not in done.stderr
     found = json.loads(node("snapshot", "2", "--json", "--bus", bus).stdout)
     assert len(found["cells_v"]) == 240
 
@@ -178,7 +198,7 @@ def test_a_closed_contactor_is_told_with_a_remedy() -> None:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         bus = f"127.0.0.1:{port}"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while "run" not in node("read", "2", "state", "--bus", bus).stdout:
             assert time.monotonic() < deadline
         done = node("write", "2", "cell_ov_3_dmv", "36000", "--bus", bus)

@@ -14,6 +14,7 @@ from autarky.flash.flash import merged
 from autarky.flash.folder import stored_lines
 from autarky.flash.keys import SigningKeyError
 from autarky.flash.refusals import WHY, why
+from autarky.paths import ROOT
 from bess.link.program import REFUSALS
 
 
@@ -213,6 +214,20 @@ def test_every_fault_of_a_cabinet_file_has_its_line(
         cabinet.read(path)
     assert sentence in str(caught.value)
     assert f"c.toml:{line}: " in str(caught.value)
+
+
+def test_parameters_that_contradict_are_told_at_the_line_that_does(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(GOOD + "insulation_3_ohm_v = 400\nchemistry = 1\n")
+    with pytest.raises(cabinet.CabinetFileError) as caught:
+        cabinet.read(path)
+    told = str(caught.value)
+    assert "c.toml:6: insulation_3_ohm_v is 400, insulation_2_ohm_v is 300: " in told
+    assert "c.toml:7: cell_ov_3_dmv is 36500, chemistry is 1: " in told
+
+
+def test_the_example_of_a_cabinet_file_is_taken() -> None:
+    assert cabinet.read(ROOT / "boards" / "cabinet.example.toml").parameters == {"node_id": 2}
 
 
 def test_all_faults_are_said_at_once_and_a_missing_file_too(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import can
 import pytest
+from patience import PATIENCE_S
 
 from autarky.paths import ROOT
 from autarky.sil.firmware import Firmware, FirmwareLost
@@ -35,7 +36,7 @@ def firmware_processes(marker: str) -> list[int]:
     return found
 
 
-def run_command(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, timeout: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(AUTARKY), *arguments], cwd=ROOT, capture_output=True, text=True,
         check=False, timeout=timeout,
@@ -149,7 +150,7 @@ def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
     host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         bus = connect(port)
-        assert bus.recv(10.0) is not None
+        assert bus.recv(PATIENCE_S) is not None
         children = [
             pid for pid in firmware_processes("chip.py")
             if Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1] == str(host.pid)
@@ -158,18 +159,18 @@ def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
     finally:
         host.kill()
         host.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() < deadline, "firmware outlived its host"
         time.sleep(0.05)
     with pytest.raises(can.CanOperationError, match="has ended"):
-        while bus.recv(5.0) is not None:
+        while bus.recv(PATIENCE_S) is not None:
             pass
     bus.shutdown()
 
 
 def connect(port: int, path: str = "") -> can.BusABC:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             return can.Bus(interface="autarky", channel=f"127.0.0.1:{port}{path}")
@@ -187,24 +188,24 @@ def test_site_serves_python_can_and_socketcand_until_ctrl_c() -> None:
     host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         with connect(port) as bus, connect(port, "/2") as cabinet:
-            seen = {m.arbitration_id for m in (bus.recv(5.0) for _ in range(100)) if m}
+            seen = {m.arbitration_id for m in (bus.recv(PATIENCE_S) for _ in range(100)) if m}
             assert {0x080, 0x182, 0x282, 0x202} <= seen
-            inside = {m.arbitration_id for m in (cabinet.recv(5.0) for _ in range(50)) if m}
+            inside = {m.arbitration_id for m in (cabinet.recv(PATIENCE_S) for _ in range(50)) if m}
             assert {0x521, 0x190, 0x210} <= inside
             with can.Bus(
                 interface="socketcand", host="127.0.0.1", port=second, channel="can0"
             ) as stock:
-                assert stock.recv(5.0) is not None
+                assert stock.recv(PATIENCE_S) is not None
                 stock.send(
                     can.Message(arbitration_id=0x7E5, data=b"\x01\x02", is_extended_id=False)
                 )
-                found = (bus.recv(5.0) for _ in range(500))
+                found = (bus.recv(PATIENCE_S) for _ in range(500))
                 assert any(m is not None and m.arbitration_id == 0x7E5 for m in found)
             with pytest.raises(can.CanInitializationError, match="no cabinet with node id 9"):
                 can.Bus(interface="autarky", channel=f"127.0.0.1:{port}/9")
     finally:
         host.send_signal(signal.SIGINT)
-        _, errors = host.communicate(timeout=20)
+        _, errors = host.communicate(timeout=PATIENCE_S)
     assert host.returncode == 130
     assert b"everything that was started has ended" in errors
 
@@ -242,6 +243,11 @@ def test_a_missing_site_is_said_by_the_client() -> None:
         (["run", "peak", "--hours", "0"], "must be above 0"),
         (["run", "trip", "--cabinets", "3"], "its own number of cabinets"),
         (["run", "peak", "--set", "cell_ov_3_dmv=99999"], "allowed are 30000..43000"),
+        (
+            ["run", "peak", "--set", "cell_ov_2_dmv=36501"],
+            "cell_ov_2_dmv is 36501, cell_ov_3_dmv is 36500",
+        ),
+        (["site", "--set", "chemistry=1"], "cell_ov_3_dmv is 36500, chemistry is 1"),
         (["run", "peak", "--set", "nosuch=1"], "no parameter is named nosuch"),
         (["run", "peak", "--set", "cell_ov_3_dmv"], "NAME=INTEGER"),
         (["run", "peak", "--interpreter", "pypy"], "no interpreter"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from autarky.bus.server import BusServer
 from autarky.flash import keys, package
@@ -62,7 +63,7 @@ class Site:
 
     def __exit__(self, *exception: object) -> None:
         self._ended.set()
-        self._thread.join(timeout=30)
+        self._thread.join(timeout=PATIENCE_S)
         self.server.close()
         self.site.close()
 

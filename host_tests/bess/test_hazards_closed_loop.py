@@ -423,3 +423,20 @@ def test_a_dead_task_stops_every_output_and_the_bleeding(inline_site, capsys) ->
     assert not site.plants.outputs[0] & ~128  # all but `healthy`
     assert not site.plants.chains[0].any_discharge
     assert "planted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", [0, 5, 19, 20, 25, 39])
+def test_a_flipped_bit_in_the_latches_counts_as_a_latch(inline_site, tmp_path, at) -> None:
+    site = inline_site(state=tmp_path)
+    site.run_for(4.0)
+    site.coordinator.wanted_state = 0
+    site.run_for(5.0)
+    backup = tmp_path / "cabinet2" / "backup.bin"
+    data = bytearray(backup.read_bytes())
+    data[at] ^= 4
+    site.cabinets[0].firmware.close()
+    backup.write_bytes(data)
+    site.power_cycle(0)
+    site.run_for(3.0)
+    assert active(site, 49)
+    assert app(site).modes.state == modes.FAULT

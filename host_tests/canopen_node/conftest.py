@@ -12,6 +12,7 @@ from pathlib import Path
 import can
 import canopen
 import pytest
+from patience import PATIENCE_S
 
 from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
@@ -38,7 +39,7 @@ class Site:
             command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
         )
         self.network = canopen.Network()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 self.network.connect(interface="autarky", channel=f"127.0.0.1:{self.port}")
@@ -53,15 +54,15 @@ class Site:
     def node(self, node_id: int) -> canopen.RemoteNode:
         """A node with the generated EDS, alive."""
         node = self.network.add_node(node_id, str(EDS))
-        node.nmt.wait_for_heartbeat(timeout=10)
-        node.sdo.RESPONSE_TIMEOUT = 5.0
+        node.nmt.wait_for_heartbeat(timeout=PATIENCE_S)
+        node.sdo.RESPONSE_TIMEOUT = 60.0
         return node
 
     def close(self) -> None:
         with contextlib.suppress(can.CanError):
             self.network.disconnect()
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

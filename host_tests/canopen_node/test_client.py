@@ -13,6 +13,7 @@ import pytest
 from canopen.lss import LssMaster
 from canopen.objectdictionary import ODVariable
 from canopen.sdo import SdoAbortedError
+from patience import PATIENCE_S
 
 from autarky.eds import dictionary_of
 from autarky.node.unlock import lock, unlock
@@ -20,6 +21,7 @@ from autarky.node.unlock import lock, unlock
 pytestmark = pytest.mark.slow
 KEY = bytes(32)
 ACCESS, STATE, READ_ONLY, WRITE_ONLY = 0x06010000, 0x08000022, 0x06010002, 0x06010001
+NO_DATA = 0x08000024
 PROGRAM = 0x1F50
 
 
@@ -39,16 +41,23 @@ def abort_code(call) -> int:
 
 def test_every_readable_entry_of_the_eds_reads_with_its_size(node) -> None:
     count = 0
+    unknown = set()
     for variable in variables(node.object_dictionary):
         if variable.access_type == "wo":
             continue
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
-        data = node.sdo.upload(variable.index, variable.subindex)
+        try:
+            data = node.sdo.upload(variable.index, variable.subindex)
+        except SdoAbortedError as error:
+            unknown.add((variable.index, error.code))
+            continue
         if variable.data_type in canopen.objectdictionary.INTEGER_TYPES:
             assert len(data) == len(variable) // 8, variable.name
         count += 1
     assert count > 600
+    # no errors yet, and no SYNC that formed the power frame
+    assert unknown <= {(0x1003, NO_DATA), (0x2182, NO_DATA)}, unknown
 
 
 def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
@@ -68,7 +77,7 @@ def test_every_writable_entry_takes_its_value_back(unlocked) -> None:
         if variable.data_type == canopen.objectdictionary.DOMAIN:
             continue
         before = unlocked.sdo.upload(variable.index, variable.subindex)
-        if variable.min is not None and variable.subindex not in (2,):
+        if variable.min is not None and variable.subindex not in (2, 3, 6):
             value = (variable.min + variable.max) // 2
             unlocked.sdo.download(variable.index, variable.subindex, variable.encode_raw(value))
             again = unlocked.sdo.upload(variable.index, variable.subindex)
@@ -161,7 +170,7 @@ def test_writing_needs_the_session_and_the_right_answer(node) -> None:
     assert abort_code(lambda: unlock(node, b"wrong key")) == ACCESS
     assert node.sdo[0x2F00][5].raw >= 1
     assert abort_code(lambda: unlock(node, KEY)) == STATE  # the delay after a wrong answer
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while node.sdo[0x2F00][5].raw:
         assert time.monotonic() < deadline
     unlock(node, KEY)
@@ -191,17 +200,17 @@ def test_an_answer_cannot_be_used_twice(node) -> None:
 def test_nmt_states_are_followed(site, node) -> None:
     for command, state in (("OPERATIONAL", "OPERATIONAL"), ("STOPPED", "STOPPED")):
         node.nmt.state = command
-        assert node.nmt.wait_for_heartbeat(timeout=5) or True
-        deadline = time.monotonic() + 5
+        assert node.nmt.wait_for_heartbeat(timeout=PATIENCE_S) or True
+        deadline = time.monotonic() + PATIENCE_S
         while node.nmt.state != state:
             assert time.monotonic() < deadline
-            node.nmt.wait_for_heartbeat(timeout=5)
+            node.nmt.wait_for_heartbeat(timeout=PATIENCE_S)
     node.sdo.RESPONSE_TIMEOUT = 0.3
     with pytest.raises(canopen.SdoCommunicationError):
         node.sdo.upload(0x1000, 0)  # no SDO in stopped
-    node.sdo.RESPONSE_TIMEOUT = 5.0
+    node.sdo.RESPONSE_TIMEOUT = 60.0
     node.nmt.state = "PRE-OPERATIONAL"
-    node.nmt.wait_for_heartbeat(timeout=5)
+    node.nmt.wait_for_heartbeat(timeout=PATIENCE_S)
     assert node.sdo.upload(0x1000, 0) == bytes(4)
 
 
@@ -213,7 +222,7 @@ def test_pdos_are_read_and_decoded(site, node) -> None:
     assert all(m.enabled for m in node.tpdo.values())
     node.nmt.state = "OPERATIONAL"
     cells = node.tpdo[4]
-    assert cells.wait_for_reception(timeout=10)
+    assert cells.wait_for_reception(timeout=PATIENCE_S)
     assert 3000 < cells["cells_image.cells.cell_min"].raw < 3500
     stop = threading.Event()
 
@@ -227,7 +236,7 @@ def test_pdos_are_read_and_decoded(site, node) -> None:
     thread = threading.Thread(target=sync)
     thread.start()
     try:
-        assert node.tpdo[1].wait_for_reception(timeout=10)
+        assert node.tpdo[1].wait_for_reception(timeout=PATIENCE_S)
     finally:
         stop.set()
         thread.join()
@@ -239,7 +248,7 @@ def test_pdo_parameters_act_at_once(site, unlocked) -> None:
     node.nmt.state = "OPERATIONAL"
     node.tpdo.read()
     energy = node.tpdo[3]
-    assert energy.wait_for_reception(timeout=10)
+    assert energy.wait_for_reception(timeout=PATIENCE_S)
     energy.enabled = False
     energy.save()
     assert node.sdo[0x1802][1].raw == 0xC0000382
@@ -248,7 +257,7 @@ def test_pdo_parameters_act_at_once(site, unlocked) -> None:
     energy.enabled = True
     energy.event_timer = 500
     energy.save()
-    assert energy.wait_for_reception(timeout=10)
+    assert energy.wait_for_reception(timeout=PATIENCE_S)
     node.sdo[0x1802][5].raw = 1000
     node.nmt.state = "PRE-OPERATIONAL"
 
@@ -289,7 +298,7 @@ def test_the_snapshot_and_the_log_come_as_domains(node) -> None:
 
 def read_again(node: canopen.RemoteNode, index: int, sub: int) -> int:
     """Read from a node that is starting anew: it answers once it has booted."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     node.sdo.RESPONSE_TIMEOUT = 0.2
     while True:
         try:
@@ -355,13 +364,13 @@ def test_emergencies_are_received_on_raise_and_clear(start_site) -> None:
     beat = site.network.send_periodic(0x701, b"\x05", 0.01)
     time.sleep(0.3)
     beat.stop()  # the coordinator's heartbeat stays away: 0x8130
-    emergency = node.emcy.wait(0x8130, timeout=10)
+    emergency = node.emcy.wait(0x8130, timeout=PATIENCE_S)
     assert emergency is not None
     assert emergency.register == 0x11
     assert node.sdo[0x1001].raw == 0x11
     assert node.sdo[0x1003][1].raw & 0xFFFF == 0x8130
     site.network.send_message(0x701, b"\x05")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_S
     while node.emcy.active:
         assert time.monotonic() < deadline
         time.sleep(0.01)

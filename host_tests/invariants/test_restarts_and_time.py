@@ -5,11 +5,12 @@ import pytest
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
-from bess.app import Cabinet
+from bess.app import _STAMPS, Cabinet
 from bess.parameters import Parameters
 from bess.port.ticks import TICKS_MASK, held, ticks_diff
 from bess.protect.history import SIZE, History, provision
 from bess.protect.latches import Latches
+from bess.table import rows
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
@@ -45,7 +46,7 @@ def days_pass(site, days: float) -> None:
         for i in range(len(cabinet.scheduler._last_ms)):
             cabinet.scheduler._last_ms[i] = (cabinet.scheduler._last_ms[i] + leap_ms) & TICKS_MASK
         site.cabinets[0].skew_ms += leap_ms
-        site.run_for(0.1 + len(cabinet._stamps))
+        site.run_for(0.1 + len(list(rows(_STAMPS))))
 
 
 def test_a_stamp_is_held_at_three_days_and_never_looks_fresh() -> None:
@@ -180,7 +181,7 @@ def test_broken_storage_refuses_a_read_and_trips_nothing(running_site) -> None:
     def broken(offset, buffer):
         raise OSError(5)
 
-    cabinet.log._region.readinto = broken
+    cabinet.log.readinto = broken
     request = bytes((0x40, 0x00, 0x24, 0, 0, 0, 0, 0))
     port = site.bus.attach([(0x582, 0x7FF)])
     answers = []
@@ -283,7 +284,7 @@ def test_a_restart_waits_until_every_record_and_a_trips_trace_are_written(inline
     records = before.log.records
     for number in range(40):
         before.log.put(0, 1, 1, 1, number, 0)
-    before.node.reset_node = before.node.stop_requested = True
+    before.node.reset_node = True
     site.run_for(5.0)
     assert app(site) is before  # the trace takes 15 s after a trip
     site.run_for(15.0)

@@ -2,8 +2,7 @@
 
 usage: micropython flash_cuts.py FIRMWARE
 
-The regions of a board without FRAM are files on littlefs (port.storage.FileRegion). The flash
-model only clears bits when it programs and leaves a half-erased block when an erase is cut.
+The regions of a board without FRAM are files on littlefs (port.storage.FileRegion, PagedRegion).
 Prints `NAME: cuts N erases M` for each store, between the EIO of files whose mount was lost;
 an assertion stops it.
 """
@@ -13,73 +12,15 @@ import sys
 sys.path.insert(0, sys.argv[1])
 
 import vfs
+from nor_flash import Flash, PowerCut
 
+from bess.port.paged import PagedRegion
 from bess.port.storage import FileRegion, SlotStore
 from bess.protect.event_log import RECORD, EventLog
 
 BLOCK = 256
 BLOCKS = 24
 FLASH = "/flash"
-_EIO = -5
-
-
-class PowerCut(Exception):
-    pass
-
-
-class Flash:
-    """Block device of MicroPython's extended protocol; `left` steps until the power goes.
-
-    A step is one programmed byte or one block erase; -1: no cut.
-    """
-
-    def __init__(self, data):
-        self.data = data
-        self.left = -1
-        self.erases = 0
-        self.cut_in_erase = False
-        self.dead = False  # files of a lost mount are still closed by the collector
-
-    def _step(self):
-        if self.left == 0:
-            raise PowerCut
-        if self.left > 0:
-            self.left -= 1
-
-    def readblocks(self, block, buffer, offset=0):
-        if self.dead:
-            return _EIO
-        at = block * BLOCK + offset
-        buffer[:] = self.data[at : at + len(buffer)]
-        return 0
-
-    def writeblocks(self, block, buffer, offset=0):
-        if self.dead:
-            return _EIO
-        at = block * BLOCK + offset
-        for i in range(len(buffer)):
-            self._step()
-            # what was not erased cannot be set again
-            self.data[at + i] &= buffer[i]
-        return 0
-
-    def ioctl(self, operation, argument):
-        if self.dead:
-            return _EIO
-        if operation == 4:
-            return BLOCKS
-        if operation == 5:
-            return BLOCK
-        if operation == 6:
-            at = argument * BLOCK
-            if self.left == 0:
-                self.cut_in_erase = True
-                for i in range(0, BLOCK, 2):
-                    self.data[at + i] = 0xFF
-            self._step()
-            self.erases += 1
-            self.data[at : at + BLOCK] = b"\xff" * BLOCK
-        return 0
 
 
 def mounted(flash):
@@ -88,7 +29,7 @@ def mounted(flash):
 
 def each_cut(name, prepare, act, judge):
     """Cut `act` at every step of a flash that `prepare` wrote; `judge(finished)` after each."""
-    flash = Flash(bytearray(b"\xff" * (BLOCK * BLOCKS)))
+    flash = Flash(bytearray(b"\xff" * (BLOCK * BLOCKS)), BLOCK)
     vfs.VfsLfs2.mkfs(flash, progsize=16, readsize=16, lookahead=16)
     mounted(flash)
     prepare()
@@ -96,7 +37,7 @@ def each_cut(name, prepare, act, judge):
     image = bytes(flash.data)
     cuts = erases = 0
     while True:
-        flash = Flash(bytearray(image))
+        flash = Flash(bytearray(image), BLOCK)
         mounted(flash)
         flash.left = cuts
         finished = True
@@ -108,7 +49,7 @@ def each_cut(name, prepare, act, judge):
         vfs.umount(FLASH)
         flash.dead = True
         erases += flash.cut_in_erase
-        again = Flash(flash.data)  # power is back
+        again = Flash(flash.data, BLOCK)  # power is back
         mounted(again)
         judge(finished)
         vfs.umount(FLASH)
@@ -119,7 +60,7 @@ def each_cut(name, prepare, act, judge):
 
 
 def log():
-    return EventLog(FileRegion(FLASH + "/log", 10 * RECORD))
+    return EventLog(PagedRegion(FLASH + "/log", 10 * RECORD))
 
 
 def put(event_log, number):

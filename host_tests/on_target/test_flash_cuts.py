@@ -4,6 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
+from patience import PATIENCE_S
+
 from autarky.flash import image
 from autarky.paths import FIRMWARE
 
@@ -14,7 +16,7 @@ def test_log_and_parameters_survive_a_cut_at_every_byte_and_every_block_erase() 
     command = [
         image.tool("micropython"), "-X", "heapsize=4M", str(PROGRAM), str(FIRMWARE),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.rstrip().endswith("whole"), done.stdout
     counts = [(int(a), int(b)) for a, b in re.findall(r"cuts (\d+) erases (\d+)", done.stdout)]

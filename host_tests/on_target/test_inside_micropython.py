@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from autarky.flash import image
 from autarky.paths import FIRMWARE, ROOT
@@ -33,7 +34,7 @@ MODULES = [path for path in sorted(TESTS.rglob("test_*.py")) if is_portable(path
 def run_inside(paths: list[Path]) -> subprocess.CompletedProcess[str]:
     folders = [str(FIRMWARE), str(FIRMWARE / "native"), *{str(p.parent) for p in paths}]
     command = [image.tool("micropython"), str(RUNNER), *folders, "--", *[p.stem for p in paths]]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 
 
 def test_most_firmware_tests_are_portable() -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 from autarky.flash import image
 from autarky.paths import FIRMWARE
@@ -31,6 +32,6 @@ def test_twins_agree(seed: int) -> None:
         image.tool("micropython"), str(PROGRAM), str(FIRMWARE), str(FIRMWARE / "native"),
         str(random.Random(seed).randrange(1 << 30)),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("agreed")

@@ -17,10 +17,21 @@ def record(tmp_path_factory) -> Path:
 def test_fast_and_cells_allocate_nothing_and_boot_fits(record: Path) -> None:
     memory = bench._memory(record)
     assert memory["alloc_bytes"] == {"fast": 0, "cells": 0}
-    assert memory["heap_after_boot_bytes"] <= 200 * 1024
+    # of 64 bits, where every reference is twice a board's: a first look only. What a board has is
+    # held on 32 bits, in test_32_bits.py; safety functions may grow into this one
+    assert memory["heap_after_boot_bytes"] <= 232 * 1024
 
 
-def test_a_tick_with_a_full_receive_ring_allocates_nothing(record: Path) -> None:
-    """Heap locked: an allocation would raise MemoryError and end the run."""
-    assert bench._measure(record, "storm", count=300).strip() == "done 300"
-    assert bench._measure(record, "requests", count=300).strip() == "done 300"
+@pytest.mark.parametrize("mode", ["ticks", "drain", *bench._TASKS])
+def test_what_is_measured_is_a_cabinet_in_run(record: Path, mode: str) -> None:
+    """A receive ring full of frames included; heap locked: an allocation would be a dead task."""
+    low, high = bench._INSTRUCTION_TICKS
+    values = bench._measure(record, mode, count=high)
+    assert values["done"] == str(high)
+    assert values["state"] == "run"
+    assert int(values["run_from"]) <= low
+
+
+def test_a_cabinet_that_does_not_run_is_not_measured(record: Path) -> None:
+    with pytest.raises(bench.BenchError, match="fast was not measured on a cabinet in RUN"):
+        bench._measure(record, "fast", count=100)

@@ -27,7 +27,8 @@ from autarky.sil.site import SiteConfig, VirtualSite
 _CABINETS = (1, 2, 4, 32)
 _GOALS = {"1": 20.0, "2": 20.0, "32": 2.5}
 _VERIFY_PROBE = Path(package.__file__).with_name("verify_probe.py")
-_INSTRUCTION_TICKS = (400, 800)
+_INSTRUCTION_TICKS = (400, 800)  # the recorded cabinet is in RUN before the first
+_TASKS = ("fast", "storm", "scan", "cells", "slow", "estimate", "service", "requests")
 _SCAN_C = """
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +53,10 @@ int main(void) {
   printf("%f\\n", ((b.tv_sec - a.tv_sec) * 1e6 + (b.tv_nsec - a.tv_nsec) / 1e3) / rounds);
 }
 """
+
+
+class BenchError(AutarkyError):
+    """A figure could not be measured as it claims; the message says which."""
 
 
 def run_bench(console: Console, seconds: float) -> dict[str, Any]:
@@ -97,7 +102,8 @@ def _record(path: Path) -> Path:
     return path
 
 
-def _measure(record: Path, mode: str, *prefix: str, count: int | None = None) -> str:
+def _measure(record: Path, mode: str, *prefix: str, count: int | None = None) -> dict[str, str]:
+    """What boards/unix/measure.py prints, by name; of a cabinet in RUN, or BenchError."""
     command = [
         *prefix, image.tool("micropython"), "-X", "heapsize=1M", str(UNIX_BOARD / "measure.py"),
         str(image.build()), str(record), mode,
@@ -105,14 +111,20 @@ def _measure(record: Path, mode: str, *prefix: str, count: int | None = None) ->
     if count is not None:
         command.append(str(count))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode or "Traceback" in done.stdout + done.stderr:
-        raise ValueError(f"measuring {mode} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    values: dict[str, str] = dict(re.findall(r"^(\w+) (\S+)$", done.stdout, re.M))
+    found = re.search(r"Collected : (\d+)", said)
+    if found is not None:
+        values["instructions"] = found[1]
+    if done.returncode or "Traceback" in said or values.get("state") != "run":
+        raise BenchError(f"{mode} was not measured on a cabinet in RUN:\n{said}")
+    return values
 
 
 def _memory(record: Path) -> dict[str, Any]:
-    values = dict(line.split() for line in _measure(record, "heap").splitlines())
+    values = _measure(record, "heap")
     return {
+        "state": values["state"],
         "heap_after_boot_bytes": int(values["heap"]),
         "alloc_bytes": {"fast": int(values["fast"]), "cells": int(values["cells"])},
     }
@@ -124,21 +136,21 @@ def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
     if valgrind is None:
         return None
 
+    low, high = _INSTRUCTION_TICKS
+
     def count(mode: str, ticks: int) -> int:
-        text = _measure(
+        values = _measure(
             record, mode, valgrind, "--tool=callgrind",
             f"--callgrind-out-file={folder / 'callgrind'}", count=ticks,
         )  # fmt: skip
-        found = re.search(r"Collected : (\d+)", text)
-        if found is None:
-            raise ValueError(f"callgrind gave no count:\n{text}")
-        return int(found[1])
+        if int(values["run_from"]) > low:
+            raise BenchError(f"{mode}: in RUN from tick {values['run_from']} only, not from {low}")
+        return int(values["instructions"])
 
-    low, high = _INSTRUCTION_TICKS
     span = high - low
     whole = (count("ticks", high) - count("ticks", low)) / span
     result = {"tick": whole}
-    for name in ("fast", "storm", "scan", "cells", "slow", "estimate", "service", "requests"):
+    for name in _TASKS:
         result[name] = (count(name, high) - count(name, low)) / span - whole
     return result
 
@@ -184,7 +196,7 @@ def _boards(console: Console) -> list[dict[str, Any]]:
 
 
 def _scan(record: Path, folder: Path) -> dict[str, Any]:
-    values = dict(line.split() for line in _measure(record, "scan_leaf").splitlines())
+    values = _measure(record, "scan_leaf")
     native, bytecode = float(values["native"]), float(values["bytecode"])
     result: dict[str, Any] = {
         "scan_us": native,
@@ -248,12 +260,13 @@ def _print(console: Console, result: dict[str, Any]) -> None:
     for count, factor in result["realtime_factor"].items():
         goal = f">= {_GOALS[count]}" if count in _GOALS else ""
         table.add_row(f"{count} cabinets, times real time", f"{factor:.1f}", goal)
+    table.add_row("state of the cabinet measured below", result["state"], "run")
     for name, value in (result["instructions"] or {}).items():
         table.add_row(f"x86 instructions, {name}", f"{value:,.0f}", "")
     table.add_row("allocated in fast + scan, bytes", str(result["alloc_bytes"]["fast"]), "0")
     table.add_row("allocated in cells, bytes", str(result["alloc_bytes"]["cells"]), "0")
     boot = result["heap_after_boot_bytes"]
-    table.add_row("heap after boot, KiB (64 bit)", f"{boot / 1024:.1f}", "<= 200")
+    table.add_row("heap after boot, KiB (64 bit)", f"{boot / 1024:.1f}", "<= 232")
     table.add_row("cell scan, over bytecode", f"{result['scan_over_bytecode']:.3f}", "")
     over_c = result["scan_over_c"]
     table.add_row("cell scan, over C -O2", "no gcc" if over_c is None else f"{over_c:.1f}", "<= 4")

@@ -63,6 +63,18 @@ def _frame_names() -> list[str]:
     return [fields[1] for fields in rows(objects.PDO_TABLE) if fields[0] == "frame"]
 
 
+def _piece_names() -> list[list[str]]:
+    """Names of what is mapped into each frame, as Pdos maps it: bit fields as their byte."""
+    found: list[dict[int, str]] = []
+    for fields in rows(objects.PDO_TABLE):
+        if fields[0] == "frame":
+            found.append({0: "e2e_crc"} if fields[4] == "e2e" else {})
+        else:
+            byte, whole = int(fields[2]) // 8, int(fields[3]) >= 8
+            found[-1].setdefault(byte, fields[1] if whole else fields[1] + "_byte")
+    return [list(names.values()) for names in found]
+
+
 def _fault_names() -> dict[int, str]:
     return {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 
@@ -145,7 +157,7 @@ def _unnamed(index: int, sub: int, names: dict, pdo: Pdos) -> tuple[str, float, 
         if sub == 0:
             return "number_of_entries", 1.0, ""
         frame = index - IMAGE
-        return f"{_frame_names()[frame]}.{pdo.pieces(frame)[sub - 1][3]}", 1.0, ""
+        return f"{_frame_names()[frame]}.{_piece_names()[frame][sub - 1]}", 1.0, ""
     if sub == 0:
         return "number_of_entries", 1.0, ""
     if index < 0x2000 and (index, "*") not in names:

@@ -59,6 +59,11 @@ class LiveView:
             self._console.print(f"{head}; {states}", highlight=False, soft_wrap=True)
 
 
+def _shown(layout: str, value: float | None, factor: float = 1.0) -> str:
+    """A value, a question mark for one that is not known."""
+    return "?" if value is None else format(value * factor, layout)
+
+
 def site_table(site: VirtualSite, title: str) -> Table:
     """One row a cabinet."""
     table = Table(title=title, title_justify="left", expand=False)
@@ -70,9 +75,10 @@ def site_table(site: VirtualSite, title: str) -> Table:
             fault = f"{FAULT_NAMES.get(view.worst_fault, view.worst_fault)} ({_LEVELS[view.level]})"
         style = "red" if view.level >= 3 else "yellow" if view.level else ""
         table.add_row(
-            str(view.node_id), view.state_name, f"{view.power_w / 1000:.1f}",
-            f"{100 * view.soc:.1f}", f"{view.cell_min_v:.3f}..{view.cell_max_v:.3f}",
-            f"{view.temp_min_c:.0f}..{view.temp_max_c:.0f}", fault, style=style,
+            str(view.node_id), view.state_name, _shown(".1f", view.power_w, 0.001),
+            _shown(".1f", view.soc, 100), f"{_shown('.3f', view.cell_min_v)}.."
+            f"{_shown('.3f', view.cell_max_v)}", f"{_shown('.0f', view.temp_min_c)}.."
+            f"{_shown('.0f', view.temp_max_c)}", fault, style=style,
         )  # fmt: skip
     return table
 

@@ -79,9 +79,8 @@ class PcsControl:
             self._last_ms = now_ms
             self._started_ms = now_ms
             self._stopped_at_ms = now_ms
-        elapsed_ms = ticks_diff(now_ms, self._last_ms)
+        elapsed_ms = min(max(ticks_diff(now_ms, self._last_ms), 0), 100)
         self._last_ms = now_ms
-        elapsed_ms = min(elapsed_ms, 100)
         mode = self.mode
         differs = self._judge_state(now_ms, mode)
         if mode <= OFF or differs:

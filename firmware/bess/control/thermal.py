@@ -135,7 +135,7 @@ class Thermal:
         settled = since_ms == _NEVER or ticks_diff(now_ms, since_ms) >= self._compressor_ms
         if self.chiller_on:
             # minimum time protects the compressor; without flow it freezes its evaporator
-            want = self.mode == COOL or (self.mode == OFF and not settled)
+            want = self.mode == COOL or not settled
             want = want and self._flow_since_ms != _NEVER
         else:
             want = self.mode == COOL and self._flow_proven(now_ms) and settled

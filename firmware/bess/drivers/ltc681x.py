@@ -109,7 +109,7 @@ class Chain:
     def command(self, command):
         """Broadcast a command without data (ADCV, ADAX, ADSTAT, ADOW, CVST, CLR...)."""
         self._set_command(self._command_tx, command)
-        self.transactions += 1
+        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(self._command_tx, self._command_rx)
         self._cs.value(1)
@@ -118,13 +118,13 @@ class Chain:
         """Read a register group of every device; returns how many answers were valid."""
         tx = self._read_tx
         self._set_command(tx, command)
-        self.transactions += 1
+        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)
         good = self._check(self._rx, self._table, self.device_count, self.valid, self.crc_streak)
         if good != self.device_count:
-            self.crc_errors += self.device_count - good
+            self.crc_errors = (self.crc_errors + self.device_count - good) & 0x1FFFFFFF
         return good
 
     def word(self, device, register):
@@ -184,7 +184,7 @@ class Chain:
         self.config_written = True
 
     def _write(self, tx):
-        self.transactions += 1
+        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)

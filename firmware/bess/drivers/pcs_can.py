@@ -27,9 +27,10 @@ field temperature    56  8 i 1     degC
 COMMAND_ID = const(0x210)
 STATUS_ID = const(0x190)
 FILTERS = ((STATUS_ID, 0x7FF, 0),)
-_COMMAND_KIND = const(64)  # E2E object numbers apart from those of the site bus
-_STATUS_KIND = const(65)
-_NODE = const(1)
+# E2E lists of no site node's: those begin at node 1, and lists of two nodes differ at every counter
+_COMMAND_KIND = const(2)
+_STATUS_KIND = const(3)
+_NODE = const(0)
 _PERIOD_MS = const(20)
 _STREAK_MAX = const(250)
 

@@ -81,12 +81,11 @@ class ChargeCounter:
     def rest(self, current_ma, now_ms):
         """Contactors are open: nothing flows, and what the sensor shows is its offset."""
         self._elapsed(now_ms)
-        self._zero_sum += current_ma
+        # beyond its limit the sensor is faulty, and a fault says so
+        self._zero_sum += min(max(current_ma, -self._limit_ma), self._limit_ma)
         self._zero_samples += 1
         if self._zero_samples == _ZERO_SAMPLES:
-            mean_ma = self._zero_sum // _ZERO_SAMPLES
-            # beyond it the sensor is faulty, and a fault says so
-            self.zero_ma = min(max(mean_ma, -self._limit_ma), self._limit_ma)
+            self.zero_ma = self._zero_sum // _ZERO_SAMPLES
             self._zero_sum = 0
             self._zero_samples = 0
 

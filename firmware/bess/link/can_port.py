@@ -59,7 +59,7 @@ class CanPort:
             head = self._head
             following = (head + 1) & _MASK
             if following == self._tail:
-                self.rx_lost += 1
+                self.rx_lost = (self.rx_lost + 1) & 0x1FFFFFFF
                 continue
             self._ids[head] = slot[0]
             self._lengths[head] = len(slot[1])
@@ -81,12 +81,14 @@ class CanPort:
 
     def send(self, can_id, data):
         """Queue a standard data frame; False (and counted) when it could not be queued."""
-        try:
-            queued = self._can.send(can_id, data)
-        except OSError:
-            queued = None
+        queued = None
+        if not self.bus_off:  # some controllers go on taking frames then
+            try:
+                queued = self._can.send(can_id, data)
+            except OSError:
+                pass
         if queued is None:
-            self.tx_lost += 1
+            self.tx_lost = (self.tx_lost + 1) & 0x1FFFFFFF
             return False
         return True
 
@@ -113,7 +115,7 @@ class CanPort:
             return
         if not self.bus_off:
             self.bus_off = True
-            self.bus_offs = (self.bus_offs + 1) & 0x3FFFFFFF
+            self.bus_offs = (self.bus_offs + 1) & 0x1FFFFFFF
             self._off_ms = now_ms
         if ticks_diff(now_ms, self._off_ms) >= self._pause_ms:
             self._pause_ms = min(self._pause_ms * 2, _LONGEST_PAUSE_MS)

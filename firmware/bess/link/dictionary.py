@@ -1,6 +1,6 @@
 """The object dictionary: parameters, tables of objects, PDO mappings, found by index.
 
-What an entry is stands in the texts in flash; kept in RAM is only where, six bytes a row
+What an entry is stands in the texts in flash; kept in RAM is only where, five bytes a row
 in arrays sorted by index and sub-index. It runs in the service task, never in the fast path.
 """
 
@@ -8,11 +8,9 @@ from array import array
 from struct import pack, unpack
 
 from bess.link import abort
-from bess.parameters import address
+from bess.parameters import address, reserved
 from bess.table import rows_at
 
-_FORMATS = {"u8": "<B", "i8": "<b", "u16": "<H", "i16": "<h", "u32": "<I", "i32": "<i"}
-_SIZES = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4}
 _PER_ARRAY = 254
 _ARRAYS = 4  # indices in a row that one long array may take
 _OCTETS_MAX = 64
@@ -21,6 +19,7 @@ COB_DISABLED = 0x80000000
 COB_NO_REMOTE = 0x40000000
 _COB_ID = 0x3FFFFFFF
 _STAR = 255  # sub-index of an array's row
+_NO_READING = -32768  # what measure keeps for a temperature whose sensor gives nothing
 
 
 def is_pdo_cob_id(index, sub):
@@ -56,14 +55,20 @@ class Entry:
     def __init__(self, kind, access):
         self.kind = kind
         self.access = access
-        self.size = _SIZES.get(kind, 0)
+        self.size = int(kind[1:]) // 8 if kind[1:].isdigit() else 0
         self.index = 0
         self.sub = 0
         self.source = None  # text of the table's last column
+        self.known = True  # there is something to read; else a path to what tells so
         self.row = -1  # row of the parameter table
         self.low = 0
         self.high = 0
         self.value = None  # computed by the finder
+
+
+def _layout(entry):
+    """Format of an integer entry for pack and unpack."""
+    return "<" + ("bh_i" if entry.kind[0] == "i" else "BH_I")[entry.size - 1]
 
 
 class Dictionary:
@@ -90,17 +95,18 @@ class Dictionary:
                 found.append((index << 8 | sub, start + offset))
             start += len(table)
         found.sort()
-        self._keys = array("i", [entry[0] for entry in found])
+        self._indices = array("H", [entry[0] >> 8 for entry in found])
+        self._subs = bytes([entry[0] & 0xFF for entry in found])
         self._offsets = array("H", [entry[1] for entry in found])  # as if all tables were one
 
     def lookup(self, index, sub):
         """Entry, or the abort code that refuses it."""
         at = self._first(index << 8 | sub)
         entry = None
-        if at < len(self._keys) and self._keys[at] == index << 8 | sub and sub != _STAR:
+        if self._key(at) == index << 8 | sub and sub != _STAR:
             entry = self._from_row(at)
         if entry is None:
-            entry = self._element(index, sub) or self._mapping(index, sub)
+            entry = self._mapping(index, sub) or self._element(index, sub)
         if entry is None and sub == 0:
             entry = self._count(index)
         if entry is None:
@@ -109,13 +115,17 @@ class Dictionary:
         entry.sub = sub
         return entry
 
+    def _key(self, at):
+        """Index and sub-index of a row as one number, -1 beyond the last."""
+        return self._indices[at] << 8 | self._subs[at] if at < len(self._subs) else -1
+
     def _first(self, key):
         """Place of the first row at or after a key."""
-        low, high = 0, len(self._keys)
-        keys = self._keys
+        low, high = 0, len(self._subs)
+        indices, subs = self._indices, self._subs
         while low < high:
             middle = (low + high) // 2
-            if keys[middle] < key:
+            if indices[middle] << 8 | subs[middle] < key:
                 low = middle + 1
             else:
                 high = middle
@@ -131,8 +141,7 @@ class Dictionary:
         fields = table[start : table.find(b"\n", start)].decode().split(None, 5)
         if number == 0:
             high = int(fields[4], 0)
-            key = self._keys[at]
-            entry = Entry(parameter_kind(key >> 8, key & 0xFF, high), "rw")
+            entry = Entry(parameter_kind(self._indices[at], self._subs[at], high), "rw")
             entry.row, entry.low, entry.high = (
                 self._parameters.row_at(start),
                 int(fields[3], 0),
@@ -140,16 +149,16 @@ class Dictionary:
             )
             return entry
         entry = Entry(fields[2], fields[3])
-        entry.source = fields[5]
+        entry.source, _, known = fields[5].partition("?")
+        if known:
+            entry.known = known
         return entry
 
     def _array(self, index):
         """(entry of the array's row, number of elements before this index), or None."""
-        for back in range(_ARRAYS):
-            key = (index - back) << 8 | _STAR
-            at = self._first(key)
-            if at < len(self._keys) and self._keys[at] == key:
-                return self._from_row(at), back * _PER_ARRAY
+        at = self._first((index + 1) << 8) - 1
+        if at >= 0 and self._subs[at] == _STAR and index - self._indices[at] < _ARRAYS:
+            return self._from_row(at), (index - self._indices[at]) * _PER_ARRAY
         return None
 
     def _element(self, index, sub):
@@ -167,24 +176,30 @@ class Dictionary:
             return head
         if sub > count:
             return None
-        entry.value = values[first + sub - 1]
+        element = first + sub - 1
+        entry.value = values[element]
         entry.source = None
+        if isinstance(entry.known, str):
+            known = self._resolve(entry.known)
+            entry.known = known(element) if callable(known) else known
+        if entry.value is None:
+            entry.known = False
         return entry
 
     def _mapping(self, index, sub):
         found = self._pdo.describe(index, sub)
         if found is None:
             return None
-        kind, value = found
-        entry = Entry(kind, "ro")
-        entry.value = value
+        entry = Entry(found[0], "ro")
+        entry.value = found[1]
+        entry.known = found[1] is not None
         return entry
 
     def _highest(self, index):
         """Highest sub-index of an object, 1 for one without, 0 for what does not exist."""
         at = self._first((index + 1) << 8)
-        if at and self._keys[at - 1] >> 8 == index:
-            highest = self._keys[at - 1] & 0xFF
+        if at and self._indices[at - 1] == index:
+            highest = self._subs[at - 1]
             return highest if 0 < highest < _STAR else 1
         if self._array(index) is not None and self._element(index, 0) is not None:
             return 1
@@ -210,14 +225,18 @@ class Dictionary:
         """What to upload: an object with size() and read(offset, count), or an abort code."""
         if entry.access[0] == "w":
             return abort.WRITE_ONLY
+        if not (self._resolve(entry.known) if isinstance(entry.known, str) else entry.known):
+            return abort.NO_DATA
         value = self._value(entry)
+        if entry.kind == "i16" and value == _NO_READING:
+            return abort.NO_DATA
         if entry.kind == "dom":
             return value if not isinstance(value, bytes) else Bytes(value)
         if entry.kind == "str":
             return Bytes(value.encode())
         if entry.kind == "oct":
             return Bytes(value)
-        return Bytes(pack(_FORMATS[entry.kind], value))
+        return Bytes(pack(_layout(entry), value))
 
     def _value(self, entry):
         if entry.row >= 0:
@@ -253,7 +272,7 @@ class Dictionary:
                 return abort.TOO_LONG
             if len(data) < entry.size:
                 return abort.TOO_SHORT
-            data = unpack(_FORMATS[entry.kind], data)[0]
+            data = unpack(_layout(entry), data)[0]
         if entry.row >= 0:
             return self._set_parameter(entry, data)
         writer = self._resolve(entry.source.split("|")[-1])
@@ -270,8 +289,12 @@ class Dictionary:
             return abort.TOO_HIGH
         elif value < entry.low:
             return abort.TOO_LOW
-        elif not self._pdo.allows(entry.index, entry.sub, value):
+        elif reserved(entry.index, entry.sub, value):
             return abort.VALUE
+        elif value != self._parameters.values[entry.row] and self._pdo.fixed(
+            entry.index, entry.sub
+        ):
+            return abort.STATE
         self._parameters.values[entry.row] = value
         self._changed(entry.index, entry.sub)
         return abort.NONE

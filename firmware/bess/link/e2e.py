@@ -102,22 +102,22 @@ class Checker:
 
     def check(self, frame, length):
         if length != 8:
-            self.length_errors += 1
+            self.length_errors = (self.length_errors + 1) & 0x1FFFFFFF
             return WRONG_LENGTH
         counter = frame[1] & 15
         if self._crc(TABLE, frame, self._ids[counter]) != frame[0]:
-            self.crc_errors += 1
+            self.crc_errors = (self.crc_errors + 1) & 0x1FFFFFFF
             self._interrupt_resync()
             return WRONG_CRC
         last = self._last
         step = (counter - last) & 15
         if last >= 0 and step == 0:
-            self.counter_errors += 1
+            self.counter_errors = (self.counter_errors + 1) & 0x1FFFFFFF
             self._interrupt_resync()
             return REPEATED
         self._last = counter
         if last >= 0 and step > self._step_max:
-            self.counter_errors += 1
+            self.counter_errors = (self.counter_errors + 1) & 0x1FFFFFFF
             self._needed = self._resync_frames
             return WRONG_STEP
         if self._needed > 1:

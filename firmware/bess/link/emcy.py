@@ -46,7 +46,7 @@ class Emergencies:
             self.count = min(self.count + 1, _HISTORY)
         following = (self._head + 1) % _QUEUE
         if following == self._tail:
-            self.lost += 1
+            self.lost = (self.lost + 1) & 0x1FFFFFFF
             return
         at = self._head * 8
         queue = self._queue
@@ -73,9 +73,11 @@ class Emergencies:
 
     @property
     def history(self):
-        """Entries of 0x1003, newest first, 0 where there is none."""
+        """Entries of 0x1003, newest first, None where there is none."""
         return [
-            self._codes[i] | self._items[i] << 16 | self._levels[i] << 24 if i < self.count else 0
+            self._codes[i] | self._items[i] << 16 | self._levels[i] << 24
+            if i < self.count
+            else None
             for i in range(_HISTORY)
         ]
 

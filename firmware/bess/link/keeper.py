@@ -17,14 +17,16 @@ _LOAD = const(0x64616F6C)  # "load"
 class Keeper:
     """`load()` at boot; then `store` and `restore` as 0x1010:1 and 0x1011:1 are written.
 
-    configure(parameters) sets what the board was provisioned with, over the defaults.
+    configure(parameters) sets what the board was provisioned with, over the defaults;
+    objection() is a sentence where the set contradicts itself, "" where it may be stored.
     `damaged` is True when a stored record was torn or fits no parameter: the values then are
     those of the last whole store. A restore takes effect at the next start.
     """
 
-    def __init__(self, parameters, region, configure):
+    def __init__(self, parameters, region, configure, objection):
         self._parameters = parameters
         self._configure = configure
+        self._objection = objection
         self._slots = SlotStore(region)
         self.damaged = False
 
@@ -48,9 +50,11 @@ class Keeper:
             return False
 
     def store(self, signature):
-        """0x1010:1: all parameters, for the signature "save"."""
+        """0x1010:1: all parameters, for the signature "save"; not while they contradict."""
         if signature != _SAVE:
             return abort.NOT_STORED
+        if self._objection():
+            return abort.INCOMPATIBLE
         return abort.NONE if self._save() else abort.HARDWARE
 
     def restore(self, signature):

@@ -8,7 +8,7 @@ task of its own: a storm of them never delays the fast path.
 from bess.link import lss as lss_ids
 from bess.link.emcy import Emergencies
 from bess.port.interpreter import const, copy8
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import TICK_MS, ticks_diff
 
 BOOT_UP = const(0)
 STOPPED = const(4)
@@ -22,7 +22,9 @@ _SDO_REQUEST = const(0x600)
 _SDO_RESPONSE = const(0x580)
 _HEARTBEAT = const(0x700)
 _RX_PER_TICK = const(16)  # bounds the work of a tick under a babbling node
-_SERVICE_PER_TICK = const(20)  # a whole block of a download and some more
+# what the service task does in a tick: a whole block of a download, or two other requests
+_SERVICE_PER_TICK = const(20)
+_REQUEST_COST = const(10)
 _RING = const(32)
 _NO_TIME = const(-1)
 
@@ -37,19 +39,21 @@ _RESET_COMMUNICATION = const(130)
 _TO_PRE_OPERATIONAL = const(0)
 _TO_STOPPED = const(2)
 
-# three heartbeats with our own identifier within this time: two nodes have one id
+# three frames with our own identifier within this time mean two nodes with one id: two periods of
+# the slowest heartbeat that 0x1017 takes (5000 ms), and a fifth for its producer's clock
 _DUPLICATE_COUNT = const(3)
-_DUPLICATE_MS = const(5000)
+_DUPLICATE_MS = const(12000)
+_UNHEARD_MS = const(1000)  # nothing was taken for so long: nobody hears us
 
 
 class Node:
     """One CANopen device on a CanPort.
 
     pdo: link.pdo.Pdos. identity: (vendor, product, revision, serial). `sdo` and `lss` are
-    set once, before the first tick. `stop_requested` is set by NMT stop and resets for the
-    application to end its work in order; `reset_communication` and `reset_node` ask for what
-    may be done then. `guard_lost`: the node whose heartbeat we consume has fallen silent.
-    `duplicate_id`: another node spoke with our id; we then are silent, without an id.
+    set once, before the first tick. `reset_communication` and `reset_node` ask for what may be
+    done once the application has ended its work in order (`stop_requested`). `guard_lost`: the
+    node whose heartbeat we consume has fallen silent. `duplicate_id`: another node spoke with
+    our id; we then are silent, without an id. `unheard`: the controller takes nothing any more.
     """
 
     def __init__(self, port, pdo, parameters, identity):
@@ -62,9 +66,9 @@ class Node:
         self.lss = None
         self.node_id = 0
         self.state = BOOT_UP
-        self.stop_requested = False
         self.reset_communication = False
         self.reset_node = False
+        self.unheard = False
         self.guard_lost = False
         self.duplicate_id = False
         self.sync_count = 0
@@ -77,6 +81,9 @@ class Node:
         self._heartbeat_at_ms = _NO_TIME
         self._request_id = 0  # identifiers of this node id, ready to compare
         self._own_beat_id = 0
+        self._own_report_id = 0
+        self._refused_ms = _NO_TIME  # since when the controller has taken nothing
+        self._consumer = 0
         self._guard_beat_id = 0
         self._guarded_ms = 0
         self._guard_heard_ms = _NO_TIME
@@ -88,8 +95,6 @@ class Node:
         self._ring_kind = bytearray(_RING)  # 1: LSS, 0: SDO
         self._ring_head = 0
         self._ring_tail = 0
-        ring = memoryview(self._ring)
-        self._ring_views = [ring[at : at + 8] for at in range(0, _RING * 8, 8)]
         self._next_kbit_s = 0
         self._switch_delay_ms = 0
         self._switch_at_ms = 0
@@ -103,34 +108,60 @@ class Node:
         self.load()
         self.booted = False
         self.state = BOOT_UP
-        self._guard_heard_ms = _NO_TIME
+        self.forget_guard()
         self._own_heard = 0
-        self.guard_lost = False
-        self.stop_requested = False
         self.reset_communication = False
         if node_id:
             self.duplicate_id = False
         if self.sdo is not None:
             self.sdo.reset()
 
+    @property
+    def mute(self):
+        """The cabinet cannot say how it is: whoever cannot report must carry no power."""
+        return not self.node_id or self._next_kbit_s != 0 or self.unheard or self.pdo.mute
+
+    @property
+    def stop_requested(self):
+        """The application is to end its work in order, for as long as one cause stands."""
+        return (
+            self.state != OPERATIONAL
+            or self.reset_node
+            or self.reset_communication
+            or self.duplicate_id
+            or self.mute
+        )
+
+    def forget_guard(self):
+        """As after a write of 0x1016: wait for the first heartbeat."""
+        self._guard_heard_ms = _NO_TIME
+        self.guard_lost = False
+
     def load(self):
         """Take the communication parameters, as after one of them was written."""
         get = self._parameters.get
         self._heartbeat_ms = get("heartbeat_ms")
         consumer = get("heartbeat_consumer")
+        if consumer != self._consumer:
+            self._consumer = consumer
+            self.forget_guard()
         guarded_id = consumer >> 16 & 0x7F
         self._request_id = _SDO_REQUEST + self.node_id
         self._own_beat_id = _HEARTBEAT + self.node_id
         self._guard_beat_id = _HEARTBEAT + guarded_id
-        self._guarded_ms = consumer & 0xFFFF
+        # CiA 301 7.5.2.14: unused without a node; and nobody watches over himself
+        self._guarded_ms = consumer & 0xFFFF if guarded_id not in (0, self.node_id) else 0
         self._error_behaviour = get("communication_error_behaviour")
         self.pdo.load()
+        self._own_report_id = self.pdo.report_id
         filters = [(lss_ids.REQUEST_ID, 0x7FF, 0)]
         if self.node_id:
             filters += [(_NMT, 0x7FF, 0), (_SYNC, 0x7FF, 0)]
             filters.append((_SDO_REQUEST + self.node_id, 0x7FF, 0))
             filters.append((_HEARTBEAT + self.node_id, 0x7FF, 0))
-            if guarded_id and guarded_id != self.node_id:
+            if self._own_report_id > 0:
+                filters.append((self._own_report_id, 0x7FF, 0))
+            if self._guarded_ms:
                 filters.append((self._guard_beat_id, 0x7FF, 0))
             filters += self.pdo.filters(self.node_id)
         self._port.set_filters(filters)
@@ -154,7 +185,7 @@ class Node:
         while budget and port.receive():
             budget -= 1
             if port.rx_id == lss_ids.REQUEST_ID:
-                if port.rx_length == 8:
+                if port.rx_length == 8 and not self._next_kbit_s:
                     self._put_aside(1, port.rx_data)
             elif self.node_id:
                 self._dispatch(port.rx_id, port.rx_data, port.rx_length, now_ms)
@@ -164,41 +195,44 @@ class Node:
 
     def _dispatch(self, can_id, data, length, now_ms):
         if can_id == self._request_id:
-            if length == 8 and self.booted and not self.stop_requested:
+            gone = self.state == STOPPED or self.reset_node or self.reset_communication
+            if length == 8 and self.booted and not gone and not self._next_kbit_s:
                 self._put_aside(0, data)
         elif self.state == OPERATIONAL and self.pdo.receive(can_id, data, length, now_ms):
             pass
         elif can_id == _SYNC:
             if length <= 1:
-                self.sync_count = (self.sync_count + 1) & 0x3FFFFFFF
+                self.sync_count = (self.sync_count + 1) & 0x1FFFFFFF
                 self.sync_pending = True
                 self._sync_counter = data[0] if length else 0
         elif can_id == _NMT:
             if length == 2 and (data[1] == 0 or data[1] == self.node_id):
                 self._command(data[0])
         elif can_id == self._own_beat_id:
-            self._own_identifier(data, length, now_ms)
+            if length == 1 and data[0] & 0x7F in (BOOT_UP, STOPPED, OPERATIONAL, PRE_OPERATIONAL):
+                self._own_identifier(now_ms)
+        elif can_id == self._own_report_id:
+            self._own_identifier(now_ms)  # also of a node that sends no heartbeat
         elif can_id == self._guard_beat_id:
-            if length == 1:
+            # the boot-up message is none, and starts no supervision
+            if length == 1 and data[0] & 0x7F in (STOPPED, OPERATIONAL, PRE_OPERATIONAL):
                 self._guard_heard_ms = now_ms
                 self.guard_lost = False
         else:
-            self.unknown_frames = (self.unknown_frames + 1) & 0x3FFFFFFF
+            self.unknown_frames = (self.unknown_frames + 1) & 0x1FFFFFFF
 
     def _put_aside(self, kind, data):
         head = self._ring_head
         following = (head + 1) % _RING
         if following == self._ring_tail:
-            self.service_lost = (self.service_lost + 1) & 0x3FFFFFFF
+            self.service_lost = (self.service_lost + 1) & 0x1FFFFFFF
             return
         copy8(self._ring, head << 3, data)
         self._ring_kind[head] = kind
         self._ring_head = following
 
-    def _own_identifier(self, data, length, now_ms):
+    def _own_identifier(self, now_ms):
         """Somebody speaks with our id; a stray frame is not yet a second node."""
-        if length != 1 or (data[0] & 0x7F) not in (BOOT_UP, STOPPED, OPERATIONAL, PRE_OPERATIONAL):
-            return
         if self._own_heard and ticks_diff(now_ms, self._own_heard_ms) >= _DUPLICATE_MS:
             self._own_heard = 0
         if not self._own_heard:
@@ -213,71 +247,79 @@ class Node:
             self.state = PRE_OPERATIONAL
         elif self._error_behaviour == _TO_STOPPED:
             self.state = STOPPED
-            self.stop_requested = True
 
     def _command(self, command):
         if not self.booted:
             return
-        if command == _START:
+        if command == _RESET_NODE:
+            self.reset_node = True
+        elif command == _RESET_COMMUNICATION:
+            self.reset_communication = True
+        elif self.reset_node or self.reset_communication:
+            return  # as good as done: it only waits until no power flows
+        elif command == _START:
             if self.state != OPERATIONAL:
                 self.pdo.start()
             self.state = OPERATIONAL
-            self.stop_requested = False
         elif command == _STOP:
             self.state = STOPPED
-            self.stop_requested = True
         elif command == _ENTER_PRE_OPERATIONAL:
             self.state = PRE_OPERATIONAL
-            self.stop_requested = False
-        elif command == _RESET_NODE:
-            self.stop_requested = True
-            self.reset_node = True
-        elif command == _RESET_COMMUNICATION:
-            self.stop_requested = True
-            self.reset_communication = True
 
     def transmit(self, now_ms):
         """Boot-up, heartbeat, queued EMCY and the PDOs that are due."""
         if not self.node_id or self._next_kbit_s:
             return  # CiA 305: without a node id, and around a change of bit rate, not a word
+        pdo = self.pdo
+        tried, taken = pdo.tried, pdo.taken
+        beat_ms = self._heartbeat_ms
         if not self.booted:
             if not self._send_state(BOOT_UP, now_ms):
                 return
             self.booted = True
             self.state = PRE_OPERATIONAL
-        elif ticks_diff(now_ms, self._heartbeat_at_ms) >= self._heartbeat_ms:
+        elif beat_ms and ticks_diff(now_ms, self._heartbeat_at_ms) > beat_ms - TICK_MS:
             self._send_state(self.state, now_ms)
         sync = self.sync_pending
         self.sync_pending = False
-        if self.state == STOPPED:
-            return
-        self.emcy.transmit(self.node_id)
-        if self.state == OPERATIONAL:
-            if sync:
-                self.pdo.sync(self._sync_counter, now_ms)
-            self.pdo.transmit(now_ms)
+        if self.state != STOPPED:
+            self.emcy.transmit(self.node_id)
+            if self.state == OPERATIONAL:
+                if sync:
+                    pdo.sync(self._sync_counter, now_ms)
+                pdo.transmit(now_ms)
+        if pdo.taken != taken:
+            self._refused_ms = _NO_TIME
+        elif pdo.tried != tried and self._refused_ms == _NO_TIME:
+            self._refused_ms = now_ms
+        since_ms = self._refused_ms
+        self.unheard = since_ms != _NO_TIME and ticks_diff(now_ms, since_ms) >= _UNHEARD_MS
 
     def _send_state(self, state, now_ms):
         self._beat[0] = state
         self._heartbeat_at_ms = now_ms
-        return self._port.send(_HEARTBEAT + self.node_id, self._beat)
+        return self.pdo.give(_HEARTBEAT + self.node_id, self._beat)
 
     def service(self, now_ms):
-        """SDO and LSS: bounded work for a task that may allocate."""
+        """SDO and LSS: bounded work for a task that may allocate.
+
+        What a request raises goes through, and costs that request: it has left the ring by then.
+        """
         if self._next_kbit_s:
             self._step_bit_rate(now_ms)
-        if self.duplicate_id and self.node_id and not self.stop_requested:
-            self.stop_requested = True
+            return
         budget = _SERVICE_PER_TICK
         sdo = self.sdo
-        while budget and self._ring_tail != self._ring_head and not sdo.busy:
-            budget -= 1
+        while budget > 0 and self._ring_tail != self._ring_head and not sdo.busy:
             tail = self._ring_tail
-            if self._ring_kind[tail]:
-                self.lss.request(self._ring_views[tail])
-            elif self.node_id:
-                sdo.request(self._ring_views[tail], now_ms)
             self._ring_tail = (tail + 1) % _RING
+            data = self._ring[tail << 3 : (tail + 1) << 3]
+            cheap = False
+            if self._ring_kind[tail]:
+                self.lss.request(data)
+            elif self.node_id:
+                cheap = sdo.request(data, now_ms)
+            budget -= 1 if cheap else _REQUEST_COST
         if not sdo.idle:
             sdo.step(now_ms)
 
@@ -287,6 +329,7 @@ class Node:
         self._switch_delay_ms = delay_ms
         self._switch_at_ms = _NO_TIME
         self._switched = False
+        self._ring_tail = self._ring_head  # what waits was for the old one
 
     def _step_bit_rate(self, now_ms):
         if self._switch_at_ms == _NO_TIME:

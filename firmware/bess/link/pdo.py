@@ -10,7 +10,7 @@ from array import array
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.port.interpreter import const
 from bess.port.native import leaves as native_leaves
-from bess.port.ticks import held, hold_all, ticks_diff
+from bess.port.ticks import TICK_MS, hold_all, ticks_diff
 from bess.table import rows
 
 _RPDO = const(0x1400)
@@ -21,7 +21,11 @@ IMAGE = const(0x2180)  # one record a frame: the mapped pieces
 _SYNC_TYPES = const(240)
 _EVENT_TYPES = const(254)
 _NEVER = const(-1)
-_LOOK_MS = const(50)  # how often event timers are looked at
+# sub-indices of a communication object
+_INHIBIT = const(3)
+_SYNC_START = const(6)
+_FAR_MS = const(0x08000000)  # no timer runs: 1.5 days, less than a stamp is held
+_PIECE = const(3)  # first byte, bits, signed
 _NO_REMOTE = const(0x40000000)
 
 
@@ -31,13 +35,16 @@ class Pdos:
     `configure(node_id)` takes identifiers and parameters; `receive` judges a frame, `sync` and
     `transmit` send what is due. `heard_ms[frame]` tells when the last good one came (-1 never),
     `checkers[frame]` counts what was refused. `stream` is a frame number whose timer
-    `hurry` shortens to `hurry_ms`; `fill(frame)` is called before it is packed.
+    `hurry` shortens to `hurry_ms`; `fill(frame)` is called before it is packed. A sent frame goes
+    out only while `tell(frame, True)` stands: nothing is said before it was measured. `report` is
+    the frame that a master judges the node by, set before the first `configure`; `report_id` is its
+    identifier (-1: none), `mute` tells that its settings keep it back.
+    `tried`, `taken`: frames given to the controller, and those that it took, wrapping.
     """
 
     def __init__(self, port, codec, table, parameters, leaves=native_leaves):
         self._port = port
         self._codec = codec
-        self._table = table
         self._parameters = parameters
         self._leaves = leaves
         self._frame = bytearray(8)
@@ -47,10 +54,16 @@ class Pdos:
         self._protected = bytearray()
         self._number = bytearray()  # 0-based among the received or the sent ones
         self._listening = bytearray()  # the received ones
+        self._first = bytearray()  # first mapped piece of each frame, and the end
+        self._pieces = bytearray()
         counts = [0, 0]
         for fields in rows(table):
             if fields[0] != "frame":
+                self._map(int(fields[2]), int(fields[3]), fields[4] == "i")
                 continue
+            self._first.append(len(self._pieces) // _PIECE)
+            if fields[4] == "e2e":
+                self._map(0, 8, False)
             received = 1 if fields[3] == "rx" else 0
             if received:
                 self._listening.append(len(self._base))
@@ -60,6 +73,7 @@ class Pdos:
             self._protected.append(1 if fields[4] == "e2e" else 0)
             self._number.append(counts[received])
             counts[received] += 1
+        self._first.append(len(self._pieces) // _PIECE)
         count = len(self._base)
         self.count = count
         self._enabled = bytearray(count)
@@ -73,11 +87,36 @@ class Pdos:
         self._sent_ms = array("i", bytes(4 * count))
         self.senders = [None] * count
         self.checkers = [None] * count
+        self._known = bytearray(b"\x01" * count)
+        self._wait_ms = array("i", bytes(4 * count))  # by time to the next one, 0 never
+        self._hurried = False
         self._looked_ms = _NEVER
+        self._quiet_ms = 0  # for so long after the last look no timer passes; 0: look
+        self.tried = 0
+        self.taken = 0
         self.stream = _NEVER
+        self.report = _NEVER
+        self.report_id = _NEVER
+        self.mute = False
         self.hurry = False
         self.hurry_ms = parameters.get("fast_stream_ms")
         self.fill = None
+
+    def _map(self, start, bits, signed):
+        """One more piece of the newest frame; bit fields of one byte are that byte."""
+        byte = start // 8
+        first = self._first[-1] * _PIECE
+        if bits < 8 and len(self._pieces) > first and self._pieces[-_PIECE] == byte:
+            return
+        self._pieces.append(byte)
+        self._pieces.append(max(bits, 8))
+        self._pieces.append(1 if signed and bits >= 8 else 0)
+
+    def tell(self, frame, known):
+        """The content of a sent frame is known, or not any more."""
+        if known and not self._known[frame]:
+            self._quiet_ms = 0
+        self._known[frame] = 1 if known else 0
 
     def configure(self, node_id):
         """Take a node id (0 = none yet): identifiers, E2E partners and parameters anew."""
@@ -100,20 +139,34 @@ class Pdos:
         for frame in range(self.count):
             name = ("rpdo" if self._received[frame] else "tpdo") + str(self._number[frame] + 1)
             get = self._parameters.get
-            self._enabled[frame] = get(name + "_enabled")
-            self._kind[frame] = get(name + "_type")
+            enabled, kind = get(name + "_enabled"), get(name + "_type")
+            anew = enabled != self._enabled[frame] or kind != self._kind[frame]
+            self._enabled[frame] = enabled
+            self._kind[frame] = kind
             if not self._received[frame]:
                 self._inhibit_ms[frame] = (get(name + "_inhibit_100us") + 9) // 10
                 self._event_ms[frame] = get(name + "_event_ms")
                 self._sync_start[frame] = get(name + "_sync_start")
+            if anew:
+                self._begin(frame)
+            self._wait_ms[frame] = self._wait_of(frame)
+        self._quiet_ms = 0
+        report = self.report
+        if report != _NEVER:
+            self.report_id = self._ids[report]
+            sent = self._kind[report] <= _SYNC_TYPES or self._event_ms[report] != 0
+            self.mute = not (self._enabled[report] and sent)
 
     def start(self):
         """The node became operational: timers and SYNC counts begin."""
         for frame in range(self.count):
-            self._sent_ms[frame] = _NEVER
-            self._sync_left[frame] = self._kind[frame]
-            self._waiting_start[frame] = 1 if self._sync_start[frame] else 0
-        self._looked_ms = _NEVER
+            self._begin(frame)
+        self._quiet_ms = 0
+
+    def _begin(self, frame):
+        self._sent_ms[frame] = _NEVER
+        self._sync_left[frame] = self._kind[frame]
+        self._waiting_start[frame] = 1 if self._sync_start[frame] else 0
 
     def filters(self, node_id):
         """Acceptance filters of what is received."""
@@ -155,34 +208,50 @@ class Pdos:
             self._sync_left[frame] = left
             return
         self._sync_left[frame] = kind
-        self._send(frame, now_ms)
+        if self._known[frame]:
+            self._send(frame, now_ms)
 
     def transmit(self, now_ms):
-        """Send the PDOs whose event timer has passed."""
-        stream = self.stream
-        if self.hurry and self._enabled[stream]:
-            sent_ms = self._sent_ms[stream]
-            if sent_ms == _NEVER or ticks_diff(now_ms, sent_ms) >= self.hurry_ms:
-                self._send(stream, now_ms)
-        looked_ms = self._looked_ms
-        if looked_ms != _NEVER and ticks_diff(now_ms, looked_ms) < _LOOK_MS:
+        """Send the PDOs whose event timer has passed; they are looked at when one can have."""
+        if self.hurry != self._hurried:
+            self._hurried = self.hurry
+            self._wait_ms[self.stream] = self._wait_of(self.stream)
+        elif self._quiet_ms and ticks_diff(now_ms, self._looked_ms) < self._quiet_ms:
             return
         self._looked_ms = now_ms
+        quiet_ms = _FAR_MS
         frame = 0
-        for kind in self._kind:
-            event_ms = self._event_ms[frame]
-            if kind >= _EVENT_TYPES and event_ms and self._enabled[frame]:
+        for wait_ms in self._wait_ms:
+            if wait_ms and self._known[frame]:
                 sent_ms = self._sent_ms[frame]
-                wait_ms = max(event_ms, self._inhibit_ms[frame])
-                if sent_ms == _NEVER or ticks_diff(now_ms, sent_ms) >= wait_ms:
+                left_ms = wait_ms - ticks_diff(now_ms, sent_ms) if sent_ms != _NEVER else 0
+                if left_ms <= 0:
                     self._send(frame, now_ms)
+                    left_ms = wait_ms
+                quiet_ms = min(quiet_ms, left_ms)
             frame += 1
+        self._quiet_ms = quiet_ms
+
+    def _wait_of(self, frame):
+        """From one transmission to the next by time, 0 where no timer sends the frame.
+
+        The event timer is the longest time between two (CiA 301 7.5.2.37), so the last tick that
+        is not beyond it sends; the inhibit time is the shortest, and is rounded up.
+        """
+        if self._received[frame] or not self._enabled[frame]:
+            return 0
+        event_ms = self._event_ms[frame] if self._kind[frame] >= _EVENT_TYPES else 0
+        if self._hurried and frame == self.stream:
+            event_ms = min(event_ms, self.hurry_ms) if event_ms else self.hurry_ms
+        if not event_ms:
+            return 0
+        return max(event_ms - TICK_MS + 1, self._inhibit_ms[frame], 1)
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""
         hold_all(self.heard_ms, now_ms)
         hold_all(self._sent_ms, now_ms)
-        self._looked_ms = held(now_ms, self._looked_ms)
+        self._quiet_ms = 0
 
     def _send(self, frame, now_ms):
         out = self._frame
@@ -192,8 +261,16 @@ class Pdos:
         sender = self.senders[frame]
         if sender is not None:
             sender.protect(out)
-        self._port.send(self._ids[frame], out)
+        self.give(self._ids[frame], out)
         self._sent_ms[frame] = now_ms
+
+    def give(self, can_id, data):
+        """Hand a frame to the controller and count; False when it did not take it."""
+        self.tried = (self.tried + 1) & 0x3FFFFFFF
+        taken = self._port.send(can_id, data)
+        if taken:
+            self.taken = (self.taken + 1) & 0x3FFFFFFF
+        return taken
 
     def _frame_at(self, index, received_base, sent_base):
         """Frame whose object stands at an index, or -1."""
@@ -208,32 +285,32 @@ class Pdos:
         frame = self._frame_at(index, _RPDO, _TPDO)
         return self._ids[frame] | _NO_REMOTE
 
-    def allows(self, index, sub, value):
-        """Whether a transmission type is one that exists here."""
-        if sub != 2 or self._frame_at(index, _RPDO, _TPDO) == _NEVER:
-            return True
-        return 1 <= value <= _SYNC_TYPES or value >= _EVENT_TYPES
+    def fixed(self, index, sub):
+        """What may not change while the PDO exists: inhibit time, SYNC start value (7.5.2.37)."""
+        if sub != _INHIBIT and sub != _SYNC_START:
+            return False
+        frame = self._frame_at(index, _RPDO, _TPDO)
+        return frame != _NEVER and self._enabled[frame] != 0
 
     def describe(self, index, sub):
-        """(kind, value) of a mapping object or a mapped piece, or None."""
+        """(kind, value) of a mapping object or a mapped piece, or None; value None: not known."""
         frame = self._frame_at(index, _RPDO_MAPPING, _TPDO_MAPPING)
-        if frame != _NEVER:
-            parts = self.pieces(frame)
-            if sub == 0:
-                return "u8", len(parts)
-            if sub > len(parts):
+        mapping = frame != _NEVER
+        if not mapping:
+            frame = index - IMAGE
+            if not 0 <= frame < self.count:
                 return None
-            return "u32", (IMAGE + frame) << 16 | sub << 8 | parts[sub - 1][1]
-        frame = index - IMAGE
-        if not 0 <= frame < self.count:
-            return None
-        parts = self.pieces(frame)
+        first = self._first[frame]
         if sub == 0:
-            return "u8", len(parts)
-        if sub > len(parts):
+            return "u8", self._first[frame + 1] - first
+        if sub > self._first[frame + 1] - first:
             return None
-        byte, bits, signed, _ = parts[sub - 1]
-        return ("i" if signed else "u") + str(bits), self._piece(frame, byte, bits, signed)
+        at = (first + sub - 1) * _PIECE
+        byte, bits, signed = self._pieces[at], self._pieces[at + 1], self._pieces[at + 2]
+        if mapping:
+            return "u32", (IMAGE + frame) << 16 | sub << 8 | bits
+        value = self._piece(frame, byte, bits, signed) if self._known[frame] else None
+        return ("i" if signed else "u") + str(bits), value
 
     def _piece(self, frame, byte, bits, signed):
         packed = bytearray(8)
@@ -244,20 +321,3 @@ class Pdos:
         if signed and value >> (bits - 1):
             value -= 1 << bits
         return value
-
-    def pieces(self, frame):
-        """What is mapped, in order: (first byte, bits, signed, name); bit fields as their byte."""
-        found = []
-        number = _NEVER
-        for fields in rows(self._table):
-            if fields[0] == "frame":
-                number += 1
-                if number == frame and fields[4] == "e2e":
-                    found.append((0, 8, False, "e2e_crc"))
-            elif number == frame:
-                start, bits = int(fields[2]), int(fields[3])
-                if bits >= 8:
-                    found.append((start // 8, bits, fields[4] == "i", fields[1]))
-                elif not found or found[-1][0] != start // 8:
-                    found.append((start // 8, 8, False, fields[1] + "_byte"))
-        return found

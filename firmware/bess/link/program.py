@@ -81,10 +81,10 @@ class ProgramStore:
         return self._update.received if self.state > RECEIVING else 0
 
     def read(self, offset, count):
-        return self._update.read(offset, count)
+        return self._update.read(offset, count) if self.state > RECEIVING else b""
 
-    def step(self):
-        """One slice of a verification, for the service task."""
+    def step(self, now_ms=0):
+        """One slice of a verification, for a task of its own; takes no time from now_ms."""
         if self.state == CHECKING:
             self._update.step()
 

@@ -120,18 +120,27 @@ class SdoServer:
         self._source = self._sink = None
 
     def request(self, data, now_ms):
-        """Work on one request."""
+        """Work on one request; True for a segment of a block, which costs little."""
         self._since_ms = now_ms
-        if self._state == _GET_BLOCK and data[0] != 0x80:
-            try:
-                self._block_segment(data)
-            except (OSError, ValueError, IndexError):
-                self._refuse(abort.HARDWARE)
-            return
+        segment = self._state == _GET_BLOCK and data[0] != 0x80
+        self._guard(self._block_segment if segment else self._handlers[data[0] >> 5], data)
+        return segment
+
+    def _guard(self, work, argument):
+        """Do it; what it raises is answered, and raised again unless it was storage.
+
+        The client has its answer then, and the caller of `request` or `step` the cause.
+        """
         try:
-            refusal = self._handlers[data[0] >> 5](data)
-        except (OSError, ValueError, IndexError):  # storage behind an object failed
+            refusal = work(argument)
+        except OSError:  # storage behind an object failed
             refusal = abort.HARDWARE
+        except MemoryError:
+            self._refuse(abort.OUT_OF_MEMORY)
+            raise
+        except Exception:
+            self._refuse(abort.GENERAL)
+            raise
         if refusal:
             self._refuse(refusal)
 
@@ -142,10 +151,7 @@ class SdoServer:
         if self._state == _IDLE or self.busy:
             return
         if self._state == _GIVE_BLOCK:
-            try:
-                self._send_segments(now_ms)
-            except (OSError, ValueError, IndexError):
-                self._refuse(abort.HARDWARE)
+            self._guard(self._send_segments, now_ms)
             return
         silent_ms = ticks_diff(now_ms, self._since_ms)
         if silent_ms >= self._timeout_ms:
@@ -192,8 +198,11 @@ class SdoServer:
         source = self._dictionary.reader(entry)
         if isinstance(source, int):
             return source
+        size = source.size()
+        if not size:
+            return abort.NO_DATA
         self._source = source
-        self._size = source.size()
+        self._size = size
         self._done = 0
         self._toggle = 0
         return abort.NONE
@@ -234,14 +243,13 @@ class SdoServer:
         size = self._size
         if size <= 4:
             value = self._source.read(0, size)
+            if len(value) != size:
+                return abort.HARDWARE
             for i in range(size):
                 self._reply[4 + i] = value[i]
             self._source = None
-            # an empty value cannot be expedited: it goes as a segmented one of size 0
-            if size:
-                self._answer(0x43 | (4 - size) << 2)
-                return abort.NONE
-            return abort.NO_DATA
+            self._answer(0x43 | (4 - size) << 2)
+            return abort.NONE
         pack_into("<I", self._reply, 4, size)
         self._state = _GIVE
         self._answer(0x41)
@@ -347,13 +355,11 @@ class SdoServer:
     def _block_segment(self, data):
         number = data[0] & 0x7F
         if number == 0 or number > self._block:
-            self._refuse(abort.SEQUENCE)
-            return
+            return abort.SEQUENCE
         if number == self._sequence + 1:
             refusal = self._flush(_BYTES)
             if refusal:
-                self._refuse(refusal)
-                return
+                return refusal
             for i in range(_BYTES):
                 self._held[i] = data[1 + i]
             self._holding = True
@@ -361,6 +367,7 @@ class SdoServer:
             self._last = data[0] & 0x80 != 0
         if number == self._block or data[0] & 0x80:
             self._acknowledge_block()
+        return abort.NONE
 
     def _acknowledge_block(self):
         self._clear_reply()
@@ -448,15 +455,14 @@ class SdoServer:
             count = min(self._size - at, _BYTES)
             part = self._source.read(at, count)
             if len(part) != count:
-                self._refuse(abort.HARDWARE)
-                return
+                return abort.HARDWARE
             self._clear_reply()
             last = at + count >= self._size
             reply[0] = self._sequence + 1 | (0x80 if last else 0)
             for i in range(count):
                 reply[1 + i] = part[i]
             if not self._send(reply):
-                return  # the controller is full: the next step sends it
+                return abort.NONE  # the controller is full: the next step sends it
             if at == self._crc_at:  # a repeated segment does not count twice
                 self._crc = crc16(self._crc, part, 0, count)
                 self._crc_at += count
@@ -464,7 +470,8 @@ class SdoServer:
             if last or self._sequence == self._block:
                 self._since_ms = now_ms
                 self._state = _GIVE_BLOCK_WAIT
-                return
+                break
+        return abort.NONE
 
     def _block_upload_acknowledged(self, data):
         taken = data[1]

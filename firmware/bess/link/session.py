@@ -1,7 +1,8 @@
 """Who may write: a session unlocked by HMAC-SHA256 over a nonce, locked again by time.
 
 The client reads the nonce, answers HMAC-SHA256(key, nonce), and may write for five
-minutes. Wrong answers cost doubling delays. A reset locks, since a session lives in RAM.
+minutes. Wrong answers cost doubling delays, over restarts too: anybody on the bus may ask for one.
+A reset locks, since a session lives in RAM.
 """
 
 from hashlib import sha256
@@ -12,7 +13,7 @@ from bess.port.ticks import ticks_diff
 
 NONCE_BYTES = const(16)
 _BLOCK = const(64)
-_LONGEST_WAIT_S = const(4096)
+_LONGEST_DOUBLINGS = const(12)  # 4096 s
 
 
 def hmac_sha256(key, message):
@@ -33,27 +34,35 @@ def same(a, b):
 class Session:
     """`unlocked` (0 or 1); `step(now_ms)` once a tick or seldom. random(n) gives n bytes.
 
-    key: b"" for a board that lost or never got it: no answer is right then.
+    key: b"" for a board that lost or never got it: no answer is right then. wrong: wrong answers
+    in a row before the start, whose delay begins anew; note(wrong) keeps their number.
     """
 
-    def __init__(self, key, random, session_ms):
+    def __init__(self, key, random, session_ms, wrong, note):
         self._key = key
         self._random = random
         self._session_ms = session_ms
         self._nonce = b""
         self._now_ms = 0
         self._unlocked_ms = 0
-        self._failed_ms = 0
-        self._delay_s = 0
-        self._waiting = False
+        self._failed_ms = -1  # the first step
+        self._wrong = wrong
+        self._note = note
+        self._waiting = wrong > 0
         self.unlocked = 0
 
     def step(self, now_ms):
         self._now_ms = now_ms
-        if self._waiting and ticks_diff(now_ms, self._failed_ms) >= self._delay_s * 1000:
+        if self._failed_ms < 0:
+            self._failed_ms = now_ms
+        if self._waiting and ticks_diff(now_ms, self._failed_ms) >= self._delay_s() * 1000:
             self._waiting = False
         if self.unlocked and ticks_diff(now_ms, self._unlocked_ms) >= self._session_ms:
             self.unlocked = 0
+
+    def _delay_s(self):
+        """1, 2, 4 .. 4096 s after so many wrong answers."""
+        return 1 << min(self._wrong - 1, _LONGEST_DOUBLINGS)
 
     def nonce(self):
         """A fresh nonce; only the newest one can be answered, and only once."""
@@ -67,11 +76,13 @@ class Session:
         expected = hmac_sha256(self._key, self._nonce)
         self._nonce = b""
         if not same(expected, data):
-            self._delay_s = min(self._delay_s * 2 or 1, _LONGEST_WAIT_S)
+            self._wrong = min(self._wrong + 1, _LONGEST_DOUBLINGS + 1)
+            self._note(self._wrong)
             self._failed_ms = self._now_ms
             self._waiting = True
             return abort.ACCESS
-        self._delay_s = 0
+        self._wrong = 0
+        self._note(0)
         self.unlocked = 1
         self._unlocked_ms = self._now_ms
         return abort.NONE
@@ -93,5 +104,7 @@ class Session:
         """Seconds until the next answer is taken, after a wrong one."""
         if not self._waiting:
             return 0
-        left_ms = self._delay_s * 1000 - ticks_diff(self._now_ms, self._failed_ms)
+        if self._failed_ms < 0:
+            return self._delay_s()
+        left_ms = self._delay_s() * 1000 - ticks_diff(self._now_ms, self._failed_ms)
         return (left_ms + 999) // 1000 if left_ms > 0 else 0

@@ -71,6 +71,7 @@ class CellMonitor:
     hotter and 2 K colder, in the extremes (leaves.stand_in); `temp_spread_dc` is of real ones.
     `seen_all` is True once one scan knew every cell and every sensor: before, all is 0 and
     means nothing. `rounds` counts rounds of diagnosis that read every device throughout.
+    `cells_read` and `sensors_read` are how many the newest scan read.
     """
 
     def __init__(self, chain, layout, sensors_per_device, parameters, signals, leaves):
@@ -100,12 +101,19 @@ class CellMonitor:
         self._wire_fresh = bytearray(self.cell_count)
         self._groups_good = bytearray(devices)
         self._device_ms = array("i", bytes(4 * devices))
+        self._device_of = bytearray()  # front end of each cell
+        for device in range(devices):
+            for _ in range(layout[device]):
+                self._device_of.append(device)
+        self._cell_silent_ms = parameters.get("afe_silent_3_ms")
+        self._sensor_silent_ms = parameters.get("temp_silent_3_ms")
         self._temp_ms = array("i", bytes(4 * self.sensor_count))
         self._lost = bytearray(self.sensor_count)
         self._temp_known = bytearray(self.sensor_count)
         self._temperatures_ms = 0
         self._rise = array("i", bytes(8))
         self._started_ms = _NEVER
+        self._now_ms = _NEVER
         self._phase = 0
         self._diagnosis = _CONFIGURE
         self._self_test_bad = 0
@@ -121,11 +129,11 @@ class CellMonitor:
         self._reference_bad = 0
         self._aux_read = 0
         self._unused = 0
-        self._scan_used = 0
-        self._sensors_used = 0
+        self.cells_read = 0
+        self.sensors_read = 0
         self._sensors_known = 0
         self.cell_sum_dmv = 0
-        self.afe_temp_dc = 0
+        self.afe_temp_dc = _DIE_HIGH_DC  # nothing is bled before a die was heard
         self._supply_bad = 0
         self.config_good = False
         self.seen_all = False
@@ -156,6 +164,7 @@ class CellMonitor:
 
     def slice(self, now_ms):
         """Do this tick's part of the scan."""
+        self._now_ms = now_ms
         if self._started_ms == _NEVER:
             self._start(now_ms)
         self._chain.wake()
@@ -182,6 +191,18 @@ class CellMonitor:
         """All readings in 0.1 degC, for those that may allocate; of a lost one its stand-in."""
         return [value - _TEMP_OFFSET_DC for value in self._temp]
 
+    def cell_known(self, cell):
+        """The cell was read, and not longer ago than its silence may last."""
+        read_ms = self._device_ms[self._device_of[cell]]
+        age_ms = ticks_diff(self._now_ms, read_ms)
+        return read_ms != self._started_ms and age_ms <= self._cell_silent_ms
+
+    def sensor_known(self, sensor):
+        """The same for a temperature sensor."""
+        read_ms = self._temp_ms[sensor]
+        age_ms = ticks_diff(self._now_ms, read_ms)
+        return read_ms != self._started_ms and age_ms <= self._sensor_silent_ms
+
     @property
     def all_sensors_known(self):
         """The newest scan read every temperature sensor, or neighbours that stand in for it."""
@@ -190,7 +211,7 @@ class CellMonitor:
     @property
     def all_fresh(self):
         """The newest scan read every cell."""
-        return self._scan_used == self.cell_count
+        return self.cells_read == self.cell_count
 
     def frozen_cells(self, last, mean_then, moved_dmv):
         """Cells that stayed exactly the same while the mean moved (leaves.count_frozen)."""
@@ -297,7 +318,7 @@ class CellMonitor:
             i -= 1
             if self._groups_good[i] == _GROUPS:
                 self._device_ms[i] = now_ms
-        self.scans += 1
+        self.scans = (self.scans + 1) & 0x1FFFFFFF
 
     def _diagnose_start(self, now_ms):
         chain = self._chain
@@ -482,7 +503,7 @@ class CellMonitor:
         out = self._scan
         leaves.scan(self.voltage_dmv, self.fresh, self.cell_count, out)
         used = out[5]
-        self._scan_used = used
+        self.cells_read = used
         if used:
             self.cell_min_dmv = out[0]
             self.cell_min_index = out[1]
@@ -537,7 +558,7 @@ class CellMonitor:
         leaves.stamp_fresh(
             self._temp_ms, self._temp_known, self.sensor_count, self._temperatures_ms
         )
-        self._sensors_used = used
+        self.sensors_read = used
         self._sensors_known = known
         if not used:
             return False

@@ -42,7 +42,9 @@ class Plausibility:
         self._cell_mean = array("H", bytes(2 * cells.cell_count))
         self._link_samples = 0
         self._string_samples = 0
+        self._current_samples = 0
         self._pcs_ms = -1
+        self._compared_ms = -1
         self._open_s = 0
         self._last_ma = 0
         self._power_then_w = 0
@@ -103,15 +105,18 @@ class Plausibility:
         signals = self._signals
         if cells.seen_all:
             self._judge_rise()
-            signals.put(
+            # what was not read may be what is frozen or apart
+            put = signals.put if cells.all_sensors_known else signals.put_partial
+            put(
                 s.SENSOR_FROZEN,
                 cells.frozen_sensors(self._last_sensor, self._sensor_mean, self._moved_dc),
             )
-            signals.put(
+            put(s.SENSOR_IMPLAUSIBLE, cells.sensors_apart(self._apart_dc))
+            put = signals.put if cells.all_fresh else signals.put_partial
+            put(
                 s.CELL_FROZEN,
                 cells.frozen_cells(self._last_cell, self._cell_mean, self._moved_dmv),
             )
-            signals.put(s.SENSOR_IMPLAUSIBLE, cells.sensors_apart(self._apart_dc))
         self._judge_current()
 
     def _judge_rise(self):
@@ -123,9 +128,23 @@ class Plausibility:
         put(s.TEMP_RISE, rise[0] // _RISE_SAMPLES)
 
     def _judge_current(self):
+        """The sensor alone, and against the PCS while both are heard."""
+        meter = self._meter
+        self._open_s = self._open_s + 1 if self._contactors.is_open else 0
+        if meter.current_samples == self._current_samples:
+            return
+        self._current_samples = meter.current_samples
+        current_ma = meter.current_ma
+        if self._open_s > _OPEN_SETTLED_S:
+            magnitude_ma = current_ma if current_ma >= 0 else -current_ma
+            self._signals.put(s.CURRENT_OFFSET, magnitude_ma)
+        if self._pcs.status_ms != self._compared_ms:
+            self._compared_ms = self._pcs.status_ms
+            self._compare_current(current_ma)
+
+    def _compare_current(self, current_ma):
         meter = self._meter
         signals = self._signals
-        current_ma = meter.current_ma
         power_w = self._pcs.power_actual_w
         step_w = self._rated_w // 1000
         gap_w = 0
@@ -139,10 +158,6 @@ class Plausibility:
             meter.power_w < -least_w and power_w > least_w
         )
         signals.put(s.CURRENT_SIGN, 1 if self._contactors.closed and opposite else 0)
-        self._open_s = self._open_s + 1 if self._contactors.is_open else 0
-        settled = self._open_s > _OPEN_SETTLED_S
-        magnitude_ma = current_ma if current_ma >= 0 else -current_ma
-        signals.put(s.CURRENT_OFFSET, magnitude_ma if settled else 0)
         moved_w = power_w - self._power_then_w
         if moved_w < 0:
             moved_w = -moved_w

@@ -1,7 +1,8 @@
 """What protection judges: one integer per signal, with a count of fresh samples.
 
 A producer calls `put`; protection compares `count` with the one it saw last, so a
-sample that was not renewed is never judged twice. A sample formed from only part of
+sample that was not renewed is never judged twice. Counts start over at 2**29: one more
+than the largest small integer of a 32-bit board would allocate. A sample formed from only part of
 its sensors is `partial`: it may speak for a fault, never against one.
 """
 
@@ -110,7 +111,10 @@ CURRENT_LOST = const(97)  # permille of the current sensor's frames in the last 
 CABINET_SENSOR = const(98)  # lost: 1 board, 2 coolant, 4 ambient, 8 humidity, 16 PCS inlet
 HEATER_SILENT = const(99)  # 0 or 1: commanded on, its feedback off
 INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fault
-COUNT = const(101)
+PARAMETERS_CONFLICT = const(101)  # 0 or 1: the set contradicts itself
+PART_FAILED = const(102)  # failures in the last second of what may fail alone
+LINK_MUTE = const(103)  # 0 or 1: has an id and cannot report
+COUNT = const(104)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -132,6 +136,8 @@ contactor_cycles soc link_voltage adc_reference board_temp enable_lost
 blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_stops
 diagnosis_age current_lost cabinet_sensor heater_silent
 insulation_told
+parameters_conflict
+part_failed link_mute
 """
 
 
@@ -152,10 +158,10 @@ class Signals:
         """A fresh and whole sample."""
         self.value[signal] = value
         self.partial[signal] = 0
-        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF
+        self.count[signal] = (self.count[signal] + 1) & 0x1FFFFFFF
 
     def put_partial(self, signal, value):
         """A fresh sample formed without some of its sensors."""
         self.value[signal] = value
         self.partial[signal] = 1
-        self.count[signal] = (self.count[signal] + 1) & 0x3FFFFFFF
+        self.count[signal] = (self.count[signal] + 1) & 0x1FFFFFFF

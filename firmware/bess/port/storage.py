@@ -119,27 +119,6 @@ class SlotStore:
         return True
 
 
-def newest_record(load, capacity):
-    """Sequence of the newest record of a ring, -1 when it holds none.
-
-    load(position): sequence of the record there, or -1 when it is none; a record stands at its
-    sequence modulo `capacity`. Binary search: at most one record, the one that was being
-    written, is torn.
-    """
-    first = load(0)
-    if first < 0:
-        # never written, or cut while position 0 was overwritten
-        return load(capacity - 1)
-    low, high = 0, capacity - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if load(middle) == first + middle:
-            low = middle
-        else:
-            high = middle - 1
-    return load(low)
-
-
 def provisioned(root):
     """Text of what `autarky provision` wrote: lines NAME=VALUE, "" where there is none."""
     stored = SlotStore(FileRegion(root + "/provision.bin", PROVISION_BYTES)).load()

@@ -5,6 +5,7 @@ Intermediate results stay inside -2**30..2**30-1, so nothing here allocates.
 
 from bess.port.interpreter import const
 
+TICK_MS = const(10)
 TICKS_MASK = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
 _HELD = const(0x10000000)  # 3.1 days: beyond, a stamp is moved along, so that its age stays old

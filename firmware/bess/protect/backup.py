@@ -18,7 +18,8 @@ class Record:
     """`payload` (bytearray) as it was kept last; `keep()` writes it at once, allocating nothing.
 
     memory: bytearray-like that keeps its content without power; at: first byte of the record
-    there. `blank` tells that no half was whole: the content was lost, or never written.
+    there. `blank` tells that no half was whole: the content was lost, or never written. `torn`:
+    one half was not, and it may have been the newer one.
     """
 
     def __init__(self, memory, at, payload_bytes):
@@ -31,6 +32,7 @@ class Record:
         self._first = at
         self.blank = True
         first, second = self._whole(at), self._whole(at + half)
+        self.torn = first != second
         if first or second:
             newest = at
             if second and (not first or self._newer(memory[at + half], memory[at])):

@@ -35,7 +35,7 @@ TABLE = b"""\
 37 gas              gas               over  flag     -        3   both      10  0x9004 -
 38 door             door              over  flag     -        1   both      10  0x9005 -
 39 enable_lost      enable_lost       over  flag     -        3   both      10  0x5100 -
-40 contactor_stuck  contactor_stuck   over  flag     -        3   both      10  0xFF23 -
+40 contactor_stuck  contactor_stuck   over  flag     -        3   both      10  0xFF26 -
 41 precharge_hot    precharge_heat    over  permille -        2   both      10  0xFF24 -
 42 cabinet_bus_off  cabinet_bus_off   over  flag     -        2   both      10  0x8141 -
 43 clock            clock             over  flag     -        3   both      10  0x6105 -
@@ -43,13 +43,15 @@ TABLE = b"""\
 45 ram_test         ram_test          over  flag     -        4   both      10  0x6110 -
 46 program_hash     program_hash      over  flag     -        4   both      10  0x6111 -
 47 parameters_corrupt parameters_corrupt over flag   -        3   both      10  0x6320 -
+118 parameters_conflict parameters_conflict over flag -       3   both      10  0x6321 -
 48 watchdog_reset   watchdog_reset    over  flag     -        1   both      10  0x6010 -
 49 unclean_stop     unclean_stop      over  flag     -        3   both      10  0x6011 -
 50 log_storage      log_storage       over  flag     -        1   both      10  0x5530 -
 96 blocked_charge   blocked_charge    over  permille -        3   charge    10  0x2312 -
 97 blocked_discharge blocked_discharge over permille -        3   discharge 10  0x2322 -
-98 pcs_deviation    pcs_deviation     over  permille -        12  both      10  0xFF26 silent_recover_ms
-99 pcs_state        pcs_state         over  flag     -        2   both      10  0xFF27 silent_recover_ms
+98 pcs_deviation    pcs_deviation     over  permille -        12  both      10  0xFF29 silent_recover_ms
+99 pcs_state        pcs_state         over  flag     -        2   both      10  0xFF2A silent_recover_ms
+114 link_mute       link_mute         over  flag     -        1   both      10  0xFF16 -
 18 task_overrun     task_overrun      over  flag     -        1   both     1000 0x6101 silent_recover_ms
  8 voltage_silent   voltage_age       over  ms       -        123 both      100 0xFF11 silent_recover_ms
 19 cell_ov          cell_max          over  dmv      -        123 charge    100 0x3210 -
@@ -118,4 +120,5 @@ TABLE = b"""\
 100 current_sign    current_sign      over  flag     -        3   both     1000 0x2113 -
 101 repeated_stops  repeated_stops    over  count    -        3   both     1000 0xFF28 -
 95 board_hot        board_temp        over  dc       -        12  both     1000 0x4410 -
+113 part_failed     part_failed       over  flag     -        1   both     1000 0x6120 silent_recover_ms
 """

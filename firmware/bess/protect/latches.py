@@ -19,7 +19,7 @@ class Latches:
 
     `has(id)`, `running`; `add(id)`, `remove(id)`, `set_running(on)` write at once and allocate
     nothing. `blank` tells that memory held nothing valid: its content was lost,
-    which counts as a latch, since nobody knows what stood there.
+    which counts as a latch, since nobody knows what stood there; so does `torn`.
     """
 
     def __init__(self, memory, at=0):
@@ -28,6 +28,11 @@ class Latches:
     @property
     def blank(self):
         return self._record.blank
+
+    @property
+    def torn(self):
+        """The newest write may be lost: a flipped bit, or power that went in the middle of it."""
+        return self._record.torn
 
     @property
     def running(self):

@@ -25,10 +25,6 @@ DISCHARGE_BY_TEMPERATURE = array(
 _FLOOR_PERMILLE = const(50)  # 0.05C: only voltage ends a charge
 _SOC_EMPTY_CPCT = const(1000)
 _SOC_TAPER_CPCT = const(500)
-_CHARGE_TAPER_DMV = const(34500)
-_DISCHARGE_TAPER_DMV = const(31500)
-_TAPER_UP_DMV = const(1000)  # 3.45..3.55 V
-_TAPER_DOWN_DMV = const(1500)  # 3.15..3.00 V
 CHARGED_DMV = const(30000)  # protection.md: charge only until every cell is above
 _RECHARGE_SAG_DMV = const(1000)  # 0.1 V below where it was when it was allowed to charge
 _NO_LIMIT_MA = const(0x3FFFFFFF)
@@ -75,6 +71,10 @@ class AllowedPower:
         self._rated_w = parameters.get("pcs_rated_w")
         self._floor_ma = self._capacity_ma * _FLOOR_PERMILLE // 1000
         rise_ma_s = parameters.get("limit_rise_ma_s_per_100a") * (self._capacity_ma // 1000) // 100
+        self._full_dmv = parameters.get("charge_taper_to_dmv")
+        self._full_span_dmv = self._full_dmv - parameters.get("charge_taper_from_dmv")
+        self._empty_dmv = parameters.get("discharge_taper_to_dmv")
+        self._empty_span_dmv = parameters.get("discharge_taper_from_dmv") - self._empty_dmv
         self._rise_ma = max(rise_ma_s * _EVALUATION_MS // 1000, 1)
         self._charge_history = array("i", bytes(4 * _HISTORY))
         self._discharge_history = array("i", bytes(4 * _HISTORY))
@@ -117,16 +117,12 @@ class AllowedPower:
         )
         charge = min(
             charge,
-            taper(_CHARGE_TAPER_DMV + _TAPER_UP_DMV - cells.cell_max_dmv, _TAPER_UP_DMV, charge),
+            taper(self._full_dmv - cells.cell_max_dmv, self._full_span_dmv, charge),
             max(taper(10000 - soc_cpct, _SOC_TAPER_CPCT, charge), _FLOOR_PERMILLE),
         )
         discharge = min(
             discharge,
-            taper(
-                cells.cell_min_dmv - _DISCHARGE_TAPER_DMV + _TAPER_DOWN_DMV,
-                _TAPER_DOWN_DMV,
-                discharge,
-            ),
+            taper(cells.cell_min_dmv - self._empty_dmv, self._empty_span_dmv, discharge),
             max(
                 taper(soc_cpct - _SOC_EMPTY_CPCT + _SOC_TAPER_CPCT, _SOC_TAPER_CPCT, discharge),
                 _FLOOR_PERMILLE,

@@ -6,23 +6,29 @@ keeps one record a second as long as its region allows.
 """
 
 from binascii import crc32
-from struct import pack_into, unpack_from
+from struct import pack_into
 
 from bess.port.interpreter import const
-from bess.port.storage import newest_record
+from bess.port.ring import RECORD as TREND
+from bess.port.ring import Ring
 
 SAMPLES = const(300)
 AFTER = const(150)
 RECORD = const(20)  # current, string, link i32 mA, mV; cell min, max u16 dmv; temp min, max i16 dc
-_TREND = const(24)  # sequence u32, the same 20 bytes but link: state u8, level u8, CRC u16 for it
+# sequence u32; current, string i32; cell min, max u16; temp min i16, max i8 degC; SOC u8 0.5 %;
+# seconds that it is the mean of u16, 0: one; check u16
+TREND_FORMAT = "<IiiHHhbBH"
+_HEADER = const(8)
+_SECOND = const(6008)  # where the header stands again: one damaged bit hides no trace
 _FORMAT = "<iiiHHhh"
 
 
 class Trace:
     """`sample(...)` every 100 ms; `freeze()` at a trip. A DOMAIN: size(), read(offset, count).
 
-    The newest frozen trace stands in `region` behind a header of 8 bytes: magic, sample at
-    which the trip came, CRC-16, count of traces.
+    The newest frozen trace stands in `region` behind a header of 8 bytes: magic, count of samples
+    u16, CRC-16 over them, count of traces u8, 0. The header stands again behind the last place
+    of a sample, so that no damaged bit hides a trace.
     """
 
     def __init__(self, region):
@@ -31,16 +37,39 @@ class Trace:
         self._at = 0
         self._filled = 0
         self._left = -1  # samples until the ring freezes; -1: no trip
-        self._writing = -1  # next sample to write
+        self.writing = -1  # next sample to write, -1: no frozen trace waits
         self._crc = 0
-        header = bytearray(8)
-        region.readinto(0, header)
-        self.count = header[6] if header[0:2] == b"TR" else 0
+        header = self._header()
+        self.count = header[6] if header else 0
+
+    def _header(self):
+        """The header of a trace, None where none is.
+
+        Where its two copies differ, the one counts that the samples' CRC belongs to.
+        """
+        found = None
+        for at in (0, _SECOND):
+            header = bytearray(_HEADER)
+            self._region.readinto(at, header)
+            count = header[2] | header[3] << 8
+            if header[0:2] != b"TR" or count > SAMPLES or header == found:
+                continue
+            if found is None:
+                found = header
+                continue
+            record = bytearray(RECORD)
+            crc = 0
+            for number in range(count):
+                self._region.readinto(_HEADER + number * RECORD, record)
+                crc = crc32(record, crc)
+            if crc & 0xFFFF == header[4] | header[5] << 8:
+                found = header
+        return found
 
     @property
     def busy(self):
         """A trip's trace is still being taken or written."""
-        return self._left >= 0 or self._writing >= 0
+        return self._left >= 0 or self.writing >= 0
 
     def freeze(self):
         """A trip came; a second one meanwhile belongs to the same trace."""
@@ -49,7 +78,7 @@ class Trace:
 
     def sample(self, current_ma, string_mv, link_mv, cell_min, cell_max, temp_min, temp_max):
         """One record; allocates nothing."""
-        if self._writing >= 0:
+        if self.writing >= 0:
             return
         pack_into(
             _FORMAT, self._ring, self._at * RECORD, current_ma, string_mv, link_mv, cell_min,
@@ -61,80 +90,77 @@ class Trace:
             self._left -= 1
             if self._left == 0:
                 self._left = -1
-                self._writing = 0
+                self.writing = 0
                 self._crc = 0
 
     def flush(self, most):
-        """Write up to `most` samples of a frozen trace; the header comes last."""
-        while most and self._writing >= 0:
-            most -= 1
-            number = self._writing
+        """Write up to `most` samples of a frozen trace; the headers come last."""
+        while most > 0 and self.writing >= 0:
+            number = self.writing
             if number == self._filled:
                 self._finish()
                 return
-            at = (self._at - self._filled + number) % SAMPLES * RECORD
-            record = self._ring[at : at + RECORD]
             if number == 0:
-                self._region.write(0, b"\xff\xff")  # the old trace is no longer whole
-            self._region.write(8 + number * RECORD, record)
-            self._crc = crc32(record, self._crc)
-            self._writing += 1
+                for at in (0, _SECOND):
+                    self._region.write(at, b"\xff\xff")  # the old trace is no longer whole
+            at = (self._at - self._filled + number) % SAMPLES
+            count = min(most, self._filled - number, SAMPLES - at)
+            records = memoryview(self._ring)[at * RECORD : (at + count) * RECORD]
+            self._region.write(_HEADER + number * RECORD, records)
+            self._crc = crc32(records, self._crc)
+            self.writing += count
+            most -= count
 
     def _finish(self):
         self.count = (self.count + 1) & 0xFF
-        header = bytearray(8)
+        header = bytearray(_HEADER)
         header[0:2] = b"TR"
         pack_into("<HHBB", header, 2, self._filled, self._crc & 0xFFFF, self.count, 0)
-        self._region.write(0, header)
-        self._writing = -1
+        for at in (_SECOND, 0):
+            self._region.write(at, header)
+        self.writing = -1
         self._filled = 0
 
     def size(self):
-        header = bytearray(8)
-        self._region.readinto(0, header)
-        count = header[2] | header[3] << 8
-        if header[0:2] != b"TR" or count > SAMPLES:
-            return 0
-        return 8 + count * RECORD
+        header = self._header()
+        return _HEADER + (header[2] | header[3] << 8) * RECORD if header else 0
 
     def read(self, offset, count):
         part = bytearray(count)
         self._region.readinto(offset, part)
+        if offset < _HEADER:
+            header = self._header()
+            if header:
+                head = header[offset : offset + count]
+                part[: len(head)] = head
         return part
 
 
-class Trend:
-    """24 bytes a second: sequence, current, string, cells, temperatures, SOC, check."""
-
-    def __init__(self, region):
-        self._region = region
-        self.capacity = region.size // _TREND
-        self._record = bytearray(_TREND)
-        self._sequence = newest_record(self._load, self.capacity) + 1
-
-    def _load(self, position):
-        record = self._record
-        self._region.readinto(position * _TREND, record)
-        sequence = unpack_from("<I", record)[0]
-        good = crc32(record[:22]) & 0xFFFF == record[22] | record[23] << 8
-        return sequence if good and sequence % self.capacity == position else -1
+class Trend(Ring):
+    """24 bytes a second: sequence, current, string, cells, temperatures, SOC, seconds, check."""
 
     def append(self, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max, soc_cpct):
-        record = self._record
+        record = self.record
+        self.pack(
+            record, 0, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max, soc_cpct, 0
+        )
+        self.write(record)
+
+    def pack(
+        self, records, at, current_ma, string_mv, cell_min, cell_max, temp_min, temp_max,
+        soc_cpct, seconds,
+    ):  # fmt: skip
+        """Fill the record that begins at a byte; seconds: it is the mean of so many, 0: one."""
         pack_into(
-            "<IiiHHhbB", record, 0, self._sequence, current_ma, string_mv, cell_min, cell_max,
-            temp_min, min(max((temp_max + 5) // 10, -128), 127), soc_cpct // 50,
+            TREND_FORMAT, records, at, 0, current_ma, string_mv, cell_min, cell_max,
+            temp_min, min(max((temp_max + 5) // 10, -128), 127), soc_cpct // 50, seconds,
         )  # fmt: skip
-        pack_into("<H", record, 20, 0)
-        pack_into("<H", record, 22, crc32(record[:22]) & 0xFFFF)
-        self._region.write(self._sequence % self.capacity * _TREND, record)
-        self._sequence += 1
 
     def size(self):
-        return min(self._sequence, self.capacity) * _TREND
+        return self.records * TREND
 
     def read(self, offset, count):
         """Bytes of the ring as it lies; the sequence tells the order."""
         part = bytearray(count)
-        self._region.readinto(offset, part)
+        self.readinto(offset, part)
         return part

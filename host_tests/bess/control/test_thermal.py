@@ -136,6 +136,34 @@ def test_compressor_keeps_its_minimum_times():
         assert changes[i] - changes[i - 1] >= 180000
 
 
+def test_heater_and_chiller_are_never_on_together_however_fast_the_cells_change():
+    """Neither minimum time may hold one against the other; what is hot is not heated."""
+    for period in (7, 40, 70, 200, 500):
+        rig = Rig()
+        worked = set()
+        for second in range(1500):
+            rig.cells.set(40 if second // period % 2 else 400)
+            rig.run(1)
+            assert not (rig.on("heater") and rig.on("chiller")), (period, second)
+            worked.add(rig.control.mode)
+        assert worked == {t.HEAT, t.COOL}
+    rig = Rig()
+    rig.cells.set(40)
+    rig.run(15)
+    assert rig.on("heater")
+    rig.cells.set(400)
+    rig.run(1)
+    assert not rig.on("heater")
+    assert rig.on("chiller")
+    rig.cells.set(40)
+    rig.run(178)
+    assert rig.on("chiller")  # a compressor that stops too early breaks: heat waits
+    assert not rig.on("heater")
+    rig.run(5)
+    assert rig.on("heater")
+    assert not rig.on("chiller")
+
+
 def test_pump_lags_after_the_work():
     rig = Rig()
     rig.cells.set(50)

@@ -1,3 +1,4 @@
+from bess.drivers.pcs_can import command_ids, status_ids
 from bess.link.e2e import (
     OK,
     REPEATED,
@@ -109,6 +110,14 @@ def test_lists_of_two_nodes_never_agree_and_of_two_kinds_at_one_counter_at_most(
             for other_kind in range(3):
                 if other_kind != kind:
                     assert agreements(mine, data_ids(other_kind, node)) <= 1
+
+
+def test_the_lists_of_the_pcs_are_no_node_s_and_agree_with_one_at_one_counter_at_most():
+    for ids in (command_ids(), status_ids()):
+        for node in range(1, 128):
+            for kind in range(4):
+                assert agreements(ids, data_ids(kind, node)) <= 1
+    assert agreements(command_ids(), status_ids()) <= 1
 
 
 def agreements(a, b):

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import pytest
 
+from bess.drivers.pcs_can import command_ids, status_ids
 from bess.link.e2e import TABLE, data_ids
 
 COUNTER = range(8, 12)
@@ -43,6 +44,11 @@ def undetected(ids: bytes) -> int:
 def test_distance_is_four_for_every_kind(kind: int) -> None:
     # lists of a kind differ by a constant only, which cancels: one node stands for all
     assert undetected(data_ids(kind, 2)) == 0
+
+
+def test_distance_is_four_for_the_pcs_on_the_cabinet_bus() -> None:
+    assert undetected(command_ids()) == 0
+    assert undetected(status_ids()) == 0
 
 
 def test_the_obvious_lists_would_not_do() -> None:

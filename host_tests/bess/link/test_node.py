@@ -62,6 +62,7 @@ def build(configured=True):
     parameters.set("node_configured", 1 if configured else 0)
     pdo = Pdos(port, codec, objects.PDO_TABLE, parameters)
     pdo.stream = codec.frame("cell_stream")
+    pdo.report = codec.frame("status")
     pdo.fill = lambda frame: None
     node = Node(port, pdo, parameters, (0, 1, 2, 3))
     node.sdo = Idle()
@@ -189,7 +190,7 @@ def test_commands_are_refused_before_operational():
     assert node.pdo.heard_ms[0] == -1
 
 
-KNOWN = (0, 0x80, 0x200 + NODE_ID, 0x600 + NODE_ID, 0x700 + NODE_ID, 0x701, 0x7E5)
+KNOWN = (0, 0x80, 0x180 + NODE_ID, 0x200 + NODE_ID, 0x600 + NODE_ID, 0x700 + NODE_ID, 0x701, 0x7E5)
 
 
 def test_unknown_identifiers_only_count():
@@ -220,7 +221,7 @@ def test_three_heartbeats_with_our_identifier_mean_a_duplicate():
 
 def test_stray_frames_with_our_identifier_are_no_duplicate():
     node, port, _ = started()
-    for at in (20, 5030, 10040, 15050):
+    for at in (20, 7020, 14020, 21020, 28020):  # rarer than any heartbeat that 0x1017 allows
         port.waiting.append((0x700 + NODE_ID, b"\x05"))
         port.waiting.append((0x700 + NODE_ID, b"\x33"))
         port.waiting.append((0x700 + NODE_ID, b"\x05\x05"))
@@ -250,10 +251,10 @@ def test_requests_wait_for_the_service_task_and_a_storm_loses_only_itself():
     assert node.sdo.seen == []
     node.poll(30)
     node.service(30)
-    assert len(node.sdo.seen) == 20
+    assert len(node.sdo.seen) == 2  # each may look up anything; segments of a block cost less
     for now in (40, 50, 60):
         node.poll(now)
-    assert node.service_lost == 60 - 20 - 31
+    assert node.service_lost == 60 - 2 - 31
     assert node.state == OPERATIONAL
 
 
@@ -292,7 +293,7 @@ def test_reset_communication_boots_again():
     assert node.reset_communication
     assert node.stop_requested
     node.reset()
-    assert not node.stop_requested
+    assert not node.reset_communication
     assert run(node, port, 30, 40)[0] == (0x700 + NODE_ID, b"\x00")
 
 
@@ -318,3 +319,317 @@ def test_a_hurried_stream_comes_every_tick():
     node.pdo.hurry = True
     found = [f[0] for f in run(node, port, 20, 1020)]
     assert found.count(0x500 + NODE_ID) == 100
+
+
+def test_a_second_node_is_noticed_at_any_heartbeat_period_that_0x1017_allows():
+    for period_ms in (100, 500, 2500, 5000):
+        node, port, _ = started()
+        noticed_ms = 0
+        for now in range(20, 20000, 10):
+            if now % period_ms == 0:
+                port.waiting.append((0x700 + NODE_ID, b"\x05"))
+            run(node, port, now, now + 10)
+            if node.duplicate_id and not noticed_ms:
+                noticed_ms = now
+        assert 2 * period_ms <= noticed_ms <= 3 * period_ms
+
+
+def test_a_second_node_without_a_heartbeat_is_noticed_by_its_status():
+    node, port, _ = started()
+    for at in (20, 120, 220):
+        port.waiting.append((0x180 + NODE_ID, bytes(8)))
+        run(node, port, at, at + 10)
+    assert node.duplicate_id
+
+
+def heard(node, port, start_ms, end_ms, state=b"\x05", node_id=1):
+    """A heartbeat of a node every 500 ms."""
+    for now in range(start_ms, end_ms, 10):
+        if now % 500 == 0:
+            port.waiting.append((0x700 + node_id, state))
+        run(node, port, now, now + 10)
+
+
+def lost():
+    node, port, _ = started()
+    heard(node, port, 500, 1000)
+    run(node, port, 1000, 3000)
+    assert node.guard_lost
+    return node, port
+
+
+def test_a_boot_up_is_no_heartbeat_neither_the_first_nor_a_later_one():
+    node, port, _ = started()
+    heard(node, port, 500, 1000, b"\x00")
+    run(node, port, 1000, 4000)
+    assert not node.guard_lost
+    node, port, _ = started()
+    heard(node, port, 500, 1000)
+    heard(node, port, 1000, 3000, b"\x00")
+    assert node.guard_lost
+    heard(node, port, 3000, 3010, b"\x33")
+    assert node.guard_lost
+
+
+def test_supervision_switched_off_clears_a_loss():
+    node, port = lost()
+    node._parameters.set("heartbeat_consumer", 0)
+    node.load()
+    run(node, port, 3000, 6000)
+    assert not node.guard_lost
+
+
+def test_another_node_to_watch_is_waited_for():
+    node, port = lost()
+    node._parameters.set("heartbeat_consumer", 9 << 16 | 1500)
+    node.load()
+    run(node, port, 3000, 6000)
+    assert not node.guard_lost
+    heard(node, port, 6000, 6010, node_id=9)
+    run(node, port, 6010, 8000)
+    assert node.guard_lost
+
+
+def test_a_loss_outlives_a_write_of_any_other_object():
+    node, port = lost()
+    node._parameters.set("heartbeat_ms", 200)
+    node.load()
+    run(node, port, 3000, 3010)
+    assert node.guard_lost
+
+
+def test_neither_node_0_nor_the_node_itself_is_watched():
+    for node_id in (0, NODE_ID):
+        node, port, _ = started()
+        node._parameters.set("heartbeat_consumer", node_id << 16 | 1500)
+        node.load()
+        heard(node, port, 500, 510, node_id=node_id)
+        run(node, port, 510, 4000)
+        assert not node.guard_lost
+
+
+def test_a_heartbeat_time_of_0_stops_the_producer_and_nothing_else():
+    node, port, _ = started()
+    node._parameters.set("heartbeat_ms", 0)
+    node.load()
+    sent = run(node, port, 20, 3000)
+    assert 0x700 + NODE_ID not in [f[0] for f in sent]
+    assert 0x380 + NODE_ID in [f[0] for f in sent]
+    assert not node.stop_requested
+    heard(node, port, 3000, 3500)
+    run(node, port, 3500, 5500)
+    assert node.guard_lost
+
+
+def test_every_order_of_nmt_commands_in_one_tick_leaves_a_reset_that_is_carried_out():
+    for reset in (129, 130):
+        for other in (1, 2, 128):
+            for commands_ in ((reset, other), (other, reset), (reset, other, 1)):
+                node, port, _ = started()
+                for command in commands_:
+                    port.waiting.append((0, bytes((command, NODE_ID))))
+                run(node, port, 20, 30)
+                assert node.stop_requested
+                assert node.reset_node == (reset == 129)
+                assert node.reset_communication == (reset == 130)
+                port.waiting.append((0, bytes((1, 0))))
+                run(node, port, 30, 40)
+                assert node.stop_requested
+
+
+def test_only_an_operational_node_that_can_report_may_work():
+    node, port, _ = build()
+    assert node.stop_requested
+    run(node, port, 0, 10)
+    assert node.stop_requested  # pre-operational: its PDOs do not go out
+    port.waiting.append((0, bytes((1, 0))))
+    run(node, port, 10, 20)
+    assert not node.stop_requested
+    for command in (2, 128):
+        port.waiting.append((0, bytes((command, 0))))
+        run(node, port, 20, 30)
+        assert node.stop_requested
+        port.waiting.append((0, bytes((1, 0))))
+        run(node, port, 30, 40)
+        assert not node.stop_requested
+
+
+def test_a_node_whose_status_is_switched_off_must_not_work():
+    for name, value in (("tpdo1_enabled", 0), ("tpdo1_type", 254), ("tpdo1_type", 255)):
+        node, _, _ = started()
+        before = node._parameters.get(name)
+        node._parameters.set(name, value)
+        node.load()
+        assert node.mute
+        assert node.stop_requested
+        node._parameters.set(name, before)
+        node.load()
+        assert not node.stop_requested
+    node._parameters.set("tpdo1_type", 254)
+    node._parameters.set("tpdo1_event_ms", 100)
+    node.load()
+    assert not node.mute
+
+
+def test_a_node_that_nobody_hears_for_a_second_must_not_work_until_it_is_heard():
+    node, port, _ = started()
+    run(node, port, 20, 3000)
+    port.full = True
+    run(node, port, 3000, 3700)
+    assert not node.stop_requested
+    run(node, port, 3700, 5100)
+    assert node.mute
+    assert node.stop_requested
+    port.full = False
+    run(node, port, 5100, 6000)
+    assert not node.stop_requested
+
+
+def test_a_controller_that_takes_one_frame_in_a_second_is_heard():
+    node, port, _ = started()
+    for now in range(20, 6000, 10):
+        port.full = now % 1000 >= 20
+        node.poll(now)
+        node.transmit(now)
+        assert not node.mute
+
+
+def test_no_word_and_no_ear_while_a_bit_rate_is_changed():
+    node, port, _ = started()
+    rates = []
+    port.set_bit_rate = rates.append
+    node.switch_bit_rate(250, 1000)
+    for now in range(20, 2000, 10):
+        port.waiting += [(0x600 + NODE_ID, bytes(8)), (0x7E5, bytes(8))]
+        node.poll(now)
+        node.transmit(now)
+        node.service(now)
+        assert node.stop_requested
+    assert rates == [250]
+    assert port.sent == []
+    assert node.sdo.seen == node.lss.seen == []
+    for now in range(2000, 2100, 10):
+        node.service(now)
+    run(node, port, 2100, 3200)
+    assert not node.stop_requested
+
+
+def test_a_request_that_raises_costs_only_itself():
+    node, port, _ = started()
+
+    def fail(data, now_ms):
+        raise AttributeError("planted")
+
+    good = node.sdo.request
+    node.sdo.request = fail
+    port.waiting += [(0x600 + NODE_ID, bytes((0x40, i, 0, 0, 0, 0, 0, 0))) for i in range(2)]
+    node.poll(20)
+    raised = 0
+    try:
+        node.service(20)
+    except AttributeError:
+        raised += 1
+    node.sdo.request = good
+    node.service(30)
+    assert raised == 1
+    assert node.sdo.seen == [bytes((0x40, 1, 0, 0, 0, 0, 0, 0))]
+
+
+def gaps(event_ms, inhibit_100us=0, seconds=4):
+    """Times between two transmissions of TPDO 3, in ms."""
+    node, port, _ = started()
+    node._parameters.set("tpdo3_inhibit_100us", inhibit_100us)
+    node._parameters.set("tpdo3_event_ms", event_ms)
+    node.load()
+    at = []
+    for now in range(20, 20 + seconds * 1000, 10):
+        if 0x380 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
+            at.append(now)
+    return {at[i + 1] - at[i] for i in range(1, len(at) - 1)}
+
+
+def test_the_event_timer_is_the_longest_time_between_two_kept_to_a_tick():
+    for event_ms in (10, 20, 60, 70, 130, 250, 1010):
+        assert gaps(event_ms) == {event_ms}
+    assert gaps(65) == {60}
+    assert gaps(1) == {10}
+
+
+def test_the_inhibit_time_is_the_shortest_time_between_two():
+    assert gaps(20, 300) == {30}
+    assert gaps(20, 301) == {40}
+    assert gaps(60, 250) == {60}
+
+
+def test_an_event_timer_that_is_changed_acts_at_once():
+    node, port, _ = started()
+    run(node, port, 20, 2000)
+    node._parameters.set("tpdo3_event_ms", 50)
+    node.load()
+    assert [f[0] for f in run(node, port, 2000, 2500)].count(0x380 + NODE_ID) >= 9
+
+
+def test_a_jitter_of_the_clock_does_not_double_the_gap():
+    node, port, _ = started()
+    node._parameters.set("tpdo3_event_ms", 60)
+    node.load()
+    at = []
+    for tick in range(2, 400):
+        now = tick * 10 + tick % 2  # the board's clock, read a millisecond late now and then
+        if 0x380 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
+            at.append(now)
+    assert max([at[i + 1] - at[i] for i in range(len(at) - 1)]) <= 61
+
+
+def test_a_pdo_that_is_switched_on_or_gets_another_type_begins_anew():
+    node, port, _ = started()
+    node._parameters.set("tpdo1_type", 240)
+    node.load()
+    port.waiting.append((0x80, b"\x01"))
+    assert 0x180 + NODE_ID not in [f[0] for f in run(node, port, 20, 30)]
+    node._parameters.set("tpdo1_type", 1)
+    node.load()
+    port.waiting.append((0x80, b"\x02"))
+    assert 0x180 + NODE_ID in [f[0] for f in run(node, port, 30, 40)]
+
+
+def test_a_hurried_stream_keeps_its_inhibit_time():
+    node, port, _ = started()
+    node._parameters.set("tpdo6_inhibit_100us", 300)
+    node.load()
+    node.pdo.hurry = True
+    found = [f[0] for f in run(node, port, 20, 1020)]
+    assert found.count(0x500 + NODE_ID) in (33, 34)
+
+
+def test_nothing_is_said_before_it_is_known_nor_after():
+    node, port, codec = started()
+    energy, power = codec.frame("energy"), codec.frame("power")
+    for frame in (energy, power):
+        node.pdo.tell(frame, False)
+    port.waiting.append((0x80, b"\x01"))
+    ids = [f[0] for f in run(node, port, 20, 3020)]
+    assert 0x380 + NODE_ID not in ids
+    assert 0x280 + NODE_ID not in ids
+    assert 0x180 + NODE_ID in ids
+    node.pdo.tell(energy, True)
+    node.pdo.tell(power, True)
+    port.waiting.append((0x80, b"\x02"))
+    ids = [f[0] for f in run(node, port, 3020, 3040)]
+    assert 0x380 + NODE_ID in ids  # at once
+    assert 0x280 + NODE_ID in ids
+
+
+def test_event_timers_run_across_the_clock_s_wrap_and_from_any_start():
+    for start in (0, 0x1FFFFFF0, 0x20000010, 0x3FFFFF00):
+        node, port, _ = build()
+        count = 0
+        for tick in range(400):
+            now = (start + tick * 10) & 0x3FFFFFFF
+            if tick == 2:
+                port.waiting.append((0, bytes((1, 0))))
+            node.poll(now)
+            node.transmit(now)
+            count += [f[0] for f in port.sent].count(0x380 + NODE_ID)
+            port.sent = []
+        assert count in (4, 5)

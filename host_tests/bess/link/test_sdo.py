@@ -298,3 +298,83 @@ def test_an_abort_from_the_client_ends_the_transfer():
         client.ask(start)
         assert client.ask(b"\x80") is None
         assert client.server.idle
+
+
+class Failing:
+    """A source, or a sink, that raises."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def size(self):
+        return 20
+
+    def read(self, offset, count):
+        raise self.error
+
+    def begin(self, size):
+        raise self.error
+
+
+def told(client, call, *arguments):
+    """What the server let through, None for nothing."""
+    try:
+        call(*arguments)
+    except Exception as error:
+        return error
+    return None
+
+
+def test_what_an_object_raises_is_answered_and_told_and_the_server_goes_on():
+    wrong = AttributeError("planted")
+    for error, answer, told_ in (
+        (wrong, abort.GENERAL, wrong),
+        (MemoryError(), abort.OUT_OF_MEMORY, MemoryError),
+        (OSError(5), abort.HARDWARE, None),
+    ):
+        for start, then in (
+            (head(0x40, DOMAIN), b"\x60"),
+            (head(0x21, DOMAIN), None),
+            (head(0xC2, DOMAIN), None),
+            (head(0xA0, DOMAIN) + b"\x7f", b"\xa3"),
+        ):
+            client = Client()
+            failing = Failing(error)
+            client.dictionary.reader = lambda entry, failing=failing: failing
+            client.dictionary.sink = lambda entry, failing=failing: failing
+            found = told(client, client.ask, start)
+            if then is not None:
+                found = told(client, client.ask, then) or told(client, client.run, 10)
+            assert found is told_ or isinstance(found, told_)
+            assert code(client.got[-1]) == answer
+            assert client.server.idle
+            client.dictionary = Dictionary()
+            client.server._dictionary = client.dictionary
+            assert client.ask(head(0x40, 0x2000))[0] == 0x4B
+
+
+def test_an_empty_domain_is_no_data_by_every_kind_of_upload():
+    client = Client()
+    client.dictionary.domain = b""
+    assert code(client.ask(head(0x40, DOMAIN))) == abort.NO_DATA
+    assert code(client.ask(head(0xA0, DOMAIN) + b"\x7f")) == abort.NO_DATA
+    assert client.server.idle
+
+
+def test_a_source_that_shrinks_while_it_is_read_aborts():
+    client = Client()
+    for start in (head(0x40, DOMAIN), head(0xA0, DOMAIN) + b"\x7f"):
+        client.dictionary.domain = bytes(range(100))
+        client.ask(start)
+        client.server._source = Bytes(b"")
+        client.ask(b"\x60" if start[0] == 0x40 else b"\xa3")
+        client.run(10)
+        assert code(client.got[-1]) == abort.HARDWARE
+
+
+def test_only_segments_of_a_block_are_cheap():
+    client = Client()
+    assert not client.server.request(head(0xC2, DOMAIN) + pack("<I", 50), 0)
+    assert client.server.request(b"\x01" + bytes(7), 0)
+    assert not client.server.request(b"\x80" + bytes(7), 0)
+    assert not client.server.request(head(0x40, DOMAIN) + bytes(4), 0)

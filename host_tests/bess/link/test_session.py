@@ -15,8 +15,10 @@ class Noise:
         return bytes([self.count] * size)
 
 
-def build():
-    return Session(KEY, Noise().draw, 300000)
+def build(kept=None):
+    """A session as after a start; kept: list whose last element outlives a restart."""
+    kept = [0] if kept is None else kept
+    return Session(KEY, Noise().draw, 300000, kept[-1], kept.append)
 
 
 def open_it(session):
@@ -88,8 +90,45 @@ def test_only_zero_locks():
 
 def test_without_a_key_no_answer_is_right() -> None:
     """A board that lost what was provisioned must not open to the answer of an empty key."""
-    session = Session(b"", Noise().draw, 300000)
+    session = Session(b"", Noise().draw, 300000, 0, [].append)
     for key in (b"", bytes(32), bytes(64)):
         nonce = session.nonce()
         assert session.answer(hmac_sha256(key, nonce)) == abort.STATE
         assert not session.unlocked
+
+
+def test_a_restart_forgives_no_wrong_answer() -> None:
+    """Each start begins the delay of the last wrong answer anew: 8 s after four of them."""
+    kept = [0]
+    now = 0
+    session = build(kept)
+    for delay in (1, 2, 4, 8):
+        session.nonce()
+        assert session.answer(bytes(32)) == abort.ACCESS
+        now += delay * 1000
+        session.step(now)
+    for _ in range(3):
+        session = build(kept)
+        assert session.wait_s() == 8
+        assert open_it(session) == abort.STATE
+        session.step(500)
+        session.step(8490)
+        assert session.wait_s() == 1
+        assert open_it(session) == abort.STATE
+    session.step(8500)
+    assert open_it(session) == abort.NONE
+    session = build(kept)
+    assert session.wait_s() == 0
+    assert open_it(session) == abort.NONE
+
+
+def test_the_delay_ends_its_doubling_at_4096_s() -> None:
+    kept = [30]
+    session = build(kept)
+    assert session.wait_s() == 4096
+    session.step(0)
+    session.step(4096 * 1000)
+    session.nonce()
+    session.answer(bytes(32))
+    assert kept[-1] == 13
+    assert session.wait_s() == 4096

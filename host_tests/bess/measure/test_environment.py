@@ -45,7 +45,7 @@ class Rig:
         self.inputs = {
             "coolant_flow": Channel(0), "heater_on": Channel(0), "compressor_ok": Channel(1)
         }  # fmt: skip
-        self.thermal = SimpleNamespace(pump_on=False, heater_on=False)
+        self.thermal = SimpleNamespace(pump_on=False, heater_on=False, flow_is_proof=True)
         self.pcs = SimpleNamespace(status_ms=-1, temperature_dc=0)
         self.signals = Signals()
         parameters = Parameters()
@@ -193,9 +193,9 @@ def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, 
 
     protection = Protection(Parameters(), rig.signals, lambda *_: None, leaves)
     rig.analog[name].raw = raw
-    for _ in range(20):
+    for scan in range(20):
         rig.environment.step_cells()
-        protection.evaluate_cells()
+        protection.evaluate_cells(100 * scan)
     levels = protection.levels
     assert max(levels[IDS[fault] - 1] for fault in faults) >= 2
     assert protection.charge_blocked

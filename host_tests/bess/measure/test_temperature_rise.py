@@ -16,7 +16,13 @@ class RiseRig(Rig):
     def __init__(self, sensors_per_device: int = 5) -> None:
         super().__init__(sensors_per_device)
         idle = SimpleNamespace(
-            current_ma=0, power_w=0, power_actual_w=0, closed=False, is_open=True, status_ms=-1
+            current_ma=0,
+            current_samples=0,
+            power_w=0,
+            power_actual_w=0,
+            closed=False,
+            is_open=True,
+            status_ms=-1,
         )
         self.plausibility = Plausibility(
             self.monitor, idle, idle, idle, idle, Parameters(), self.signals

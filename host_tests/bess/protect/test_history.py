@@ -153,3 +153,20 @@ def test_the_layout_of_a_record_is_exact():
         if number % 100 == 0:
             record = again  # a restart goes on where the last one stopped
     assert memory[:3] == bytes(3)
+
+
+def test_a_flipped_bit_in_either_half_is_told_as_torn():
+    """The other half may lack the newest write: who reads it must not take it for the last word."""
+    for number in (1, 2):
+        memory = bytearray(SIZE)
+        provision(memory)
+        latches = Latches(memory)
+        for fault in range(1, 1 + number):
+            latches.add(fault)
+        assert not Latches(memory).torn
+        for bit in range(8 * 40):
+            memory[bit // 8] ^= 1 << bit % 8
+            assert Latches(memory).torn
+            memory[bit // 8] ^= 1 << bit % 8
+    assert not Latches(bytearray(SIZE)).torn
+    assert Latches(bytearray(SIZE)).blank

@@ -62,6 +62,28 @@ def test_tapers_end_at_zero_and_begin_at_full():
     assert limits_of(Cells(low_dmv=30000))[1] == 0
 
 
+class Tapers:
+    """Parameters of an NMC cabinet: full at 4.16 V, empty at 3.20 V."""
+
+    def get(self, name):
+        own = {
+            "charge_taper_from_dmv": 41000, "charge_taper_to_dmv": 41600,
+            "discharge_taper_from_dmv": 34000, "discharge_taper_to_dmv": 32000,
+        }  # fmt: skip
+        return own[name] if name in own else Parameters().get(name)
+
+
+def test_tapers_follow_the_parameters_for_another_chemistry():
+    limits = AllowedPower(Tapers(), Signals())
+    for high_dmv, charge_ma in ((36000, 140000), (41000, 140000), (41300, 70000), (41600, 0)):
+        limits.evaluate(Cells(low_dmv=36000, high_dmv=high_dmv), 5000, 768000, False, 1000)
+        assert limits.charge_ma == charge_ma
+        assert limits.discharge_ma == 140000
+    for low_dmv, discharge_ma in ((34000, 140000), (33000, 70000), (32000, 0), (31500, 0)):
+        limits.evaluate(Cells(low_dmv=low_dmv, high_dmv=36000), 5000, 768000, False, 1000)
+        assert limits.discharge_ma == discharge_ma
+
+
 def test_soc_tapers_keep_a_twentieth_c():
     """Only voltage ends a charge: an SOC that reads high cannot block the anchor."""
     assert limits_of(Cells(), soc_cpct=10000)[0] == 14000

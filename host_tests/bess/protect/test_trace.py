@@ -198,6 +198,23 @@ def test_a_header_that_claims_too_many_samples_is_no_trace():
         assert trace.size() == size
 
 
+def test_a_damaged_header_hides_no_trace():
+    for bit in range(64):
+        trace, region = build()
+        taken(trace, 1000, 400)
+        trace.flush(10000)
+        whole = bytes(trace.read(0, trace.size()))
+        for at in (0, 6008):
+            one = bytearray(1)
+            region.readinto(at + bit // 8, one)
+            region.write(at + bit // 8, bytes((one[0] ^ 1 << bit % 8,)))
+            again = Trace(region)
+            assert bytes(again.read(0, again.size())) == whole or bit >= 48, (bit, at)
+            assert again.size() == len(whole)
+            assert bytes(again.read(3, 7)) == whole[3:10] or bit >= 48
+            region.write(at + bit // 8, one)
+
+
 def test_the_stored_trend_is_a_contract():
     region = MemoryRegion(10 * 24)
     trend = Trend(region)

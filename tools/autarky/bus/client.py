@@ -33,7 +33,7 @@ def _parse(channel: str) -> tuple[str, int, int]:
         ) from None
 
 
-_CONNECT_S = 5.0
+_CONNECT_S = 60.0
 _ANSWER_S = 60.0
 
 

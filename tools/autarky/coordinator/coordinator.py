@@ -30,6 +30,14 @@ HEARTBEAT_MS = 500
 LOST_MS = 1500  # three heartbeats
 _SYNC_ID = 0x080
 _NO_CELL = 0xFFFF
+# what each cyclic object measures, and for how long one may stay away
+_MEASURED = {
+    "power": ("dc_voltage_v", "dc_current_a", "power_w"),
+    "energy": ("soc", "energy_up_kwh", "energy_down_kwh"),
+    "cells": ("cell_min_v", "cell_max_v"),
+    "temperatures": ("temp_min_c", "temp_max_c"),
+}
+_FORGET_MS = {"power": LOST_MS, "energy": 3500, "cells": 3500, "temperatures": 3500}
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,10 +54,14 @@ class Emergency:
 
 @dataclass
 class CabinetView:
-    """What the coordinator knows of one cabinet, in SI units; `heard_ms` -1 = never."""
+    """What the coordinator knows of one cabinet, in SI units; None: not measured or long unheard.
+
+    heard_ms: its newest frame, -1 = never; `group_ms` the newest of each cyclic object.
+    """
 
     node_id: int
     heard_ms: int = -1
+    group_ms: dict[str, int] = field(default_factory=dict)
     booted: bool = False
     nmt_state: str = "?"
     state: int = -1  # not heard yet
@@ -57,16 +69,16 @@ class CabinetView:
     discharge_limit_w: float = 0.0
     worst_fault: int = 0
     flags: int = 0
-    dc_voltage_v: float = 0.0
-    dc_current_a: float = 0.0
-    power_w: float = 0.0
-    soc: float = 0.0
-    energy_up_kwh: float = 0.0
-    energy_down_kwh: float = 0.0
-    cell_min_v: float = 0.0
-    cell_max_v: float = 0.0
-    temp_min_c: float = 0.0
-    temp_max_c: float = 0.0
+    dc_voltage_v: float | None = None
+    dc_current_a: float | None = None
+    power_w: float | None = None
+    soc: float | None = None
+    energy_up_kwh: float | None = None
+    energy_down_kwh: float | None = None
+    cell_min_v: float | None = None
+    cell_max_v: float | None = None
+    temp_min_c: float | None = None
+    temp_max_c: float | None = None
     cell_v: dict[int, float] = field(default_factory=dict)
     request: int = objects.REQUEST_STANDBY
     setpoint_w: float = 0.0
@@ -81,12 +93,29 @@ class CabinetView:
             return "unknown"
         return STATES[self.state] if self.state < len(STATES) else f"state {self.state}"
 
+    def heard(self, group: str, now_ms: int) -> None:
+        """A cyclic object came."""
+        self.heard_ms = self.group_ms[group] = now_ms
+
+    def forget(self, now_ms: int) -> None:
+        """What was not heard of for three of its periods is not known any more."""
+        for group, names in _MEASURED.items():
+            if group in self.group_ms and now_ms - self.group_ms[group] >= _FORGET_MS[group]:
+                del self.group_ms[group]
+                for name in names:
+                    setattr(self, name, None)
+
     def snapshot(self, now_ms: int) -> CabinetSnapshot:
-        alive = self.heard_ms >= 0 and now_ms - self.heard_ms < LOST_MS
+        status_ms = self.group_ms.get("status")
+        energy_kwh = None
+        if self.energy_up_kwh is not None and self.energy_down_kwh is not None:
+            energy_kwh = max(self.energy_up_kwh + self.energy_down_kwh, 0.1)
         return CabinetSnapshot(
-            available=alive and self.state == modes.RUN,
+            available=status_ms is not None
+            and now_ms - status_ms < LOST_MS
+            and self.state == modes.RUN,
             soc=self.soc,
-            energy_kwh=max(self.energy_up_kwh + self.energy_down_kwh, 0.1),
+            energy_kwh=energy_kwh,
             charge_limit_w=self.charge_limit_w,
             discharge_limit_w=self.discharge_limit_w,
         )
@@ -218,7 +247,7 @@ class Coordinator:
             return
         self._codec.unpack(number, data)
         view = self.views[node_id]
-        view.heard_ms = self._now_ms
+        view.heard(name, self._now_ms)
         image, at = self._codec.image, self._slots[name]
         if name == "status":
             view.state = image[at]
@@ -240,6 +269,8 @@ class Coordinator:
             for i in range(objects.STREAM_CELLS):
                 if image[at + 1 + i] != _NO_CELL:
                     view.cell_v[image[at] + i] = image[at + 1 + i] / 1000
+                else:
+                    view.cell_v.pop(image[at] + i, None)
         elif name == "temperatures":
             view.temp_min_c, view.temp_max_c = float(image[at]), float(image[at + 1])
 
@@ -260,6 +291,8 @@ class Coordinator:
 
     def _command_all(self) -> None:
         views = list(self.views.values())
+        for view in views:
+            view.forget(self._now_ms)
         powers, self.deficit_w = share(self.target_w, [v.snapshot(self._now_ms) for v in views])
         request_slot, stream_slot, power_slot = self._command_slots
         image = self._codec.image

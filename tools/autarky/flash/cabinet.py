@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from autarky.errors import AutarkyError
+from bess.parameter_rules import objections
 from bess.parameters import TABLE, Parameters
+from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
 _IDENTITY = ("serial", "device_key", "fram")
@@ -113,6 +115,8 @@ def _parameters(values: dict[str, Any], judge: _Judge) -> dict[str, int]:
                 taken[key] = value
             except ValueError as error:
                 judge.say("parameters", key, error.args[0])
+    for names_, sentence in objections(parameters, FAULT_TABLE):
+        judge.say("parameters", next((name for name in names_ if name in taken), ""), sentence)
     if taken.get("node_id") == _COORDINATOR:
         judge.say("parameters", "node_id", "node_id 1 is the coordinator's: take 2..127")
     return taken

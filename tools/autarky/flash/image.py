@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from autarky.errors import AutarkyError
@@ -59,39 +60,60 @@ def tool(name: str) -> str:
 def build(replace: Mapping[str, bytes] | None = None) -> Path:
     """Compile and pack when a source changed; returns the image's path.
 
-    replace: other sources by their names in the image, for tests of updates.
+    replace: other sources by their names in the image, for tests.
     """
-    files = {
-        name: (march, (replace or {}).get(name) or path.read_bytes())
-        for name, (path, march) in sources().items()
-    }
-    digest = hashlib.sha256()
-    for name, (march, text) in files.items():
-        digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
-    target = BUILD / f"autarky-{digest.hexdigest()[:16]}.romfs"
+    target = BUILD / f"autarky-{_digest(replace)}.romfs"
     if target.exists():
         return target
-    BUILD.mkdir(exist_ok=True)
-    # a folder of our own: several sites may start, and so build, at the same time
-    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
-        rom = _stage(files, Path(folder))
-        unfinished = Path(folder) / "image.romfs"
+    with _folder() as folder:
+        unfinished = folder / "image.romfs"
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished),
-              "build", str(rom)])  # fmt: skip
+              "build", str(stage(replace))])  # fmt: skip
         unfinished.replace(target)
     return target
 
 
-def stage(folder: Path) -> Path:
-    """The image's compiled files in a folder, as they stand in the image."""
-    return _stage({n: (m, path.read_bytes()) for n, (path, m) in sources().items()}, folder)
+def stage(replace: Mapping[str, bytes] | None = None) -> Path:
+    """A folder with the image's compiled files as they stand in the image; for readers only."""
+    target = BUILD / f"stage-{_digest(replace)}"
+    if target.exists():
+        return target
+    files = sources()
+    with _folder() as folder:
+        rom = folder / "rom"
+        if replace:
+            shutil.copytree(stage(), rom)
+            files = {name: files[name] for name in replace}
+        for name, (path, march) in files.items():
+            text = (replace or {}).get(name) or path.read_bytes()
+            _compile(text, name, march, rom / f"{name}.mpy", folder)
+        _keep(rom, target)
+    return target
 
 
-def _stage(files: Mapping[str, tuple[str, bytes]], folder: Path) -> Path:
-    rom = folder / "rom"
-    for name, (march, text) in files.items():
-        _compile(text, name, march, rom / f"{name}.mpy", folder)
-    return rom
+def _digest(replace: Mapping[str, bytes] | None) -> str:
+    """What tells one set of sources from another."""
+    digest = hashlib.sha256()
+    for name, (path, march) in sources().items():
+        text = (replace or {}).get(name) or path.read_bytes()
+        digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
+    return digest.hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of our own: several sites may start, and so build, at the same time."""
+    BUILD.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as name:
+        yield Path(name)
+
+
+def _keep(made: Path, target: Path) -> None:
+    try:
+        made.rename(target)
+    except OSError:
+        if not target.exists():  # another process was faster
+            raise
 
 
 def build_loader() -> Path:
@@ -102,18 +124,12 @@ def build_loader() -> Path:
     target = BUILD / f"loader-{digest.hexdigest()[:16]}"
     if target.exists():
         return target
-    BUILD.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="stage-", dir=BUILD) as folder:
-        files = Path(folder) / "files"
+    with _folder() as folder:
+        files = folder / "files"
         for name, path in _LOADER.items():
-            out = files / "loader" / f"{name}.mpy"
-            _compile(path.read_bytes(), name, MARCHES[0], out, Path(folder))
+            _compile(path.read_bytes(), name, MARCHES[0], files / "loader" / f"{name}.mpy", folder)
         shutil.copyfile(LOADER_MAIN, files / "main.py")
-        try:
-            files.rename(target)
-        except OSError:
-            if not target.exists():  # another site was faster
-                raise
+        _keep(files, target)
     return target
 
 

@@ -154,7 +154,7 @@ def write(
 
     Example:
 
-      autarky node write 2 cell_ov_3_dmv 36000 --store
+      autarky node write 2 cell_ov_3_dmv 36400 --store
     """
     with clear_errors(), _client(interface, bus) as client:
         from autarky.node.client import NodeError
@@ -250,6 +250,11 @@ def _write_or_print(
         _print(rows if as_json else shown, as_json)
 
 
+def _tell_damaged(count: int, what: str) -> None:
+    if count:
+        typer.echo(f"{count} damaged {what} are left out", err=True)
+
+
 @app.command()
 def log(
     node: NodeId,
@@ -270,8 +275,34 @@ def log(
     with clear_errors(), _client(interface, bus) as client:
         from autarky.node import client as module
 
-        rows = module.decode_log(client.domain(node, module.EVENT_LOG))
+        data = client.domain(node, module.EVENT_LOG)
+        rows = module.decode_log(data)
+        _tell_damaged(module.damaged_records(data), "records")
         _write_or_print(rows, "records", out, rows[-last:], as_json)
+
+
+@app.command()
+def trend(
+    node: NodeId,
+    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    last: Annotated[int, typer.Option(help="Show only the newest samples.", min=1)] = 40,
+    bus: Bus = _BUS,
+    interface: Interface = "autarky",
+    as_json: AsJson = False,
+) -> None:
+    """The trend: a sample each second, means of a minute on a board without FRAM.
+
+    Example:
+
+      autarky node trend 2 --out trend.parquet
+    """
+    with clear_errors(), _client(interface, bus) as client:
+        from autarky.node import client as module
+
+        data = client.domain(node, module.TREND)
+        rows = module.decode_trend(data)
+        _tell_damaged(module.damaged_records(data), "samples")
+        _write_or_print(rows, "samples", out, rows[-last:], as_json)
 
 
 @app.command()
@@ -291,11 +322,14 @@ def trace(
     with clear_errors(), _client(interface, bus) as client:
         from autarky.node import client as module
 
-        rows = module.decode_trace(client.domain(node, module.TRACE))
+        data = client.domain(node, module.TRACE)
+        rows = module.decode_trace(data)
         if not rows:
             raise module.NodeError(
                 "no trace is there: a trip's is whole 15 s after it, and needs a trip"
             )
+        if module.trace_damaged(data):
+            typer.echo("the trace's check differs: one or more samples are damaged", err=True)
         _write_or_print(rows, "samples", out, rows[:: max(len(rows) // 30, 1)], as_json)
 
 

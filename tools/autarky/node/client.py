@@ -6,9 +6,11 @@ import csv
 import difflib
 import struct
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,16 @@ from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
 from bess import modes
 from bess.control import contactors, thermal
+from bess.port import ring
 from bess.protect import event_log, trace
 from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.scheduler import TASKS
 from bess.table import rows
 
 EDS = GENERATED / "cabinet.eds"
-SNAPSHOT, EVENT_LOG, TRACE = 0x2204, 0x2400, 0x2410
-_LISTEN_S = 1.3
+SNAPSHOT, EVENT_LOG, TRACE, TREND = 0x2204, 0x2400, 0x2410, 0x2411
+_LISTEN_S = 3.0
+_INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
     "state": modes.NAMES.decode().split(),
@@ -45,7 +50,7 @@ _KEY_HINTS = {
 _HINTS = {
     0x06010000: "the session is locked; give the device key with --key",
     0x08000022: "its contactors are closed: stop the cabinet first (on a virtual site "
-    "`autarky site --no-coordinator` keeps them open)",
+    "`autarky site --no-coordinator` keeps them open); or it is a time of a PDO that is enabled",
     0x06010002: "it can only be read",
     0x06010001: "it can only be written",
     0x06090031: "the value is too high",
@@ -58,9 +63,14 @@ class NodeError(AutarkyError):
     """A cabinet refused or did not answer; the message is a sentence."""
 
 
+def _has_no_data(error: Exception) -> bool:
+    """Nothing is there to read: not measured yet, or its sensor has fallen silent."""
+    return isinstance(error, SdoAbortedError) and error.code == 0x08000024
+
+
 @dataclass(frozen=True)
 class Reading:
-    """A value that was read: raw as on the bus, `shown` with its unit."""
+    """A value that was read: raw as on the bus (None: not known), `shown` with its unit."""
 
     name: str
     raw: Any
@@ -146,7 +156,7 @@ class Client:
     def node(self, node_id: int) -> canopen.RemoteNode:
         if node_id not in self.network:
             node = self.network.add_node(node_id, dictionary())
-            node.sdo.RESPONSE_TIMEOUT = 1.0
+            node.sdo.RESPONSE_TIMEOUT = 5.0
         return self.network[node_id]  # pyright: ignore[reportReturnType]
 
     def _guard(self, node_id: int, what: str, error: Exception) -> NodeError:
@@ -165,6 +175,8 @@ class Client:
         try:
             data = self.node(node_id).sdo.upload(variable.index, variable.subindex)
         except (SdoAbortedError, SdoCommunicationError) as error:
+            if _has_no_data(error):
+                return Reading(name, None, "not known")
             raise self._guard(node_id, f"to read {name}", error) from error
         raw: Any = variable.decode_raw(data)
         if isinstance(raw, bytes | bytearray):
@@ -211,6 +223,12 @@ class Client:
         try:
             self.node(node_id).store()
         except (SdoAbortedError, SdoCommunicationError) as error:
+            if isinstance(error, SdoAbortedError) and error.code == _INCOMPATIBLE:
+                why = self.read(node_id, "parameters.conflict").raw
+                raise NodeError(
+                    f"cabinet {node_id} stored nothing: {why}. What was written stands unstored "
+                    "until it is corrected or the cabinet starts anew"
+                ) from None
             raise self._guard(node_id, "to store", error) from error
 
     def domain(self, node_id: int, index: int) -> bytes:
@@ -220,7 +238,7 @@ class Client:
                 content: Any = source.read()
                 return bytes(content)
         except (SdoAbortedError, SdoCommunicationError) as error:
-            if isinstance(error, SdoAbortedError) and error.code == 0x08000024:
+            if _has_no_data(error):
                 return b""
             raise self._guard(node_id, f"object 0x{index:04X}", error) from error
 
@@ -275,6 +293,7 @@ def faults() -> dict[int, str]:
 def _subject(kind: int, item: int) -> str:
     """What a record is about: a fault, or what its kind has instead."""
     words = {
+        event_log.PART_FAILED: ("", *(fields[0] for fields in rows(TASKS))),
         event_log.ANCHOR: ("", "full", "empty"),
         event_log.PROGRAM: ("", "on trial", "rolled back", "confirmed"),
     }.get(kind)
@@ -283,17 +302,26 @@ def _subject(kind: int, item: int) -> str:
     return words[item] if item < len(words) else str(item)
 
 
+def _whole(data: bytes) -> list[bytes]:
+    """Records of a ring, in the order they come, whose check is right."""
+    size = ring.RECORD
+    records = [data[at : at + size] for at in range(0, len(data) - size + 1, size)]
+    return [one for one in records if int.from_bytes(one[ring.BODY :], "little") == ring.check(one)]
+
+
+def damaged_records(data: bytes) -> int:
+    """How many records of an event log or a trend are damaged; their neighbours are whole."""
+    return len(data) // ring.RECORD - len(_whole(data))
+
+
 def decode_log(data: bytes) -> list[dict[str, Any]]:
-    """Records of the event log, oldest first; those with a wrong check are left out."""
+    """Records of the event log, oldest first; damaged ones are left out (`damaged_records`)."""
     out = []
-    for at in range(0, len(data) - event_log.RECORD + 1, event_log.RECORD):
-        record = data[at : at + event_log.RECORD]
-        sequence, ticks, boot, kind, item, level, _actor, value, limit, check = struct.unpack(
-            "<IIHBBBBiiH", record
+    names_of = event_log.KIND_NAMES.decode().split()
+    for record in _whole(data):
+        sequence, ticks, boot, kind, item, level, _actor, value, limit, _ = struct.unpack(
+            event_log.FORMAT, record
         )
-        if check != event_log._check(record):
-            continue
-        names_of = event_log.KIND_NAMES.decode().split()
         out.append(
             {
                 "sequence": sequence, "boot": boot, "time_s": ticks / 100,
@@ -306,13 +334,38 @@ def decode_log(data: bytes) -> list[dict[str, Any]]:
     return out
 
 
+def decode_trend(data: bytes) -> list[dict[str, Any]]:
+    """Samples of the trend by sequence, oldest first; damaged ones are left out.
+
+    seconds: what a sample covers; a board without FRAM keeps means.
+    """
+    out = []
+    for record in _whole(data):
+        sequence, current, string, low, high, cold, hot, soc, seconds = struct.unpack_from(
+            trace.TREND_FORMAT, record
+        )
+        out.append(
+            {
+                "sequence": sequence, "seconds": max(seconds, 1), "current_a": current / 1000,
+                "string_v": string / 1000, "cell_min_v": low / 10000, "cell_max_v": high / 10000,
+                "temp_min_c": cold / 10, "temp_max_c": hot, "soc_percent": soc / 2,
+            }
+        )  # fmt: skip
+    return sorted(out, key=itemgetter("sequence"))
+
+
+def trace_damaged(data: bytes) -> bool:
+    """True when a trace's samples are not those that its check was made of."""
+    return zlib.crc32(data[8:]) & 0xFFFF != int.from_bytes(data[4:6], "little")
+
+
 def decode_trace(data: bytes) -> list[dict[str, Any]]:
     """Samples of 100 ms around the newest trip, oldest first; time 0 is the last sample."""
     if data[:2] != b"TR":
         return []
     (count,) = struct.unpack_from("<H", data, 2)
     out = []
-    for number in range(count):
+    for number in range(min(count, (len(data) - 8) // trace.RECORD)):
         fields = struct.unpack_from("<iiiHHhh", data, 8 + number * trace.RECORD)
         current, string, link, low, high, cold, hot = fields
         out.append(

@@ -240,6 +240,13 @@ def _corrupt_parameters(site: VirtualSite, i: int) -> None:
     site.power_cycle(i)
 
 
+def _conflicting_parameters(site: VirtualSite, i: int) -> None:
+    app: Any = site.cabinets[i].firmware.app  # pyright: ignore
+    app.parameters.set("cell_ov_2_dmv", app.parameters.get("cell_ov_3_dmv") + 1)
+    assert app.keeper._save()  # past the check, as a program of other rules stored it
+    site.power_cycle(i)
+
+
 def _overrun(app: Any) -> None:
     app.scheduler.overruns[0] += 1
 
@@ -249,11 +256,19 @@ def _many_events(app: Any) -> None:
         app.log.put(0, 1, 1, 1, n, 0)
 
 
-def _dead_task(app: Any) -> None:
-    def die(now_ms: int) -> None:
-        raise ZeroDivisionError("provoked")
+def _dead_task(name: str) -> Callable[[Any], None]:
+    def kill(app: Any) -> None:
+        def die(now_ms: int) -> None:
+            raise ZeroDivisionError("provoked")
 
-    app.scheduler._functions[app.scheduler.names.index("slow")] = die
+        app.scheduler._functions[app.scheduler.names.index(name)] = die
+
+    return kill
+
+
+def _status_disabled(app: Any) -> None:
+    app.parameters.set("tpdo1_enabled", 0)
+    app.node.load()
 
 
 RAM_BAD, PROGRAM_BAD, STORAGE_BAD = 8, 16, 32  # TICK flags, boards/unix/wire.py
@@ -384,11 +399,15 @@ FAULT_CASES = (
     FaultCase("ram_test", _flag(RAM_BAD), 4, extra_ms=1000),
     FaultCase("program_hash", _flag(PROGRAM_BAD), 4, extra_ms=1000),
     FaultCase("parameters_corrupt", _corrupt_parameters, 3, "standby"),
+    FaultCase("parameters_conflict", _conflicting_parameters, 3, "standby", inside=True,
+              note="stored by another program version"),
     FaultCase("watchdog_reset", _power_cycle("watchdog"), 1, "standby", extra_ms=500),
     FaultCase("unclean_stop", _power_cycle("power"), 3),
     FaultCase("clock", lambda site, i: setattr(site.cabinets[i], "skew_ms", 500)),
     FaultCase("task_overrun", _app(_overrun), 1, inside=True),
-    FaultCase("task_stopped", _app(_dead_task), 3, inside=True, extra_ms=1000),
+    FaultCase("task_stopped", _app(_dead_task("slow")), 3, inside=True, extra_ms=1000),
+    FaultCase("part_failed", _app(_dead_task("estimate")), 1, inside=True, extra_ms=1000,
+              note="one that may fail alone"),
     FaultCase("heap_used", _app(lambda app: setattr(app.scheduler, "allocated", True)), 3,
               inside=True),
     FaultCase("self_test", _chain(lambda chain: chain.dead.add(1)), 3, "boot", extra_ms=10_500,
@@ -406,6 +425,8 @@ FAULT_CASES = (
               note="three in one second"),
     FaultCase("heartbeat_lost", _guard_lost, 1, extra_ms=2000, note="1.5 s without a heartbeat"),
     FaultCase("duplicate_id", _duplicate, 1, extra_ms=100),
+    FaultCase("link_mute", _app(_status_disabled), 1, inside=True,
+              note="status switched off by a master"),
     FaultCase("bus_off", lambda site, i: site.bus.fail(site.cabinets[i].site_port), 1,
               extra_ms=100),
     FaultCase("cabinet_bus_off",

@@ -20,7 +20,8 @@ _ANSWER = struct.Struct("<4sBBHI")
 _TICK = struct.Struct("<IIHHHH")
 _DONE = struct.Struct("<III4x")
 _FRAME = struct.Struct("<IBB2x8s")
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 600.0
+_END_S = 60.0  # of a process that was asked to end
 NO_ANALOG = bytes(wire.TICK_SIZE - wire.TICK_HEAD)
 
 
@@ -122,7 +123,7 @@ class Firmware:
 
     def _lost(self) -> FirmwareLost:
         try:
-            code = self.process.wait(timeout=1.0)
+            code = self.process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
             return FirmwareLost(
                 f"the firmware of cabinet {self.cabinet} does not answer: its link was cut"
@@ -141,7 +142,7 @@ class Firmware:
                 self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT) + NO_ANALOG)
             self._socket.close()
         try:
-            self.process.wait(timeout=2.0)
+            self.process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -193,7 +194,7 @@ def pack_frame(can_id: int, data: bytes) -> bytes:
 
 def read_hello(connection: socket.socket) -> tuple[int, int]:
     """(kind, number) of a new connection. Raises ValueError when it is not ours."""
-    connection.settimeout(5.0)
+    connection.settimeout(_TIMEOUT_S)
     raw = b""
     while len(raw) < wire.HELLO_SIZE:
         more = connection.recv(wire.HELLO_SIZE - len(raw))

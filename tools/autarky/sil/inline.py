@@ -7,6 +7,7 @@ Same board code, same bytes on the link, no socket. One process has one `wire` a
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from autarky.paths import FIRMWARE, UNIX_BOARD, load_module, wire
@@ -42,6 +43,9 @@ class InlineFirmware:
     """The same face as sil.firmware.Firmware; `app` is the running bess.app.Cabinet."""
 
     def __init__(self, settings: str, devices: int) -> None:
+        self.settings = settings
+        self.device_count = devices
+        self.on_tick: Callable[..., object] | None = None  # gets what send_tick gets, for replays
         self._stream = _MemoryStream()
         self._link = board.Link(self._stream, devices)
         self.devices = board.Devices(self._link, False, settings, main.Start())
@@ -63,6 +67,8 @@ class InlineFirmware:
         analog: bytes = NO_ANALOG,
     ) -> None:
         """Run one tick at once."""
+        if self.on_tick is not None:
+            self.on_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
         self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
         self._link.receive()
         self.app.step(self._link.now_ms)

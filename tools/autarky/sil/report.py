@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from pathlib import Path
 
 import jinja2
@@ -95,7 +96,8 @@ def _plot(summary: Summary, recorder: Recorder) -> bytes:
         axes[3].plot(
             t, [100 * r["soc_true"] for r in rows], color=color, lw=0.9, label=f"{name} true"
         )
-        axes[3].plot(t, [100 * r["soc_reported"] for r in rows], color=color, lw=0.9, ls=":")
+        reported = [math.nan if r["soc_reported"] is None else r["soc_reported"] for r in rows]
+        axes[3].plot(t, [100 * soc for soc in reported], color=color, lw=0.9, ls=":")
         axes[4].step(
             t, [r["state_number"] for r in rows], color=color, lw=1.1, where="post", label=name
         )

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
-from autarky.coordinator.law import PeakShaving, wanted_power_w
+from autarky.coordinator.law import PeakShaving, mean_of_known, wanted_power_w
 from autarky.sil.fault_cases import FAULT_CASES, FaultCase
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import Check, FaultResult, Recorder
@@ -123,8 +123,8 @@ class Peak(Scenario):
         self.recorder.load_w = load_w
         self.recorder.grid_w = load_w - battery_w
         views = list(site.coordinator.views.values())
-        mean_soc = sum(v.soc for v in views) / len(views)
-        site.coordinator.target_w = wanted_power_w(self.rule, load_w, mean_soc)
+        soc = mean_of_known(v.soc for v in views)
+        site.coordinator.target_w = wanted_power_w(self.rule, load_w, soc)
         self._watch(site, load_w, battery_w)
 
     def _watch(self, site: VirtualSite, load_w: float, battery_w: float) -> None:

@@ -30,12 +30,14 @@ from autarky.sil import firmware
 from autarky.sil.firmware import ChipReset, Firmware, FirmwareLost
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.plants import TICK_MS, Plants
+from bess.parameter_rules import objections
 from bess.parameters import Parameters
 from bess.port.ticks import TICKS_MASK
+from bess.protect.fault_table import TABLE as FAULT_TABLE
 
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
-_CONNECT_S = 30.0
+_CONNECT_S = 600.0  # against hanging only: a busy host starts a firmware in its time
 _WATCHDOG_S = 8.0  # the loader's for a program on trial that does not come up
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
@@ -79,6 +81,9 @@ class SiteConfig:
                 parameters.set(name, value)
             except (KeyError, ValueError) as error:
                 raise SiteError(f"parameter refused: {error.args[0]}") from error
+        found = [sentence for _, sentence in objections(parameters, FAULT_TABLE)]
+        if found:
+            raise SiteError("parameters refused: " + "\n".join(found))
         return parameters
 
 

@@ -1,0 +1,61 @@
+"""When log, trace, trend and the string's state are written: at once, where a write costs nothing.
+
+FRAM neither stalls the controller nor wears (CY15B104Q: 1e14 cycles); a board without it writes by
+`bess.sparing`. No protection waits for any of this.
+"""
+
+from bess.port.interpreter import const
+
+_LOG_RECORDS_A_TICK = const(2)
+_TRACE_SAMPLES_A_TICK = const(4)
+
+
+class Records:
+    """`step(at_rest)` each tick, `second(at_rest)` each second, `finish()` before a restart.
+
+    `failed`: storage refused the last write. Set from outside: `hurried`, a trip or a change of
+    the program was noted, which must not wait for others; `changed`, the string's state
+    made a step that its charge does not show, an anchor. cabinet: owner of `log`, `trace`,
+    `trend`, and of `cells`, `meter`, `estimator`, which the trend samples.
+    """
+
+    def __init__(self, cabinet):
+        self._cabinet = cabinet
+        self._log = cabinet.log
+        self._trace = cabinet.trace
+        self._keep = cabinet.trend.append  # what takes a sample of the trend
+        self._estimator = cabinet.estimator
+        self.failed = self.hurried = self.changed = False
+
+    def step(self, at_rest):
+        """Some of what waits; True when nothing is left, a trip's whole trace included."""
+        try:
+            written = self._log.flush(_LOG_RECORDS_A_TICK)
+            self._trace.flush(_TRACE_SAMPLES_A_TICK)
+            if self._estimator.dirty:
+                self._estimator.save()
+            self.failed = False
+        except OSError:
+            self.failed = True
+            return True
+        return written and not self._trace.busy
+
+    def second(self, at_rest):
+        """A sample of the trend, once all of it is known."""
+        if not self._cabinet.telemetry.soc_known:
+            return
+        cells = self._cabinet.cells
+        try:
+            self._keep(
+                self._cabinet.meter.current_ma, self._cabinet.meter.string_mv, cells.cell_min_dmv,
+                cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
+                self._estimator.soc.soc_cpct,
+            )  # fmt: skip
+        except OSError:
+            self.failed = True
+
+    def finish(self):
+        """What an orderly restart leaves behind; True when it stands."""
+        self._estimator.dirty = True
+        self.step(True)
+        return True
