@@ -47,7 +47,7 @@ class HazardWatch:
     """Attach to a site: `watch = HazardWatch(site)`; raises HazardBroken out of `site.step()`.
 
     repeat: command that brings the same run again; standing(): what a driver has injected. `met`
-    counts hazards that stood until their deadline, `met_on` those that found an actuator on.
+    counts hazards that stood until their first deadline, `met_on` those that found an actuator on.
     """
 
     def __init__(self, site: VirtualSite, i: int = 0, repeat: str = "") -> None:
@@ -147,7 +147,7 @@ class HazardWatch:
             if not self._ms[name]:
                 self._was_on[name] = any(truth.on(a, self._before) for a in limits)
             self._ms[name] = ms = self._ms[name] + TICK_MS
-            if ms == max(limits.values()):
+            if ms == min(limits.values()):
                 self.met[name] += 1
                 self.met_on[name] += self._was_on[name]
             if latches and ms >= max(limits["gates"], limits["contactors"]):
