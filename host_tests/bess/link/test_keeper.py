@@ -36,8 +36,8 @@ class Bench:
         self.start()
 
     def configure(self, parameters):
-        for name in PROVISIONED:
-            parameters.set(name, PROVISIONED[name])
+        for name, value in PROVISIONED.items():
+            parameters.set(name, value)
 
     def objection(self):
         return self.objections
@@ -57,8 +57,8 @@ class Bench:
         return [self.parameters.get(name) for name in names]
 
     def set(self, **values):
-        for name in values:
-            self.parameters.set(name, values[name])
+        for name, value in values.items():
+            self.parameters.set(name, value)
 
 
 def test_without_a_store_what_was_provisioned_stands():
