@@ -235,16 +235,16 @@ MASKED = re.compile(r"self\.(\w+)(?:\[\w+\])? = \(self\.\1(?:\[\w+\])? \+ [^=]*\
 FAST = ("drivers", "link", "measure", "protect", "control", "port")
 # counted by one, and why that ends: attribute of a file
 BOUNDED = {
-    ("event_log", "_sequence"): "written in service, which may allocate",
-    ("trace", "_sequence"): "written in slow, which may allocate",
-    ("trace", "_writing"): "at most SAMPLES",
     ("self_check", "_slice"): "starts over at _CANARIES",
-    ("contactors", "closings"): "a closing takes a second: 34 years",
-    ("contactors", "tries"): "no closing beyond precharge_tries",
     ("pcs_can", "crc_streak"): "stops at _STREAK_MAX",
-    ("ivt_s", "_setup_step"): "ends with the set-up",
-    ("node", "_own_heard"): "starts over every five seconds",
+    ("node", "_own_heard"): "starts over every twenty seconds",
     ("charge_counter", "_zero_samples"): "starts over at _ZERO_SAMPLES",
+    ("means", "waiting"): "halved at ROWS",
+    ("means", "_seconds"): "starts over every minute",
+    ("contactors", "_working_off_s"): "starts over at closing_worked_off_s",
+    ("app", "_stop_age_s"): "starts over at stop_worked_off_s",
+    ("modes", "_judged_ticks"): "the self-test ends with it",
+    ("history", "value"): "stops at _MOST",
 }
 
 
