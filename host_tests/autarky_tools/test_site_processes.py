@@ -48,7 +48,7 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
-@pytest.mark.parametrize("seed", [1, 7])
+@pytest.mark.parametrize("seed", [7])
 def test_same_seed_same_bits_on_every_interpreter(tmp_path: Path, seed: int) -> None:
     digests = set()
     for name in ("micropython", "micropython", "micropython-source", "cpython", "inline"):

@@ -188,7 +188,7 @@ def test_a_program_that_fails_rolls_back_by_itself(
     made = package.make(key, replace=version("0.7.0", APP + addition))
     with _client("autarky", pair.channel) as client:
         with pytest.raises(UpdateError):
-            Updater(client, made, KEY, wait_s=60.0).run(2)
+            Updater(client, made, KEY, wait_s=240.0).run(2)
         assert client.read(2, "software_version").raw == "0.1.0"
         assert client.read(2, "program.trial").raw == 0
     assert said in pair.console(2)

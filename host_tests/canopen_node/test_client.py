@@ -103,7 +103,7 @@ def test_block_transfer_both_ways_with_crc(unlocked, size: int) -> None:
         assert source.read() == data
 
 
-@pytest.mark.parametrize("size", [5, 7, 14, 64 * 1024])
+@pytest.mark.parametrize("size", [5, 7, 14, 16 * 1024])
 def test_segmented_transfer_both_ways(unlocked, size: int) -> None:
     data = random.Random(size).randbytes(size)
     with unlocked.sdo.open(PROGRAM, 1, "wb", size=size, force_segment=True) as out:

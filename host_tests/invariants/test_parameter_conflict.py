@@ -1,5 +1,6 @@
 """A cabinet never runs with parameters that contradict each other, whichever way they came in."""
 
+import contextlib
 import struct
 
 import pytest
@@ -199,7 +200,8 @@ def some_values(draw) -> dict[str, int]:
 def test_any_set_in_range_is_refused_or_right(values: dict[str, int]) -> None:
     parameters = Parameters()
     for name, value in values.items():
-        parameters.set(name, value)
+        with contextlib.suppress(ValueError):  # CiA 301 reserves some within a range
+            parameters.set(name, value)
     found = objections(parameters, FAULTS)
     if not found:
         assert wrong(every(parameters)) == []

@@ -21,6 +21,7 @@ _TRIES = 3
 _POWERED = ("precharge", "ready", "run")  # each further than the one before
 _PROTOCOL = 0x0504  # SDO abort codes of the transfer itself
 _TOO_LONG = 0x06070012
+_POLL_S = 1.0  # a question that meets a restart is asked again soon
 
 
 class UpdateError(AutarkyError):
@@ -49,7 +50,7 @@ class Updater:
         made: Made,
         key: bytes,
         progress: Progress | None = None,
-        wait_s: float = 120.0,
+        wait_s: float = 300.0,
     ) -> None:
         self._client = client
         self._made = made
@@ -105,15 +106,21 @@ class Updater:
 
     def _until(self, node_id: int, done: Callable[[int], bool], what: str) -> None:
         deadline = time.monotonic() + self._wait_s
-        while True:
-            try:
-                if done(node_id):
-                    return
-            except NodeError:
-                pass  # it starts anew, or the bus is full: the deadline decides
-            if time.monotonic() > deadline:
-                raise UpdateError(f"cabinet {node_id} {what} within {self._wait_s:.0f} s")
-            time.sleep(0.05)
+        sdo = self._client.node(node_id).sdo
+        patience_s, sdo.RESPONSE_TIMEOUT = sdo.RESPONSE_TIMEOUT, _POLL_S
+        try:
+            while not self._is(node_id, done):
+                if time.monotonic() > deadline:
+                    raise UpdateError(f"cabinet {node_id} {what} within {self._wait_s:.0f} s")
+                time.sleep(0.05)
+        finally:
+            sdo.RESPONSE_TIMEOUT = patience_s
+
+    def _is(self, node_id: int, done: Callable[[int], bool]) -> bool:
+        try:
+            return done(node_id)
+        except NodeError:
+            return False  # it starts anew, or the bus is full: the deadline decides
 
     def _send(self, node_id: int) -> None:
         """The download; a transfer that the bus or a slow host broke is begun again."""

@@ -38,7 +38,8 @@ from bess.protect.fault_table import TABLE as FAULT_TABLE
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
 _CONNECT_S = 600.0  # against hanging only: a busy host starts a firmware in its time
-_WATCHDOG_S = 8.0  # the loader's for a program on trial that does not come up
+# for a program on trial that does not come up; a busy machine starts a good one in its time
+_WATCHDOG_S = 25.0
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
