@@ -529,7 +529,7 @@ class Cabinet:
         overruns = 0
         for count in self.scheduler.overruns:
             overruns += count
-        signals.put(s.TASK_OVERRUN, overruns - self._overruns)  # in the last second
+        signals.put(s.TASK_OVERRUN, overruns - self._overruns & 0x1FFFFFFF)  # in the last second
         self._overruns = overruns
         self._put_counters()
         self.environment.step_slow()

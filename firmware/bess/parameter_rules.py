@@ -156,13 +156,16 @@ class ParameterJudge:
 
     def objection(self):
         """Sentence of one contradiction, "" where the set may be used."""
-        if not self._wrong:
-            return ""
-        line = self._wrong[0]
-        number = line >> _TEXT
-        fields = _fields(_texts(self._faults)[number], line & (1 << _TEXT) - 1)
         chemistry = self._parameters.get("chemistry")
-        return _judge(self._parameters, chemistry, number, fields)[0][1]
+        while self._wrong:
+            line = self._wrong[0]
+            number = line >> _TEXT
+            fields = _fields(_texts(self._faults)[number], line & (1 << _TEXT) - 1)
+            found = _judge(self._parameters, chemistry, number, fields)
+            if found:
+                return found[0][1]
+            self._wrong.pop(0)  # corrected past `changed`
+        return ""
 
 
 def _texts(faults):

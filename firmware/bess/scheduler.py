@@ -151,7 +151,7 @@ class Scheduler:
         to the console costs a tick, and nobody may ask for one in each.
         """
         i = self.names.index(name)
-        count = (self.failures[i] + 1) & 0x3FFFFFFF
+        count = (self.failures[i] + 1) & 0x1FFFFFFF
         self.failures[i] = count
         if count & (count - 1) == 0:
             try:

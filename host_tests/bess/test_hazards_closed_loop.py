@@ -284,7 +284,7 @@ def test_the_self_test_passes_only_after_a_whole_round_of_diagnosis(inline_site)
 
 @pytest.mark.parametrize("volts", [3.63, 2.45])
 def test_a_threshold_is_a_condition_of_closing_from_its_first_sample(inline_site, volts) -> None:
-    site = inline_site(parameters={"cell_ov_3_delay_ms": 10000, "cell_uv_3_delay_ms": 10000})
+    site = inline_site(parameters={"cell_ov_3_delay_ms": 2000, "cell_uv_3_delay_ms": 2000})
     site.plants.cells.force_voltage(0, 17, 3.66 if volts > 3 else volts)
     for _ in range(900):
         site.step()

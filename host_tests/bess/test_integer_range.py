@@ -1,18 +1,23 @@
 """Fast and cells stay inside -2**30..2**30-1 and make no float: every operation checked.
 
-The firmware is imported once more through a loader that wraps each arithmetic operation;
-then a cabinet boots, runs at full power both ways and trips.
+The firmware and the virtual board are imported once more through a loader that wraps each
+arithmetic operation; what is made while the heap is locked must be a small integer of 32 bits.
+Then a cabinet boots, runs at full power both ways and trips, and every record of
+autarky.arm.records is walked: words, frames, parameters and time at their ends.
 """
 
 import ast
 import importlib.abc
 import importlib.util
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from autarky import paths
+from autarky.arm.records import NAMES, Maker, Record
 from autarky.paths import FIRMWARE
 
 LOW, HIGH = -(2**30), 2**30 - 1
@@ -35,6 +40,17 @@ class Wrap(ast.NodeTransformer):
         name = ast.Name("_checked", ast.Load())
         return ast.copy_location(ast.Call(name, [node], []), node)
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        return ast.copy_location(ast.Call(ast.Name("_checked", ast.Load()), [node], []), node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """A word of array("I") is a number too."""
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.copy_location(ast.Call(ast.Name("_checked", ast.Load()), [node], []), node)
+
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
         load = ast.parse(ast.unparse(node.target), mode="eval").body
@@ -44,11 +60,29 @@ class Wrap(ast.NodeTransformer):
         return ast.copy_location(ast.Assign([node.target], value), node)
 
 
-class Violation(AssertionError):
-    pass
+class Violation(BaseException):
+    """Not an Exception: the scheduler would bury the task and go on."""
+
+
+class Lock:
+    """Depth of the firmware's heap_lock(): what may allocate may make any number."""
+
+    depth = 0
+
+    def lock(self) -> None:
+        self.depth += 1
+
+    def unlock(self) -> int:
+        self.depth -= 1
+        return self.depth
+
+
+LOCK = Lock()
 
 
 def checked(value: object) -> object:
+    if LOCK.depth <= 0:
+        return value
     if isinstance(value, float):
         raise Violation(f"float {value} in the fast path")
     if isinstance(value, int) and not LOW <= value <= HIGH:
@@ -86,14 +120,33 @@ def ours(name: str) -> bool:
     return name.split(".", maxsplit=1)[0] == "bess" or name.startswith("autarky.sil")
 
 
+def load_checked(path: Path, name: str) -> object:
+    """autarky.paths.load_module for the virtual board, wrapped like the firmware."""
+    spec = importlib.util.spec_from_loader(name, Loader(path))
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.fixture
-def checked_firmware() -> Iterator[None]:
+def checked_firmware(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    from autarky.arm import records  # with the plain firmware: it makes what is walked
+
+    assert records.NAMES
     saved = {name: module for name, module in sys.modules.items() if ours(name)}
     for name in saved:
         del sys.modules[name]
     finder = Finder()
     sys.meta_path.insert(0, finder)
+    monkeypatch.setattr(paths, "load_module", load_checked)
+    from bess.port import interpreter
+
+    LOCK.depth = 0
+    interpreter.heap_lock = LOCK.lock
+    interpreter.heap_unlock = LOCK.unlock
     yield
+    LOCK.depth = 0
     sys.meta_path.remove(finder)
     for name in [name for name in sys.modules if ours(name)]:
         del sys.modules[name]
@@ -121,5 +174,134 @@ def test_every_number_of_the_fast_path_fits_a_small_int(checked_firmware: None) 
 @pytest.mark.parametrize("source", ["x = 2**30", "x = 1 / 2", "x = 5; x <<= 28"])
 def test_the_checker_sees_a_planted_breach(source: str) -> None:
     tree = ast.fix_missing_locations(Wrap().visit(ast.parse(source)))
+    LOCK.depth = 1
     with pytest.raises(Violation):
         exec(compile(tree, "planted", "exec"), {"_checked": checked})
+    LOCK.depth = 0
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, Record]:
+    maker = Maker()
+    return {name: maker.standing(name) for name in NAMES}
+
+
+def walk(record: Record, prepare=None) -> object:
+    """The record's TICKs through the checked firmware; prepare(cabinet) half way."""
+    from autarky.sil.inline import InlineFirmware, board
+
+    def tick(firmware, one) -> None:
+        """As board.tick: the heap is locked while the link is read and written."""
+        firmware.send_tick(
+            one.now_ms, one.inputs, [*one.site], [*one.cabinet], [*one.groups], one.flags,
+            one.analog,
+        )  # fmt: skip
+        firmware.receive_done()
+
+    assert board
+    firmware = InlineFirmware(record.settings, record.devices)
+    link = firmware._link
+    receive, send = link.receive, link.send
+
+    def locked(call):
+        def run():
+            LOCK.lock()
+            try:
+                return call()
+            finally:
+                LOCK.unlock()
+
+        return run
+
+    link.receive, link.send = locked(receive), locked(send)
+    for i, one in enumerate(record.ticks):
+        if prepare is not None and i == len(record.ticks) // 2:
+            prepare(firmware.app)
+        tick(firmware, one)
+    assert not firmware.app.scheduler.stopped
+    return firmware.app
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_no_word_frame_parameter_or_time_leaves_31_bits(
+    name: str, records: dict[str, Record], checked_firmware: None
+) -> None:
+    walk(records[name])
+
+
+# a counter is masked where it is counted: 0x1FFFFFFF + 1 is a small integer, 0x3FFFFFFF + 1 is none
+MASKED = re.compile(r"self\.(\w+)(?:\[\w+\])? = \(self\.\1(?:\[\w+\])? \+ [^=]*\) & 0x1FFFFFFF")
+FAST = ("drivers", "link", "measure", "protect", "control", "port")
+# counted by one, and why that ends: attribute of a file
+BOUNDED = {
+    ("self_check", "_slice"): "starts over at _CANARIES",
+    ("pcs_can", "crc_streak"): "stops at _STREAK_MAX",
+    ("node", "_own_heard"): "starts over every twenty seconds",
+    ("charge_counter", "_zero_samples"): "starts over at _ZERO_SAMPLES",
+    ("means", "waiting"): "halved at ROWS",
+    ("means", "_seconds"): "starts over every minute",
+    ("contactors", "_working_off_s"): "starts over at closing_worked_off_s",
+    ("app", "_stop_age_s"): "starts over at stop_worked_off_s",
+    ("modes", "_judged_ticks"): "the self-test ends with it",
+    ("history", "value"): "stops at _MOST",
+}
+
+
+def counted(source: str) -> set[str]:
+    """Attributes of self that are counted up without a mask."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            target = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+            one = isinstance(node.value, ast.Constant) and node.value.value == 1
+            if one and isinstance(target, ast.Attribute):
+                found.add(target.attr)
+    return found
+
+
+def fast_files() -> list[Path]:
+    folders = [path for folder in FAST for path in (FIRMWARE / "bess" / folder).glob("*.py")]
+    charge = FIRMWARE / "bess" / "estimate" / "charge_counter.py"
+    outside = {"update", "sdo", "dictionary", "lms", "slots", "memory", "storage", "hasher"}
+    single = [FIRMWARE / "bess" / f"{name}.py" for name in ("app", "modes", "scheduler")]
+    return [path for path in (*folders, charge, *single) if path.stem not in outside]
+
+
+def test_every_counter_of_the_fast_path_is_masked_or_ends() -> None:
+    for path in fast_files():
+        source = path.read_text()
+        for name in counted(source):
+            assert (path.stem, name) in BOUNDED, f"{path.name}: {name} grows until it allocates"
+        assert "+ 1) & 0x3FFFFFFF" not in source, path.name
+    assert counted("self.a += 1\nself.b[i] += 1\ni += 1\nself.c += n") == {"a", "b"}
+
+
+def test_counters_start_over_within_small_integers(
+    records: dict[str, Record], checked_firmware: None
+) -> None:
+    """Every counter at its last value, as after months: nothing allocates, the cabinet goes on."""
+    names = {name for path in fast_files() for name in MASKED.findall(path.read_text())}
+    assert {"count", "crc_errors", "rx_lost", "unknown_frames", "transactions"} <= names
+
+    def age(cabinet) -> None:
+        seen: set[int] = set()
+        cabinet.uptime_ticks = 2**30 - 2
+        cabinet.scheduler._tick = 999_999_990
+        waiting = [cabinet]
+        while waiting:
+            owner = waiting.pop()
+            if id(owner) in seen or not type(owner).__module__.startswith("bess"):
+                continue
+            seen.add(id(owner))
+            for name, value in list(vars(owner).items()):
+                if name in names and isinstance(value, int):
+                    setattr(owner, name, 0x1FFFFFFF)
+                elif name in names and hasattr(value, "typecode"):
+                    for i in range(len(value) if value.typecode == "i" else 0):
+                        value[i] = 0x1FFFFFFF
+                waiting += value if isinstance(value, list) else [value]
+
+    app = walk(records["40 site frames a tick"], age)
+    assert app.uptime_ticks < 2**29
+    assert app.signals.count[2] < 2**29

@@ -56,6 +56,10 @@ class Meter:
     string_mv = 800000
 
 
+class Known:
+    soc_known = True
+
+
 class World:
     """Stands for the cabinet."""
 
@@ -67,6 +71,7 @@ class World:
         self.cells = Cells()
         self.meter = Meter()
         self.estimator = Estimator()
+        self.telemetry = Known()
         self.records = kind(self)
 
     def event(self):

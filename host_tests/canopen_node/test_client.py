@@ -133,7 +133,7 @@ def test_refusals_have_their_codes(node, unlocked) -> None:
     assert abort_code(lambda: sdo.download(0x1017, 0, bytes(4))) == 0x06070012
     assert abort_code(lambda: sdo.download(0x1017, 0, b"\1")) == 0x06070013
     assert abort_code(lambda: sdo.download(0x1017, 0, struct.pack("<H", 65000))) == 0x06090031
-    assert abort_code(lambda: sdo.download(0x1017, 0, struct.pack("<H", 3))) == 0x06090032
+    assert abort_code(lambda: sdo.download(0x2020, 0, struct.pack("<i", 3))) == 0x06090032
     assert abort_code(lambda: sdo.download(0x1800, 2, b"\xf5")) == 0x06090030
     assert abort_code(lambda: sdo.download(0x1800, 1, struct.pack("<I", 0x40000333))) == 0x06090030
     assert abort_code(lambda: sdo.download(0x1010, 1, b"evas")) == 0x08000020
@@ -264,8 +264,12 @@ def test_pdo_parameters_act_at_once(site, unlocked) -> None:
 
 def test_every_nth_sync_and_the_start_value_count(site, unlocked) -> None:
     node = unlocked
+    # CiA 301: inhibit time and SYNC start are fixed while the PDO exists
+    cob_id = node.sdo[0x1800][1].raw
+    node.sdo[0x1800][1].raw = cob_id | 1 << 31
     node.sdo[0x1800][2].raw = 3
     node.sdo[0x1800][6].raw = 10
+    node.sdo[0x1800][1].raw = cob_id
     node.nmt.state = "OPERATIONAL"
     time.sleep(0.1)
     seen = []
@@ -278,7 +282,9 @@ def test_every_nth_sync_and_the_start_value_count(site, unlocked) -> None:
         site.network.unsubscribe(0x182)
     assert seen == [10, 13, 16, 19, 22, 25, 28]
     node.sdo[0x1800][2].raw = 1
+    node.sdo[0x1800][1].raw = cob_id | 1 << 31
     node.sdo[0x1800][6].raw = 0
+    node.sdo[0x1800][1].raw = cob_id
     node.nmt.state = "PRE-OPERATIONAL"
 
 

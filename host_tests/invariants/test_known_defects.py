@@ -51,7 +51,7 @@ def test_no_waiting_state_skips_the_faults(inline_site, state):
     assert not site.plants.outputs[0] & MAIN
 
 
-@pytest.mark.parametrize("task", ["cells", "scan", "slow", "service"])
+@pytest.mark.parametrize("task", ["cells", "scan", "slow"])
 def test_a_task_that_stops_is_seen_and_not_only_one_that_runs_late(running_site, task, capsys):
     """There: the monitoring looks at the run time of a task, so one that never runs passes."""
     scheduler = app(running_site).scheduler

@@ -71,6 +71,10 @@ class Meter:
     string_mv = 800000
 
 
+class Known:
+    soc_known = True
+
+
 class Cabinet:
     def __init__(self):
         self.log = EventLog(PagedRegion("/flash/log", 120000))
@@ -79,6 +83,7 @@ class Cabinet:
         self.cells = Cells()
         self.meter = Meter()
         self.estimator = Estimator()
+        self.telemetry = Known()
 
 
 def prepared():

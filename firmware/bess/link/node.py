@@ -212,7 +212,8 @@ class Node:
             if length == 1 and data[0] & 0x7F in (BOOT_UP, STOPPED, OPERATIONAL, PRE_OPERATIONAL):
                 self._own_identifier(now_ms)
         elif can_id == self._own_report_id:
-            self._own_identifier(now_ms)  # also of a node that sends no heartbeat
+            if length == 8:
+                self._own_identifier(now_ms)  # also of a node that sends no heartbeat
         elif can_id == self._guard_beat_id:
             # the boot-up message is none, and starts no supervision
             if length == 1 and data[0] & 0x7F in (STOPPED, OPERATIONAL, PRE_OPERATIONAL):

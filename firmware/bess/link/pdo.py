@@ -266,10 +266,10 @@ class Pdos:
 
     def give(self, can_id, data):
         """Hand a frame to the controller and count; False when it did not take it."""
-        self.tried = (self.tried + 1) & 0x3FFFFFFF
+        self.tried = (self.tried + 1) & 0x1FFFFFFF
         taken = self._port.send(can_id, data)
         if taken:
-            self.taken = (self.taken + 1) & 0x3FFFFFFF
+            self.taken = (self.taken + 1) & 0x1FFFFFFF
         return taken
 
     def _frame_at(self, index, received_base, sent_base):

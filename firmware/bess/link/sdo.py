@@ -15,15 +15,6 @@ _SEGMENTS_A_STEP = const(8)  # of a block upload: leaves the controller's queue 
 _GAP_MS = const(150)  # a block that stopped short is acknowledged as far as it came
 _BYTES = const(7)
 
-# client command specifiers, the three high bits of byte 0
-_DOWNLOAD_SEGMENT = const(0)
-_DOWNLOAD = const(1)
-_UPLOAD = const(2)
-_UPLOAD_SEGMENT = const(3)
-_ABORT = const(4)
-_BLOCK_UPLOAD = const(5)
-_BLOCK_DOWNLOAD = const(6)
-
 _IDLE = const(0)
 _GET = const(1)  # segmented download
 _GIVE = const(2)  # segmented upload
@@ -104,7 +95,7 @@ class SdoServer:
         self._crc = 0
         self._crc_at = 0
         self._at = 0  # upload: first byte of the present block
-        self._handlers = (
+        self._handlers = (  # by the client command specifier, the three high bits of byte 0
             self._download_segment, self._download, self._upload, self._upload_segment,
             self._aborted, self._block_upload, self._block_download, self._unknown,
         )  # fmt: skip
@@ -286,7 +277,7 @@ class SdoServer:
             refusal = self._open_sink(data, size)
             if refusal:
                 return refusal
-            count = size or min(self._sink_size(), 4)
+            count = size or self._entry.size or 4
             refusal = self._put(bytes(data[4 : 4 + count])) or self._finish()
             self._sink = None
             if refusal:
@@ -300,10 +291,6 @@ class SdoServer:
         self._state = _GET
         self._answer(0x60)
         return abort.NONE
-
-    def _sink_size(self):
-        entry = self._dictionary.lookup(self._index, self._sub)
-        return entry.size or 4
 
     def _download_segment(self, data):
         if self._state != _GET:

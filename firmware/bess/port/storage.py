@@ -107,7 +107,7 @@ class SlotStore:
         if len(payload) > self._slot_bytes - _HEADER:
             raise ValueError("value does not fit its slot")
         slot = 1 if self._newest == 0 else 0
-        sequence = (self._sequence + 1) & 0x3FFFFFFF
+        sequence = (self._sequence + 1) & 0x1FFFFFFF
         header = pack("<HII", _MAGIC, len(payload), sequence)
         header += pack("<I", crc32(payload, crc32(header)))
         self._region.write(slot * self._slot_bytes, header + payload)

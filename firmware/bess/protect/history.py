@@ -78,7 +78,8 @@ class History:
 
     def add(self, field):
         """One more of what is counted; written by the next `keep`."""
-        self.value[field] = min(self.value[field] + 1, _MOST)
+        if self.value[field] < _MOST:
+            self.value[field] += 1
 
     def keep(self):
         payload = self._record.payload

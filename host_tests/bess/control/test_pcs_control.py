@@ -132,6 +132,14 @@ def test_a_gap_in_time_does_not_jump_the_ramp():
     assert rig.run(10) <= 125 + 1250
 
 
+def test_a_clock_that_jumps_back_moves_no_set_point():
+    """A negative step ran away from the request, and its product left 31 bits."""
+    rig = Rig().following(10000)
+    rig.control.request_w = 100000
+    rig.control.step(rig.now_ms - 2**28, WIDE, WIDE, True)
+    assert rig.control.setpoint_w == 10000
+
+
 def deviation(rig):
     return rig.signals.value[s.PCS_DEVIATION]
 

@@ -119,3 +119,14 @@ def test_what_is_taken_is_counted_once():
     counter.add(36000, 100)
     assert counter.take_uah() == 1000
     assert counter.take_uah() == 0
+
+
+def test_a_sensor_that_shows_its_most_at_rest_stays_within_small_integers():
+    """1024 samples of 2000 A would sum up to 2 * 10**9."""
+    for current_ma in (2000000, -2000000):
+        counter = ChargeCounter(20000)
+        for i in range(1023):
+            counter.rest(current_ma, 10 * i)
+            assert -(2**30) <= counter._zero_sum < 2**30
+        counter.rest(current_ma, 10230)
+        assert abs(counter.zero_ma) == 20000

@@ -36,6 +36,8 @@ class Dictionary:
         self.value = b"\x34\x12"
         self.domain = bytes(range(100))
         self.out = Sink()
+        self.unreadable = abort.NONE
+        self.refusal = abort.NONE
 
     def lookup(self, index, sub):
         if index == DOMAIN:
@@ -43,10 +45,10 @@ class Dictionary:
         return Entry("u16", "rw") if index == 0x2000 else abort.NO_OBJECT
 
     def reader(self, entry):
-        return Bytes(self.domain if entry.kind == "dom" else self.value)
+        return self.unreadable or Bytes(self.domain if entry.kind == "dom" else self.value)
 
     def may_write(self, entry):
-        return abort.NONE
+        return self.refusal
 
     def sink(self, entry):
         return self.out
@@ -143,7 +145,7 @@ def test_segmented_upload_of_a_domain():
     assert unpack_from("<I", client.ask(head(0x40, DOMAIN)), 4)[0] == 100
     data = b""
     toggle = 0
-    while True:
+    for _ in range(15):
         answer = client.ask(bytes((0x60 | toggle,)))
         assert answer[0] & 0x10 == toggle
         data += answer[1 : 8 - (answer[0] >> 1 & 7)]
@@ -161,7 +163,9 @@ def block(client, data, size=None, crc=None, lose=()):
     assert client.got[-1][4] == 16
     at = 0
     lost = list(lose)
-    while at < len(data):
+    for _ in range(9):
+        if at >= len(data):
+            break
         segments = [data[i : i + 7] for i in range(at, min(at + 16 * 7, len(data)), 7)]
         for number, segment in enumerate(segments):
             last = at + 7 * (number + 1) >= len(data)
@@ -222,7 +226,7 @@ def read_block(client, size=127, lose_at=-1):
     data = b""
     client.got = []
     client.ask(b"\xa3")
-    while True:
+    for _ in range(200):
         client.run(500)
         taken = 0
         last = False
@@ -378,3 +382,371 @@ def test_only_segments_of_a_block_are_cheap():
     assert client.server.request(b"\x01" + bytes(7), 0)
     assert not client.server.request(b"\x80" + bytes(7), 0)
     assert not client.server.request(head(0x40, DOMAIN) + bytes(4), 0)
+
+
+def open_block_end(client):
+    client.ask(head(0xC2, DOMAIN) + pack("<I", 7))
+    client.ask(b"\x81" + bytes(7))
+
+
+def open_give_block(client):
+    client.ask(head(0xA0, DOMAIN) + b"\x7f")
+    client.ask(b"\xa3")
+
+
+def open_give_wait(client):
+    open_give_block(client)
+    client.run(20)
+
+
+def open_give_end(client):
+    open_give_wait(client)
+    client.ask(b"\xa2\x0f\x7f")
+
+
+# what opens a state, the one request that goes on with it
+STATES = (
+    (lambda client: None, None),
+    (lambda client: client.ask(head(0x21, DOMAIN) + pack("<I", 14)), b"\x00"),
+    (lambda client: client.ask(head(0x40, DOMAIN)), b"\x60"),
+    (open_block_end, b"\xc1"),
+    (lambda client: client.ask(head(0xA0, DOMAIN) + b"\x7f"), b"\xa3"),
+    (open_give_block, None),
+    (open_give_wait, b"\xa2\x0f\x7f"),
+    (open_give_end, b"\xa1"),
+)
+
+
+def test_in_each_state_only_the_request_that_goes_on_with_it_is_taken():
+    for opening, good in STATES:
+        for request in (b"\x00", b"\x60", b"\xc1", b"\xa3", b"\xa2\x0f\x7f", b"\xa1", b"\xe0"):
+            client = Client()
+            opening(client)
+            before = len(client.got)
+            answer = client.ask(request)
+            if request == good:
+                assert len(client.got) == before or answer[0] != 0x80
+                continue
+            index = 0 if opening is STATES[0][0] else DOMAIN
+            assert answer == head(0x80, index) + pack("<I", abort.COMMAND)
+            assert client.server.idle
+
+
+def test_an_idle_server_says_nothing_however_long():
+    client = Client()
+    assert client.server.idle
+    client.run(5000)
+    assert client.got == []
+
+
+def test_up_to_four_bytes_are_expedited_and_five_are_not():
+    client = Client()
+    for length in (1, 2, 3, 4):
+        client.dictionary.domain = bytes(range(1, length + 1))
+        expected = head(0x43 | (4 - length) << 2, DOMAIN) + client.dictionary.domain
+        assert client.ask(head(0x40, DOMAIN)) == expected + bytes(4 - length)
+        assert client.server.idle
+    client.dictionary.domain = bytes(5)
+    assert client.ask(head(0x40, DOMAIN)) == head(0x41, DOMAIN) + pack("<I", 5)
+    assert not client.server.idle
+
+
+def test_the_segments_of_an_upload_bit_by_bit():
+    client = Client()
+    client.dictionary.domain = bytes(range(1, 17))
+    assert client.ask(head(0x40, DOMAIN, 3)) == head(0x41, DOMAIN, 3) + pack("<I", 16)
+    assert client.ask(b"\x6f") == b"\x00" + bytes(range(1, 8))  # low bits mean nothing
+    assert client.ask(b"\x70") == b"\x10" + bytes(range(8, 15))
+    assert client.ask(b"\x60") == b"\x0b\x0f\x10" + bytes(5)
+    client.dictionary.domain = bytes(range(1, 8))
+    client.ask(head(0x40, DOMAIN))
+    assert client.ask(b"\x60") == b"\x01" + bytes(range(1, 8))
+    client.ask(head(0x40, DOMAIN))
+    assert code(client.ask(b"\x70")) == abort.TOGGLE
+
+
+def test_the_segments_of_a_download_bit_by_bit():
+    client = Client()
+    assert client.ask(head(0x20, DOMAIN) + b"\x05\0\0\0") == head(0x60, DOMAIN) + bytes(4)
+    assert client.ask(b"\x00abcdefg") == b"\x20" + bytes(7)  # size not told: what stands there
+    assert client.ask(b"\x10hijklmn") == b"\x30" + bytes(7)
+    assert client.ask(b"\x00opqrstu") == b"\x20" + bytes(7)
+    assert not client.dictionary.out.ended
+    assert client.ask(b"\x1dvXXXXXX") == b"\x30" + bytes(7)
+    assert client.dictionary.out.data == b"abcdefghijklmnopqrstuv"
+    assert client.dictionary.out.ended
+    assert client.server.idle
+
+
+def test_a_download_may_be_as_long_as_told_and_no_longer():
+    for size, good in ((7, True), (6, False), (8, False)):
+        client = Client()
+        client.ask(head(0x21, DOMAIN) + pack("<I", size))
+        assert (client.ask(b"\x01" + bytes(7))[0] == 0x20) == good
+        assert client.dictionary.out.ended == good
+        assert client.server.idle
+
+
+def test_a_plain_entry_takes_its_size_and_nothing_else():
+    client = Client()
+    assert code(client.ask(head(0x23, 0x2000) + b"\1\2\3\4")) == abort.TOO_LONG
+    assert code(client.ask(head(0x2F, 0x2000) + b"\1")) == abort.TOO_SHORT
+    client.ask(head(0x20, 0x2000))
+    assert code(client.ask(b"\x09\1\2\3")) == abort.TOO_LONG
+    client.ask(head(0x20, 0x2000))
+    assert code(client.ask(b"\x0d\1")) == abort.TOO_SHORT
+    assert client.dictionary.value == b"\x34\x12"
+    client.ask(head(0x20, 0x2000))
+    assert client.ask(b"\x0b\x07\x08")[0] == 0x20
+    assert client.dictionary.value == b"\x07\x08"
+
+
+def test_an_expedited_download_of_a_domain_takes_as_many_bytes_as_it_tells():
+    client = Client()
+    for command, data in ((0x23, b"\1\2\3\4"), (0x27, b"\1\2\3"), (0x2B, b"\1\2"), (0x2F, b"\1")):
+        assert client.ask(head(command, DOMAIN) + b"\1\2\3\4") == head(0x60, DOMAIN) + bytes(4)
+        assert client.dictionary.out.data == data
+        assert client.dictionary.out.ended
+    client.ask(head(0x22, DOMAIN) + b"\1\2\3\4")
+    assert client.dictionary.out.data == b"\1\2\3\4"
+
+
+def test_what_may_not_be_written_is_refused_at_the_start_midway_and_at_the_end():
+    client = Client()
+    dictionary = client.dictionary
+    starts = (head(0x2B, 0x2000), head(0x21, DOMAIN) + pack("<I", 7), head(0xC2, DOMAIN))
+    dictionary.refusal = abort.STATE
+    for start in starts:
+        assert code(client.ask(start)) == abort.STATE
+        assert client.server.idle
+    assert dictionary.value == b"\x34\x12"
+
+    for refused in (b"\x00" + bytes(7), b"\x01" + bytes(7)):
+        dictionary.refusal = abort.NONE
+        client.ask(head(0x21, DOMAIN))
+        dictionary.refusal = abort.STATE
+        assert code(client.ask(refused)) == abort.STATE
+        assert dictionary.out.data == b""
+        assert not dictionary.out.ended
+
+    dictionary.refusal = abort.NONE
+    open_block_end(client)
+    dictionary.refusal = abort.STATE
+    assert code(client.ask(b"\xc1")) == abort.STATE
+    assert dictionary.out.data == b""
+
+
+def test_a_lock_between_the_last_byte_and_the_end_refuses_the_end():
+    for opening, last in (
+        (lambda client: client.ask(head(0x21, DOMAIN)), b"\x01" + bytes(7)),
+        (open_block_end, b"\xc1"),
+        (lambda client: None, head(0x2B, DOMAIN)),
+    ):
+        client = Client()
+        opening(client)
+
+        def lock(data, client=client):
+            client.dictionary.refusal = abort.STATE
+            return abort.NONE
+
+        client.dictionary.out.write = lock
+        assert code(client.ask(last)) == abort.STATE
+        assert not client.dictionary.out.ended
+        assert client.server.idle
+
+
+def test_what_may_not_be_read_or_is_not_there_says_why():
+    client = Client()
+    client.dictionary.unreadable = abort.WRITE_ONLY
+    for start in (head(0x40, DOMAIN), head(0xA0, DOMAIN) + b"\x7f"):
+        assert client.ask(start) == head(0x80, DOMAIN) + pack("<I", abort.WRITE_ONLY)
+    for command in (0x40, 0x2B, 0x21, 0xC2, 0xA0):
+        answer = client.ask(head(command, 0x3000, 7) + b"\x7f")
+        assert answer == head(0x80, 0x3000, 7) + pack("<I", abort.NO_OBJECT)
+
+
+class Short(Bytes):
+    def read(self, offset, count):
+        return Bytes.read(self, offset, count - 1)
+
+
+def test_a_source_that_gives_less_than_it_told_is_a_failure_in_any_upload():
+    for length, then in ((3, None), (9, b"\x60")):
+        client = Client()
+        client.dictionary.reader = lambda entry, length=length: Short(bytes(length))
+        answer = client.ask(head(0x40, DOMAIN))
+        if then:
+            answer = client.ask(then)
+        assert code(answer) == abort.HARDWARE
+
+
+def test_a_client_is_given_up_at_its_time_out_and_not_before():
+    for opening, good in STATES[1:]:
+        if good is None:
+            continue
+        client = Client()
+        opening(client)
+        told = len(client.got)
+        client.server.step(client.now + 999)
+        assert len(client.got) == told
+        client.server.step(client.now + 1000)
+        assert code(client.got[-1]) == abort.TIMED_OUT
+
+
+def test_a_block_that_stops_short_is_acknowledged_after_150_ms():
+    client = Client()
+    client.ask(head(0xC2, DOMAIN) + pack("<I", 50))
+    client.server.step(500)  # nothing came: nothing to acknowledge
+    assert len(client.got) == 1
+    client.now = 500
+    for number in (1, 2, 4):
+        client.ask(bytes((number,)) + bytes(7))
+    client.server.step(649)
+    assert len(client.got) == 1
+    client.server.step(650)
+    assert client.got[1:] == [b"\xa2\x02\x10" + bytes(5)]
+    client.server.step(660)
+    assert len(client.got) == 2
+
+
+def test_the_frames_of_a_block_download_bit_by_bit():
+    client = Client()
+    opened = client.ask(head(0xC4, DOMAIN, 2) + b"\x01\0\0\0")  # the size is not told
+    assert opened == head(0xA4, DOMAIN, 2) + b"\x10\0\0\0"
+    data = bytes(range(1, 1 + 17 * 7 - 3))
+    for number in range(16):
+        answer = client.ask(bytes((number + 1,)) + data[7 * number : 7 * number + 7])
+    assert answer == b"\xa2\x10\x10" + bytes(5)
+    assert client.ask(b"\x81" + data[112:] + b"\xff\xff\xff") == b"\xa2\x01\x10" + bytes(5)
+    crc = crc16(0, data, 0, len(data))
+    assert client.ask(bytes((0xC1 | 3 << 2,)) + pack("<H", crc)) == b"\xa1" + bytes(7)
+    assert client.dictionary.out.data == data
+    assert client.server.idle
+
+
+def test_a_block_whose_client_counts_no_crc_is_not_judged_by_one():
+    client = Client()
+    open_block_end(client)
+    assert client.ask(b"\xc1\x12\x34")[0] == 0xA1
+    client.ask(head(0xC6, DOMAIN) + pack("<I", 7))
+    client.ask(b"\x81" + bytes(range(7)))
+    assert code(client.ask(b"\xc1\x12\x34")) == abort.CRC
+    assert not client.dictionary.out.ended
+
+
+def test_a_block_takes_each_segment_once_and_in_order():
+    client = Client()
+    client.ask(head(0xC2, DOMAIN) + pack("<I", 14))
+    for number, byte in ((1, b"a"), (1, b"b"), (3, b"c"), (0x82, b"d")):
+        client.ask(bytes((number,)) + byte * 7)
+    assert client.ask(b"\xc1")[0] == 0xA1
+    assert client.dictionary.out.data == b"aaaaaaaddddddd"
+
+
+def test_a_last_segment_that_came_out_of_order_ends_nothing():
+    client = Client()
+    client.ask(head(0xC2, DOMAIN) + pack("<I", 14))
+    client.ask(b"\x01aaaaaaa")
+    assert client.ask(b"\x83ccccccc")[:2] == b"\xa2\x01"
+    assert client.ask(b"\x81bbbbbbb")[:2] == b"\xa2\x01"
+    assert client.ask(b"\xc1")[0] == 0xA1
+    assert client.dictionary.out.data == b"aaaaaaabbbbbbb"
+
+
+def test_a_block_is_as_long_as_told():
+    for size, unused, answer in ((7, 0, 0xA1), (5, 2, 0xA1), (5, 1, 0x80), (5, 3, 0x80)):
+        client = Client()
+        client.ask(head(0xC2, DOMAIN) + pack("<I", size))
+        client.ask(b"\x81abcdefg")
+        assert client.ask(bytes((0xC1 | unused << 2,)))[0] == answer
+        assert client.dictionary.out.ended == (answer == 0xA1)
+
+
+def test_the_frames_of_a_block_upload_bit_by_bit():
+    client = Client()
+    data = client.dictionary.domain
+    assert client.ask(head(0xA4, DOMAIN, 4) + b"\x0a") == head(0xC6, DOMAIN, 4) + pack("<I", 100)
+    assert client.ask(b"\xa3") is None
+    client.got = []
+    client.run(10)
+    expected = [bytes((n + 1,)) + data[7 * n : 7 * n + 7] for n in range(15)]
+    expected[14] = b"\x8f\x62\x63" + bytes(5)
+    assert client.got == expected[:8]  # the controller's queue is left to others
+    client.run(10)
+    assert client.got == expected[:10]
+    client.run(10)
+    assert len(client.got) == 10
+    client.ask(b"\xa2\x0a\x7f")
+    client.got = []
+    client.run(30)
+    last = [bytes((n + 1,)) + data[70 + 7 * n : 77 + 7 * n] for n in range(5)]
+    last[4] = b"\x85\x62\x63" + bytes(5)
+    assert client.got == last
+    end = client.ask(b"\xa2\x05\x7f")
+    assert end == bytes((0xC1 | 5 << 2,)) + pack("<H", crc16(0, data, 0, 100)) + bytes(5)
+    assert client.ask(b"\xa1") is None
+    assert client.server.idle
+
+
+def test_a_block_upload_without_crc_tells_none():
+    client = Client()
+    open_give_wait(client)
+    assert client.ask(b"\xa2\x0f\x7f") == bytes((0xC1 | 5 << 2,)) + bytes(7)
+
+
+def test_a_block_upload_waits_for_a_full_controller_and_loses_no_segment():
+    client = Client()
+    client.ask(head(0xA4, DOMAIN) + b"\x7f")
+    client.ask(b"\xa3")
+    client.got = []
+    client.full = True
+    client.run(50)
+    client.full = False
+    client.run(20)
+    assert [frame[0] & 0x7F for frame in client.got] == list(range(1, 16))
+    data = client.dictionary.domain
+    assert unpack_from("<H", client.ask(b"\xa2\x0f\x7f"), 1)[0] == crc16(0, data, 0, 100)
+
+
+def test_sizes_of_blocks_end_at_127():
+    client = Client()
+    for size, good in ((0, False), (1, True), (127, True), (128, False)):
+        answer = client.ask(head(0xA0, DOMAIN, 5) + bytes((size,)))
+        assert answer[:4] == head(0xC6 if good else 0x80, DOMAIN, 5)
+        open_give_wait(client)
+        client.ask(bytes((0xA2, 1, size)))
+        assert client.server.idle != good
+        if not good:
+            assert code(client.got[-1]) == abort.BLOCK_SIZE
+
+
+def test_a_segment_number_of_a_block_is_1_to_16():
+    for number, good in ((0, False), (1, True), (16, True), (17, False)):
+        client = Client()
+        client.ask(head(0xC2, DOMAIN))
+        client.ask(bytes((number,)) + bytes(7))
+        assert client.server.idle != good
+
+
+def test_a_reset_of_communication_forgets_transfer_and_response():
+    client = Client()
+    client.full = True
+    client.ask(head(0x40, DOMAIN))
+    assert client.server.busy
+    client.server.reset()
+    assert client.server.idle
+    client.full = False
+    client.run(2000)
+    assert client.got == []
+    assert code(client.ask(b"\x60")) == abort.COMMAND
+
+
+def test_a_full_controller_ends_no_transfer_before_the_response_is_out():
+    client = Client()
+    client.full = True
+    client.ask(head(0x40, DOMAIN))
+    client.run(900)
+    client.full = False
+    client.run(50)
+    assert client.got == [head(0x41, DOMAIN) + pack("<I", 100)]
+    assert client.ask(b"\x60")[0] == 0

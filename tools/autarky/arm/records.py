@@ -7,6 +7,7 @@ in bursts shorter than a trip's delay and at last without pause.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import struct
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from autarky.plant import iso165c, ivt_s
 from autarky.plant.ltc6813 import with_pec
 from autarky.sil import firmware
 from autarky.sil.inline import InlineFirmware
-from autarky.sil.site import SiteConfig, VirtualSite
+from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 from bess import objects
 from bess.drivers import pcs_can
 from bess.link.e2e import TABLE, data_ids
@@ -257,30 +258,36 @@ def alter(base: Record, name: str, change: Change | None, seed: int) -> Record:
 _SCALES = (
     "capacity_mah", "current_range_ma", "ramp_soft_permille_s", "ramp_tracking_permille_s",
     "ramp_stop_permille_s", "limit_rise_ma_s_per_100a", "precharge_match_permille",
-    "precharge_resistor_mohm", "precharge_rated_j", "charging_current_permille",
+    "precharge_rated_j", "charging_current_permille",
     "open_current_permille", "current_offset_2_ma", "bleed_mohm", "open_wire_threshold_mv",
     "cell_uv_cold_shift_dmv", "ntc_beta_k",
 )  # fmt: skip
 
 
 def ends(last: bool) -> dict[str, int]:
-    """Those parameters, all at their maximum or all at their minimum."""
+    """Those parameters at their maximum or minimum, as far as they agree with each other."""
     column = 4 if last else 3
-    return {
-        fields[1]: int(fields[column], 0)
-        for fields in rows(Parameters.table)
-        if fields[1] in _SCALES
-    }
+    found: dict[str, int] = {}
+    for fields in rows(Parameters.table):
+        if fields[1] in _SCALES:
+            more = {**found, fields[1]: int(fields[column], 0)}
+            with contextlib.suppress(SiteError):
+                SiteConfig(parameters=more).check()
+                found = more
+    return found
 
 
 _WRAP = TICKS_MASK + 1
 # topology and parameters, start of time (each wraps on its way), seconds, power
 _BASES: dict[str, tuple[dict[str, int], int, float, float]] = {
     "five modules": ({}, _WRAP - 5000, 8.0, 40_000.0),
-    "sixteen modules": (
-        {"modules_per_string": 16, "cells_per_module": 16}, _WRAP - 6000, 8.0, 20_000.0,
+    "fifteen modules": (
+        {"modules_per_string": 15, "cells_per_module": 16}, _WRAP - 6000, 8.0, 20_000.0,
     ),
-    "864 cells": ({"modules_per_string": 16, "cells_per_module": 54}, _WRAP - 3000, 4.0, 0.0),
+    "270 cells": (
+        {"modules_per_string": 5, "cells_per_module": 54, "precharge_rated_j": 8000},
+        _WRAP - 3000, 4.0, 0.0,
+    ),
     "parameters at their maximum": (ends(True), _WRAP - 5000, 8.0, 150_000.0),
     "parameters at their minimum": (ends(False), _WRAP - 5000, 8.0, 1000.0),
 }  # fmt: skip
@@ -291,12 +298,12 @@ _RECORDS: tuple[tuple[str, str, Change | None], ...] = (
     ("sensor extremes", "five modules", sensors),
     ("40 site frames a tick", "five modules", storm),
     ("AFE words", "five modules", words),
-    ("AFE status words", "sixteen modules", status_words),
-    ("864 cells, AFE words", "864 cells", words),
+    ("AFE status words", "fifteen modules", status_words),
+    ("270 cells, AFE words", "270 cells", words),
     ("commands", "parameters at their maximum", commands),
     ("parameters at their maximum", "parameters at their maximum", sensors),
     ("parameters at their minimum", "parameters at their minimum", sensors),
-    ("fuzz", "sixteen modules", anything),
+    ("fuzz", "fifteen modules", anything),
 )
 
 
@@ -321,7 +328,7 @@ class Maker:
 
     def fuzzed(self, seed: int) -> Record:
         """A record in which anything happens."""
-        base = ("five modules", "sixteen modules")[seed % 2]
+        base = ("five modules", "fifteen modules")[seed % 2]
         return alter(self._base(base), self.fuzz_name(seed), anything, seed)
 
     @staticmethod

@@ -51,6 +51,8 @@ TARGETS = {
     "bess.control.hot_swap": ["host_tests/bess/control/test_hot_swap.py"],
     "bess.modes": ["host_tests/bess/test_modes.py"],
     "bess.app": ["host_tests/bess/test_app.py"],
+    "bess.link.emcy": ["host_tests/bess/link/test_emcy.py"],
+    "bess.link.keeper": ["host_tests/bess/link/test_keeper.py"],
     "bess.link.e2e": [
         "host_tests/bess/link/test_e2e.py", "host_tests/bess/link/test_e2e_distance.py",
         "host_tests/bess/link/test_e2e_second_opinion.py",

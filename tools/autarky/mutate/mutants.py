@@ -111,8 +111,10 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], object]]]:
 
 
 def _is_falsy(node: ast.expr) -> bool:
-    """False, 0 and None say the same to every caller that tests them."""
-    return isinstance(node, ast.Constant) and not node.value
+    """False, 0, None and abort.NONE, which is 0, say the same to every caller that tests them."""
+    if isinstance(node, ast.Constant):
+        return not node.value
+    return ast.unparse(node) == "abort.NONE"
 
 
 def _negate(node: Any) -> None:
