@@ -241,21 +241,21 @@ class HazardWatch:
             self.broken("told", "it tells of a trip, and a contactor is commanded")
         closed = outputs & MAIN == MAIN
         face = plants.faces[self.i]
-        off_w = face.reported_w - face.setpoint_w if not face.silent else 0.0
-        if truth.honest_sensor:
-            measured_w = truth.measured_a * plants.string_v[self.i]
-            off_w = max(abs(off_w), abs(measured_w - face.setpoint_w))
-        deviates = closed and bool(outputs & GATES) and abs(off_w) > DEVIATION_W
-        off_ms = self._held("deviation", deviates)
-        if (
-            self._held("deviation told", off_ms > DEVIATION_SEEN_MS and fresh and view.level < 2)
-            > 200
+        measured_w = truth.measured_a * plants.string_v[self.i]
+        reported_w = face.setpoint_w if face.silent else face.reported_w
+        for source, power_w, known in (
+            ("sensor", measured_w, truth.honest_sensor),
+            ("report", reported_w, True),
         ):
-            self.broken("deviation", f"{off_w:.0f} W off for {off_ms} ms and level {view.level}")
-        if off_ms > DEVIATION_GONE_MS and abs(truth.current_a) > GONE_A:
-            self.broken(
-                "deviation", f"{off_w:.0f} W off, {truth.current_a:.0f} A after {off_ms} ms"
-            )
+            off_w = power_w - face.setpoint_w
+            deviates = closed and bool(outputs & GATES) and known and abs(off_w) > DEVIATION_W
+            off_ms = self._held(f"{source} off", deviates)
+            untold = off_ms > DEVIATION_SEEN_MS and fresh and view.level < 2
+            said = f"by its {source} {off_w:.0f} W off the set-point for {off_ms} ms"
+            if self._held(f"{source} untold", untold) > 200:
+                self.broken("deviation", f"{said} and level {view.level}")
+            if off_ms > DEVIATION_GONE_MS and abs(truth.current_a) > GONE_A:
+                self.broken("deviation", f"{said} and {truth.current_a:.0f} A")
         if not truth.honest_sensor:
             return
         for way, limit_w in ((1, view.discharge_limit_w), (-1, view.charge_limit_w)):
