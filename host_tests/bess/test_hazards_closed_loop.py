@@ -440,3 +440,18 @@ def test_a_flipped_bit_in_the_latches_counts_as_a_latch(inline_site, tmp_path, a
     site.run_for(3.0)
     assert active(site, 49)
     assert app(site).modes.state == modes.FAULT
+
+
+@pytest.mark.parametrize("ticks", [4, 6, 9])
+def test_a_precharge_that_is_broken_off_is_counted_whole(inline_site, ticks) -> None:
+    """The sensor tells late and the relay parts late: a third of a short try is in its tail."""
+    site = inline_site(soc=0.6)
+    strings = site.plants.strings
+    assert until(site, lambda: strings.contactors.command[0, 2], 30.0)
+    for _ in range(ticks):
+        site.step()
+    site.plants.estop[0] = True
+    site.run_for(0.3)
+    rated_j = app(site).parameters.get("precharge_rated_j")
+    counted_j = app(site).contactors.heat_permille * rated_j / 1000
+    assert counted_j == pytest.approx(float(strings.precharge_j[0]), rel=0.12, abs=60)

@@ -21,6 +21,7 @@ from autarky.plant.iso165c import INFO_ID
 from autarky.sil.site import VirtualSite
 
 TICK_MS = 10
+STATUS_BASE = 0x180
 KEY_MS = 2500  # a reset looks for causes that have gone for a second after the key's release
 CLOSINGS, CLOSINGS_MS = 6, 30_000
 PRECHARGE_J, PRECHARGE_MS = 1.1 * 6000.0, 60_000  # resistor's rating, 10 % for the measurement
@@ -70,7 +71,7 @@ class HazardWatch:
         self._chiller_off_ms = -COMPRESSOR_MS
         self._flow_absent = self._flow_proven = False
         self._unproven_ms = 0
-        self._heard_ms = 0
+        self._heard_ms = self._status_ms = 0
         self._monitor_ms = -1
         self._over_ms, self._over_for_ms = -SEEN_MS - 1, 0  # beyond the breaking capacity
         self._for: Counter[str] = Counter()  # ms for which a named condition has held on end
@@ -94,6 +95,8 @@ class HazardWatch:
         cabinet = self.site.cabinets[self.i]
         if number == 0 and any(frame.sender == cabinet.site_port for frame in sent):
             self._heard_ms = self.site.now_ms
+            if any(frame.can_id == STATUS_BASE + cabinet.node_id for frame in sent):
+                self._status_ms = self.site.now_ms
         elif number == cabinet.node_id and any(frame.can_id == INFO_ID for frame in sent):
             self._monitor_ms = self.site.now_ms
 
@@ -228,7 +231,8 @@ class HazardWatch:
     def _check_power(self) -> None:
         truth, site, view = self.truth, self.site, self._view
         now_ms, outputs, plants = site.now_ms, truth.outputs, self.site.plants
-        fresh = view.heard_ms > self._boot_ms and now_ms - view.heard_ms <= 120
+        # other frames keep the view alive where there is no SYNC, and what it tells grows old
+        fresh = self._status_ms > self._boot_ms and now_ms - self._status_ms <= 120
         told = fresh and view.level >= 3  # as of the newest status, up to 100 ms ago
         if self._held("told, gates", told and bool(outputs & GATES)) > 150:
             self.broken("told", "it tells of a trip, and the gates are released")
@@ -237,21 +241,21 @@ class HazardWatch:
             self.broken("told", "it tells of a trip, and a contactor is commanded")
         closed = outputs & MAIN == MAIN
         face = plants.faces[self.i]
-        off_w = face.reported_w - face.setpoint_w if not face.silent else 0.0
-        if truth.honest_sensor:
-            measured_w = truth.measured_a * plants.string_v[self.i]
-            off_w = max(abs(off_w), abs(measured_w - face.setpoint_w))
-        deviates = closed and bool(outputs & GATES) and abs(off_w) > DEVIATION_W
-        off_ms = self._held("deviation", deviates)
-        if (
-            self._held("deviation told", off_ms > DEVIATION_SEEN_MS and fresh and view.level < 2)
-            > 200
+        measured_w = truth.measured_a * plants.string_v[self.i]
+        reported_w = face.setpoint_w if face.silent else face.reported_w
+        for source, power_w, known in (
+            ("sensor", measured_w, truth.honest_sensor),
+            ("report", reported_w, True),
         ):
-            self.broken("deviation", f"{off_w:.0f} W off for {off_ms} ms and level {view.level}")
-        if off_ms > DEVIATION_GONE_MS and abs(truth.current_a) > GONE_A:
-            self.broken(
-                "deviation", f"{off_w:.0f} W off, {truth.current_a:.0f} A after {off_ms} ms"
-            )
+            off_w = power_w - face.setpoint_w
+            deviates = closed and bool(outputs & GATES) and known and abs(off_w) > DEVIATION_W
+            off_ms = self._held(f"{source} off", deviates)
+            untold = off_ms > DEVIATION_SEEN_MS and fresh and view.level < 2
+            said = f"by its {source} {off_w:.0f} W off the set-point for {off_ms} ms"
+            if self._held(f"{source} untold", untold) > 200:
+                self.broken("deviation", f"{said} and level {view.level}")
+            if off_ms > DEVIATION_GONE_MS and abs(truth.current_a) > GONE_A:
+                self.broken("deviation", f"{said} and {truth.current_a:.0f} A")
         if not truth.honest_sensor:
             return
         for way, limit_w in ((1, view.discharge_limit_w), (-1, view.charge_limit_w)):

@@ -68,6 +68,7 @@ class Contactors:
         self.welded = False
         self.stuck = False  # a contactor did not close
         self._wanted = False
+        self._relay_parts = False  # the precharge relay is on its way, and the last samples of it
         self._now_ms = 0
         self._since_ms = 0
         self._failed_ms = 0
@@ -191,6 +192,7 @@ class Contactors:
         signals.put(s.PRECHARGE_FAILED, 1 if failed else 0)
 
     def _enter(self, state, cause):
+        self._relay_parts = self.state == PRECHARGE and state == OPENING
         self.state = state
         self.cause = cause
         self._since_ms = self._now_ms
@@ -309,8 +311,12 @@ class Contactors:
         pass  # stays until open(); protection judges the feedback
 
     def _opening(self):
+        if self._relay_parts:
+            self._warm()  # the sensor tells late and the relay parts late: it is still heating
         # a pole that does not open is judged by FEEDBACK_DIFFERS and by the weld check
         if self._elapsed_ms() >= self._settle_ms:
+            if self._relay_parts:
+                self._note_heat()
             self._enter(WELD_CHECK, "settled")
 
     def _weld_check(self):
