@@ -66,6 +66,17 @@ TARGETS = {
     "bess.port.slots": [
         "host_tests/bess/port/test_slots.py", "host_tests/boards/test_loader.py",
     ],
+    "bess.measure.signals": ["host_tests/bess/measure/test_signals.py"],
+    "bess.measure.inputs": ["host_tests/bess/measure/test_inputs.py"],
+    "bess.measure.string_meter": ["host_tests/bess/measure/test_string_meter.py"],
+    "bess.measure.insulation": ["host_tests/bess/measure/test_insulation.py"],
+    "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
+    "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
+    "bess.measure.cells": [
+        "host_tests/bess/measure/test_cell_monitor.py", "host_tests/bess/measure/test_cells.py",
+    ],
+    "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
+    "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
 }  # fmt: skip
 
 
