@@ -183,7 +183,9 @@ def test_a_string_of_nothing_divides_by_no_zero(rig: Rig) -> None:
     assert string(rig, 0)[s.STRING_SUM] == 0
 
 
-@pytest.mark.parametrize(("rise", "told"), [((0, 0), 0), ((29, 0), 9), ((30, 0), 10), ((33, 0), 11)])
+@pytest.mark.parametrize(
+    ("rise", "told"), [((0, 0), 0), ((29, 0), 9), ((30, 0), 10), ((33, 0), 11)]
+)
 def test_rise_is_told_per_second_of_three(rig: Rig, rise, told: int) -> None:
     rig.cells.rise = rise
     assert rig.second()[s.TEMP_RISE] == told
