@@ -633,3 +633,302 @@ def test_event_timers_run_across_the_clock_s_wrap_and_from_any_start():
             count += [f[0] for f in port.sent].count(0x380 + NODE_ID)
             port.sent = []
         assert count in (4, 5)
+
+
+def test_a_new_node_has_no_cause_to_stop_but_that_it_is_not_operational():
+    node, _, _ = build()
+    for name in (
+        "reset_communication", "reset_node", "unheard", "guard_lost", "duplicate_id",
+        "sync_pending", "booted", "mute",
+    ):  # fmt: skip
+        assert getattr(node, name) is False, name
+    assert node.sync_count == node.unknown_frames == node.service_lost == 0
+    assert (node.vendor_id, node.product_code) == (0, 1)
+    assert (node.revision_number, node.serial_number) == (2, 3)
+
+
+def test_identifiers_follow_from_the_node_id():
+    node, _, _ = build()
+    assert node.emergency_cob_id == 0x80 + NODE_ID
+    assert node.sdo_request_id == 0x600 + NODE_ID
+    assert node.sdo_response_id == 0x580 + NODE_ID
+
+
+def test_the_controller_passes_what_the_node_uses_bit_for_bit():
+    node, port, _ = build()
+    used = [0x7E5, 0, 0x80, 0x600 + NODE_ID, 0x700 + NODE_ID, 0x180 + NODE_ID, 0x701]
+    used.append(0x200 + NODE_ID)
+    assert port.filters == [(can_id, 0x7FF, 0) for can_id in used]
+    node._parameters.set("heartbeat_consumer", 0)
+    node.load()
+    used.remove(0x701)
+    assert port.filters == [(can_id, 0x7FF, 0) for can_id in used]
+    node.pdo.report = node.pdo.report_id = -1
+    node.load()
+    used.remove(0x180 + NODE_ID)
+    assert port.filters == [(can_id, 0x7FF, 0) for can_id in used]
+
+
+def test_a_node_that_gave_its_id_up_is_silent_until_lss_gives_another():
+    node, port, _ = started()
+    forgotten = []
+    node.lss.forget_id = lambda: forgotten.append(1)
+    node.duplicate_id = True
+    node.give_up_id()
+    assert forgotten == [1]
+    assert node.node_id == 0
+    assert node.duplicate_id  # the application goes on telling why
+    assert node.mute
+    assert run(node, port, 20, 2000) == []
+    assert node.sdo.seen == ["reset"]
+    node.adopt(9)
+    assert not node.duplicate_id
+    assert run(node, port, 2000, 2010) == [(0x709, b"\x00")]
+
+
+def test_a_reset_of_communication_forgets_the_guard_a_request_and_who_spoke_with_our_id():
+    node, port = lost()
+    for _ in range(2):
+        port.waiting.append((0x700 + NODE_ID, b"\x05"))
+    run(node, port, 3000, 3010)
+    node.reset()
+    assert not node.guard_lost
+    assert node.state == 0
+    assert node.sdo.seen == ["reset"]
+    port.waiting.append((0x700 + NODE_ID, b"\x05"))
+    run(node, port, 3010, 3020)
+    assert not node.duplicate_id
+    run(node, port, 3020, 9000)
+    assert not node.guard_lost  # waits for the first heartbeat again
+
+
+def test_a_configured_id_is_used_from_the_start_only_if_it_is_configured():
+    assert build()[0].node_id == NODE_ID
+    assert build(configured=False)[0].node_id == 0
+
+
+def test_lss_requests_of_eight_bytes_wait_for_the_service_task():
+    node, port, _ = started()
+    first, second = bytes(range(8)), bytes(range(8, 16))
+    port.waiting += [
+        (0x7E5, first),
+        (0x7E5, second[:7]),
+        (0x600 + NODE_ID, second),
+        (0x600 + NODE_ID, second[:7]),
+    ]
+    node.poll(20)
+    node.service(20)
+    assert node.lss.seen == [first]
+    assert node.sdo.seen == [second]
+
+
+def test_what_waited_for_a_node_without_an_id_is_no_sdo_request():
+    node, port, _ = started()
+    port.waiting += [(0x600 + NODE_ID, bytes(8)), (0x7E5, bytes(8))]
+    node.poll(20)
+    node.adopt(0)
+    node.service(20)
+    assert node.sdo.seen == ["reset"]
+    assert node.lss.seen == [bytes(8)]
+
+
+def test_no_request_is_taken_before_boot_up_nor_once_a_reset_is_asked_for():
+    node, port, _ = build()
+    port.waiting.append((0x600 + NODE_ID, bytes(8)))
+    node.poll(0)
+    node.transmit(0)
+    node.service(0)
+    assert node.sdo.seen == []
+    for command in (129, 130):
+        node, port, _ = started()
+        port.waiting += [(0, bytes((command, 0))), (0x600 + NODE_ID, bytes(8))]
+        node.poll(20)
+        node.service(20)
+        assert node.sdo.seen == []
+
+
+def test_a_tick_s_service_is_two_requests_or_twenty_segments_and_waits_for_a_busy_server():
+    for cheap, count in ((True, 20), (False, 2)):
+        node, port, _ = started()
+        taken = []
+        node.sdo.request = lambda data, now_ms, t=taken, c=cheap: t.append(data) or c
+        port.waiting += [(0x600 + NODE_ID, bytes((i,)) + bytes(7)) for i in range(30)]
+        node.poll(20)
+        node.poll(30)
+        node.service(30)
+        assert [data[0] for data in taken] == list(range(count))
+        node.sdo.busy = True
+        node.service(40)
+        assert len(taken) == count
+        node.sdo.busy = False
+        node.service(50)
+        assert len(taken) == min(2 * count, 30)
+
+
+def test_the_server_goes_on_by_itself_only_while_it_has_something_to_do():
+    node, _, _ = started()
+    steps = []
+    node.sdo.step = steps.append
+    node.service(20)
+    assert steps == []
+    node.sdo.idle = False
+    node.service(30)
+    assert steps == [30]
+
+
+def test_syncs_are_counted_and_their_counter_reaches_the_pdos():
+    node, port, _ = started()
+    seen = []
+    node.pdo.sync = lambda counter, now_ms: seen.append((counter, now_ms))
+    for at, data in ((20, b""), (30, b"\x07"), (40, b"\x07\x00")):
+        port.waiting.append((0x80, data))
+        run(node, port, at, at + 10)
+    assert seen == [(0, 20), (7, 30)]
+    assert node.sync_count == 2
+    node.sync_count = 0x1FFFFFFF
+    port.waiting.append((0x80, b""))
+    run(node, port, 50, 60)
+    assert node.sync_count == 0
+
+
+def test_a_sync_before_operational_is_not_made_up_for():
+    node, port, _ = build()
+    run(node, port, 0, 10)
+    seen = []
+    node.pdo.sync = lambda counter, now_ms: seen.append(now_ms)
+    port.waiting.append((0x80, b""))
+    run(node, port, 10, 20)
+    port.waiting.append((0, bytes((1, 0))))
+    run(node, port, 20, 30)
+    assert seen == []
+
+
+def test_counts_of_what_was_dropped_stay_small_numbers():
+    node, port, _ = started()
+    node.unknown_frames = node.service_lost = 0x1FFFFFFE
+    for at, count in ((20, 0x1FFFFFFF), (30, 0)):
+        port.waiting.append((0x123, b""))
+        node.poll(at)
+        assert node.unknown_frames == count
+    port.waiting += [(0x600 + NODE_ID, bytes(8))] * 33
+    for at in range(40, 80, 10):
+        node.poll(at)
+    assert node.service_lost == 0
+
+
+def test_three_of_our_heartbeats_within_12_s_are_a_second_node_and_one_later_begins_anew():
+    for last, found in ((12010, True), (12020, False)):
+        node, port, _ = started()
+        for at in (20, 6000, last):
+            port.waiting.append((0x700 + NODE_ID, b"\x05"))
+            node.poll(at)
+        assert node.duplicate_id == found
+    for at in (last + 10, last + 20):
+        port.waiting.append((0x700 + NODE_ID, b"\x7f"))
+        node.poll(at)
+    assert node.duplicate_id
+
+
+def test_every_state_that_a_heartbeat_tells_is_one_of_our_id_boot_up_too():
+    for data in (b"\x00", b"\x04", b"\x05", b"\x7f", b"\x85"):
+        node, port, _ = started()
+        for at in (20, 30, 40):
+            port.waiting.append((0x700 + NODE_ID, data))
+            node.poll(at)
+        assert node.duplicate_id
+
+
+def test_0x1029_tells_what_a_silent_guard_does():
+    for behaviour, before, after in (
+        (0, OPERATIONAL, PRE_OPERATIONAL), (0, STOPPED, STOPPED), (1, OPERATIONAL, OPERATIONAL),
+        (2, OPERATIONAL, STOPPED), (2, PRE_OPERATIONAL, STOPPED),
+    ):  # fmt: skip
+        node, port, _ = started()
+        node._parameters.set("communication_error_behaviour", behaviour)
+        node.load()
+        node.state = before
+        port.waiting.append((0x701, b"\x05"))
+        node.poll(20)
+        node.poll(1519)
+        assert not node.guard_lost
+        node.poll(1520)
+        assert node.guard_lost
+        assert node.state == after
+
+
+def test_a_start_begins_timers_anew_and_a_second_one_does_not():
+    node, port, _ = started()
+    begun = []
+    node.pdo.start = lambda: begun.append(1)
+    port.waiting.append((0, bytes((1, 0))))
+    node.poll(20)
+    assert begun == []
+    port.waiting += [(0, bytes((128, 0))), (0, bytes((1, NODE_ID)))]
+    node.poll(30)
+    assert begun == [1]
+
+
+def test_no_nmt_command_acts_before_boot_up_nor_does_an_unknown_one():
+    node, port, _ = build()
+    for command in (1, 2, 128, 129, 130):
+        port.waiting.append((0, bytes((command, 0))))
+    node.poll(0)
+    assert node.state == 0
+    assert not node.reset_node
+    assert not node.reset_communication
+    node, port, _ = started()
+    for command in (0, 3, 127, 131):
+        port.waiting.append((0, bytes((command, 0))))
+    node.poll(20)
+    assert node.state == OPERATIONAL
+    assert not node.stop_requested
+
+
+def test_a_heartbeat_comes_at_its_period_kept_to_a_tick():
+    node, port, _ = started()
+    for beat_ms, expected in ((100, 100), (105, 100), (101, 100), (99, 90)):
+        node._parameters.set("heartbeat_ms", beat_ms)
+        node.load()
+        times = []
+        for now in range(1000, 3000, 10):
+            if 0x700 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
+                times.append(now)
+        gaps_ms = {times[i + 1] - times[i] for i in range(1, len(times) - 1)}
+        assert gaps_ms == {expected}, beat_ms
+
+
+def test_nobody_hears_us_after_exactly_a_second_without_a_taken_frame():
+    node, port, _ = started()
+    node._parameters.set("tpdo1_type", 254)
+    node._parameters.set("tpdo1_event_ms", 100)
+    node.load()
+    run(node, port, 20, 1000)
+    port.full = True
+    refused = 0
+    for now in range(1000, 3000, 10):
+        tried = node.pdo.tried
+        run(node, port, now, now + 10)
+        if not refused and node.pdo.tried != tried:
+            refused = now
+        assert node.unheard == (refused != 0 and now - refused >= 1000)
+    assert node.mute
+
+
+def test_the_bit_rate_changes_after_the_delay_and_as_long_a_silence_follows():
+    node, port, _ = started()
+    rates = []
+    port.set_bit_rate = rates.append
+    port.waiting.append((0x600 + NODE_ID, bytes(8)))
+    node.poll(20)
+    node.switch_bit_rate(125, 300)
+    assert node.mute
+    for now, changed in ((1000, []), (1299, []), (1300, [125]), (1599, [125])):
+        node.service(now)
+        assert rates == changed
+        assert node.mute
+        node.transmit(now)
+    node.service(1600)
+    assert not node.mute
+    assert rates == [125]
+    node.service(1610)
+    assert node.sdo.seen == []  # what waited was for the old one
