@@ -1,3 +1,5 @@
+import pytest
+
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
@@ -676,3 +678,63 @@ def test_under_voltage_is_suspended_wherever_its_rows_stand():
         assert sum(protection._suspended) == 2
         assert protection._suspended[row_of(protection, 20, TRIP)] == 1
         assert protection._suspended[row_of(protection, 22, TRIP)] == 1
+
+
+def test_nothing_is_limited_or_stopped_before_anything_was_judged():
+    protection = Rig().protection
+    assert (protection.limited, protection.stops, protection.may_close()) == (False, 0, True)
+
+
+@pytest.mark.parametrize("name", sorted({fields[1] for fields in rows(TABLE)}))
+def test_what_closing_and_a_stop_in_order_ask_of_each_row(name):
+    """Level 3 and 4, and level 2 of both directions, from the first bad sample on."""
+    for fields, mark, level, threshold, samples, sign in cases():
+        if fields[1] != name:
+            continue
+        rig = Rig()
+        signal = s.names().index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        both = level == LIMIT and fields[7] == "both"
+        harmful = False  # the same sample may be bad for other rows: these decide with it
+        for other, _, also, limit, _, side in cases():
+            if other[2] == fields[2] and (threshold + sign) * side > limit * side:
+                harmful |= also in (TRIP, LOCKOUT) or (also == LIMIT and other[7] == "both")
+        rig.feed(signal, threshold + sign)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        for _ in range(samples):
+            rig.feed(signal, threshold + sign)
+        assert rig.protection.is_active(int(fields[0]), level)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        if both:
+            assert rig.protection.limited
+            assert rig.protection.stop_requested
+
+
+def test_a_delay_is_over_by_time_with_two_bad_samples_and_never_with_one():
+    rig = Rig()
+    period_ms, delay_ms = 100, PARAMETERS.get("cell_ov_3_delay_ms")
+    span_ms = delay_ms - period_ms
+    for gap_ms, raised in ((span_ms - 1, False), (span_ms, True)):
+        rig = Rig()
+        rig.now_ms = 1000
+        rig.feed(s.CELL_MAX, 40000)
+        for _ in range(5):
+            rig.now_ms += 100000
+            rig.evaluate()  # no sample, no judgement
+        assert not rig.protection.tripped
+        rig = Rig()
+        rig.now_ms = 1000
+        rig.feed(s.CELL_MAX, 40000)
+        rig.now_ms += gap_ms
+        rig.feed(s.CELL_MAX, 40000)
+        assert rig.protection.tripped == raised
+
+
+def test_old_stamps_of_bad_samples_stay_old():
+    rig = Rig()
+    rig.feed(s.CELL_MAX, 40000)
+    for _ in range(12):
+        rig.now_ms += 2**26
+        rig.protection.hold_stamps(rig.now_ms)
+    rig.feed(s.CELL_MAX, 40000)
+    assert rig.protection.tripped

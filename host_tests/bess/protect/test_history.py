@@ -153,3 +153,11 @@ def test_the_layout_of_a_record_is_exact():
         if number % 100 == 0:
             record = again  # a restart goes on where the last one stopped
     assert memory[:3] == bytes(3)
+
+
+def test_each_field_has_a_place_of_its_own():
+    fields = [
+        h.MINUS_CLOSINGS, h.PLUS_CLOSINGS, h.PRECHARGE_CLOSINGS, h.RECENT_CLOSINGS, h.TRIES,
+        h.HEAT_PERMILLE, h.STOPS, h.WRONG_ANSWERS, h.HEATER_HOT, h.COMPRESSOR_RECENT,
+    ]  # fmt: skip
+    assert fields == list(range(h.COUNT))
