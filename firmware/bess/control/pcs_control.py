@@ -57,10 +57,6 @@ class PcsControl:
     def running(self):
         return self._pcs.state == pcs_can.RUNNING
 
-    @property
-    def stopped(self):
-        return self._pcs.state == pcs_can.OFF or self._pcs.state == pcs_can.FAULT
-
     def block(self):
         """Zero and gates off now; stays until `mode` is set again."""
         self.mode = BLOCKED

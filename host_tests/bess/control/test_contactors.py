@@ -777,3 +777,34 @@ def test_memory_that_was_lost_may_have_held_a_hot_resistor():
     rig.history = History(bytearray(SIZE))
     assert rig.history.blank
     assert rig.build().heat_permille == 1000
+
+
+def test_heat_found_at_a_start_counts_as_fresh():
+    rig = Rig()
+    rig.history.put(h.HEAT_PERMILLE, 500)
+    rig.restart()
+    for second in range(70):  # six parts of a minute, and the present one
+        assert rig.machine.heat_permille == 500, second
+        rig.machine.step_slow()
+    assert rig.machine.heat_permille == 0
+
+
+def test_closings_are_worked_off_one_by_one_on_the_dot_and_never_below_none():
+    worked_off_s = parameter("closing_worked_off_s")
+    rig = Rig()
+    rig.history.put(h.RECENT_CLOSINGS, 2)
+    for left in (2, 1, 0, 0):
+        for _ in range(worked_off_s):
+            assert rig.history.value[h.RECENT_CLOSINGS] == left
+            rig.machine.step_slow()
+
+
+def test_a_failed_precharge_keeps_the_heat_it_really_took():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    timeline(rig, "precharge")
+    assert History(rig.memory).value[h.HEAT_PERMILLE] == 1000
+    while rig.machine.state == c.PRECHARGE:
+        rig.run(10)
+    assert History(rig.memory).value[h.HEAT_PERMILLE] == rig.machine.heat_permille == 0

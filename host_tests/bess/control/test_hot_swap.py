@@ -38,3 +38,14 @@ def test_a_pulled_module_is_seen_at_once_and_bounces_restart_the_time():
     assert slots.state[3] == UNSEATED
     run(slots, 2100, 2300)
     assert slots.state[3] == SEATED
+
+
+def test_a_module_is_seated_exactly_half_a_second_after_it_came():
+    slots = Slots(5, Inputs(), Parameters())
+    assert (slots.all_seated, slots.missing) == (False, 0)
+    for now_ms in range(0, 500, 10):
+        slots.step(now_ms)
+        assert not slots.all_seated
+    slots.step(500)
+    assert slots.all_seated
+    assert list(slots.state) == [2] * 5

@@ -227,3 +227,80 @@ def test_a_pcs_that_runs_on_two_seconds_after_its_stop_is_told():
     assert rig.signals.value[s.PCS_STATE] == 0
     rig.run(10)
     assert rig.signals.value[s.PCS_STATE] == 1
+
+
+def test_off_keeps_the_gates_released_and_takes_the_power_at_once():
+    rig = Rig().following(10000)
+    rig.control.mode = p.OFF
+    assert rig.run(10) == 0
+    assert (rig.gate.level, rig.pcs.request) == (1, pcs_can.STOP)
+    rig.control.mode = p.BLOCKED
+    rig.run(10)
+    assert (rig.gate.level, rig.pcs.request) == (0, pcs_can.STOP)
+
+
+def test_block_leaves_nothing_of_the_power_in_its_own_call():
+    rig = Rig().following(10000)
+    assert not rig.control.soft
+    rig.control.block()
+    assert (rig.control.setpoint_w, rig.control.soft, rig.control.mode) == (0, True, p.BLOCKED)
+
+
+def test_each_ramp_is_exact():
+    rig = Rig().following(0)
+    rig.control.request_w = 100000
+    assert rig.run(10) == 6250  # 500 %/s of 125 kW
+    rig.run(200)
+    rig.control.mode = p.RELEASE
+    assert rig.run(10) == 100000 - 1250
+    rig = Rig().following(10000)
+    rig.control.mode = p.SILENT
+    assert rig.run(10) == 10000 - 125
+
+
+def test_a_request_that_is_reached_on_the_dot_ends_the_soft_ramp():
+    for request_w in (1250, -1250):
+        rig = Rig()
+        rig.control.mode = p.FOLLOW
+        rig.control.request_w = request_w
+        rig.run(10)
+        rig.run(90)
+        assert rig.control.soft
+        assert rig.run(10) == request_w
+        assert not rig.control.soft
+
+
+def test_the_age_of_the_pcs_counts_from_the_start_until_it_is_heard():
+    for status_ms, age_ms in ((-1, 40), (0, 5040), (5030, 10)):
+        rig = Rig()
+        rig.now_ms = 5000
+        rig.pcs.status_ms = status_ms
+        rig.run(50)
+        assert rig.signals.value[s.PCS_AGE] == age_ms
+
+
+def test_a_pcs_that_starts_a_second_time_is_not_expected_to_run_yet():
+    rig = Rig().following(1000)
+    rig.control.mode = p.OFF
+    rig.run(100)
+    rig.pcs.state = pcs_can.STARTING
+    rig.run(10)
+    rig.control.mode = p.FOLLOW
+    rig.run(500)
+    assert rig.signals.value[s.PCS_STATE] == 0
+
+
+def test_a_single_watt_deviates_on_a_pcs_of_a_kilowatt_and_none_does_not():
+    parameters = Parameters()
+    parameters.set("pcs_rated_w", 1000)
+    rig = Rig()
+    rig.control = PcsControl(rig.pcs, rig.gate, rig.meter, parameters, rig.signals)
+    rig.pcs.power_actual_w = rig.meter.power_w = 0
+    rig.run(10)
+    assert deviation(rig) == 0
+    for power_w in (1, -1):
+        rig.pcs.power_actual_w = power_w
+        rig.run(10)
+        assert deviation(rig) == 1
+        rig.run(10, closed=False)
+        assert deviation(rig) == 0

@@ -2,6 +2,7 @@ from bess.control import thermal as t
 from bess.control.thermal import Thermal
 from bess.parameters import Parameters
 from bess.protect import hazards as h
+from bess.protect import history
 from bess.protect.history import SIZE, History, provision
 
 
@@ -322,4 +323,119 @@ def test_the_pump_runs_on_after_the_heater_over_a_restart():
     assert not rig.on("pump")
     restarted(rig)
     rig.run(10)
+    assert not rig.on("pump")
+
+
+def test_nothing_is_on_and_nothing_proven_at_the_start():
+    control = Rig().control
+    assert (control.mode, control.pump_on, control.heater_on, control.chiller_on) == (
+        t.OFF, False, False, False,
+    )  # fmt: skip
+    assert control.flow_is_proof is False
+    names = t.MODE_NAMES.decode().split()
+    assert [names[i] for i in (t.OFF, t.HEAT, t.COOL)] == ["off", "heat", "cool"]
+
+
+def test_every_threshold_of_the_modes_is_exact():
+    for before, mean, low, high, mode in (
+        (t.OFF, 300, 300, 320, t.OFF), (t.OFF, 301, 301, 301, t.COOL),
+        (t.OFF, 300, 300, 321, t.COOL), (t.OFF, 100, 51, 120, t.OFF),
+        (t.OFF, 99, 99, 99, t.HEAT), (t.OFF, 100, 50, 120, t.HEAT),
+        (t.COOL, 281, 270, 299, t.COOL), (t.COOL, 280, 270, 300, t.COOL),
+        (t.COOL, 280, 270, 299, t.OFF), (t.HEAT, 249, 200, 260, t.HEAT),
+        (t.HEAT, 250, 199, 260, t.HEAT), (t.HEAT, 250, 200, 260, t.OFF),
+        (t.HEAT, 240, 190, 321, t.COOL), (t.COOL, 200, 50, 250, t.HEAT),
+    ):  # fmt: skip
+        rig = Rig()
+        rig.cells.set({t.OFF: 200, t.COOL: 310, t.HEAT: 90}[before])
+        rig.run(1)
+        assert rig.control.mode == before
+        rig.cells.set(mean, low, high)
+        rig.run(1)
+        assert rig.control.mode == mode, (before, mean, low, high)
+
+
+def test_the_lead_of_the_pump_is_ten_seconds_of_flow_exactly():
+    rig = Rig()
+    rig.cells.set(30)
+    rig.run(11)  # flow is there from the second second on
+    assert not rig.on("heater")
+    rig.run(1)
+    assert rig.on("heater")
+    assert rig.control._history.value[history.HEATER_HOT] == 1
+
+
+def test_an_input_that_is_stuck_delays_the_pump_by_its_lead_exactly():
+    rig = Rig()
+    rig.flow_stuck = True
+    rig.cells.set(30)
+    rig.run(10)
+    assert not rig.on("pump")
+    rig.run(1)
+    assert rig.on("pump")
+
+
+def test_the_heater_keeps_its_minimum_time_exactly_and_cooling_cuts_it_short():
+    for dc, seconds in ((260, 60), (340, 1)):
+        rig = Rig()
+        rig.cells.set(30)
+        rig.run(12)
+        rig.cells.set(dc)
+        for _ in range(seconds - 1):
+            rig.run(1)
+            assert rig.on("heater")
+        rig.run(1)
+        assert not rig.on("heater")
+
+
+def test_the_compressor_rests_three_minutes_exactly():
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    rig.control.obey(rig.now_ms, h.CHILLER)
+    rig.control.obey(rig.now_ms, 0)
+    for _ in range(180):
+        rig.run(1)
+        assert not rig.on("chiller")
+    rig.run(1)
+    assert rig.on("chiller")
+    assert rig.control._history.value[history.COMPRESSOR_RECENT] == 1
+
+
+def test_who_stops_the_heater_does_not_stop_the_compressor():
+    rig = Rig()
+    rig.cells.set(340)
+    rig.run(30)
+    rig.control.obey(rig.now_ms, h.HEATER)
+    assert rig.on("chiller")
+    assert rig.on("pump")
+
+
+def test_the_pump_lags_two_minutes_exactly_and_the_lag_is_remembered_until_then():
+    rig = Rig()
+    rig.cells.set(30)
+    rig.run(80)
+    rig.cells.set(260)
+    for _ in range(120):
+        rig.run(1)
+        assert rig.on("pump")
+        assert rig.control._history.value[history.HEATER_HOT] == 1
+    rig.run(1)
+    assert not rig.on("pump")
+    assert rig.control._history.value[history.HEATER_HOT] == 0
+
+
+def test_a_pump_that_was_forbidden_has_no_lag():
+    rig = Rig()
+    rig.cells.set(30)
+    rig.run(80)
+    rig.cells.set(260)
+    rig.run(130)
+    rig.control.obey(rig.now_ms, h.PUMP)
+    rig.cells.set(30)
+    rig.run(5)
+    rig.cells.set(260)
+    rig.run(5)
+    rig.control.obey(rig.now_ms, 0)
+    rig.run(5)
     assert not rig.on("pump")

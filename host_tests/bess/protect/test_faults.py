@@ -676,3 +676,38 @@ def test_under_voltage_is_suspended_wherever_its_rows_stand():
         assert sum(protection._suspended) == 2
         assert protection._suspended[row_of(protection, 20, TRIP)] == 1
         assert protection._suspended[row_of(protection, 22, TRIP)] == 1
+
+
+def test_nothing_is_limited_or_stopped_before_anything_was_judged():
+    protection = Rig().protection
+    assert (protection.limited, protection.stops, protection.may_close()) == (False, 0, True)
+
+
+def test_a_delay_is_over_by_time_with_two_bad_samples_and_never_with_one():
+    rig = Rig()
+    period_ms, delay_ms = 100, PARAMETERS.get("cell_ov_3_delay_ms")
+    span_ms = delay_ms - period_ms
+    for gap_ms, raised in ((span_ms - 1, False), (span_ms, True)):
+        rig = Rig()
+        rig.now_ms = 1000
+        rig.feed(s.CELL_MAX, 40000)
+        for _ in range(5):
+            rig.now_ms += 100000
+            rig.evaluate()  # no sample, no judgement
+        assert not rig.protection.tripped
+        rig = Rig()
+        rig.now_ms = 1000
+        rig.feed(s.CELL_MAX, 40000)
+        rig.now_ms += gap_ms
+        rig.feed(s.CELL_MAX, 40000)
+        assert rig.protection.tripped == raised
+
+
+def test_old_stamps_of_bad_samples_stay_old():
+    rig = Rig()
+    rig.feed(s.CELL_MAX, 40000)
+    for _ in range(12):
+        rig.now_ms += 2**26
+        rig.protection.hold_stamps(rig.now_ms)
+    rig.feed(s.CELL_MAX, 40000)
+    assert rig.protection.tripped

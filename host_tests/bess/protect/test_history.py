@@ -170,3 +170,11 @@ def test_a_flipped_bit_in_either_half_is_told_as_torn():
             memory[bit // 8] ^= 1 << bit % 8
     assert not Latches(bytearray(SIZE)).torn
     assert Latches(bytearray(SIZE)).blank
+
+
+def test_each_field_has_a_place_of_its_own():
+    fields = [
+        h.MINUS_CLOSINGS, h.PLUS_CLOSINGS, h.PRECHARGE_CLOSINGS, h.RECENT_CLOSINGS, h.TRIES,
+        h.HEAT_PERMILLE, h.STOPS, h.WRONG_ANSWERS, h.HEATER_HOT, h.COMPRESSOR_RECENT,
+    ]  # fmt: skip
+    assert fields == list(range(h.COUNT))

@@ -422,3 +422,13 @@ def test_recharging_ends_with_full_cells_and_when_the_string_is_emptied_further(
     limits.evaluate(cells, 100, 768000, False, 1000)
     assert not limits.recharging
     assert not limits.charge_only
+
+
+def test_before_the_first_scan_nothing_is_allowed_and_nothing_recharges():
+    signals = Signals()
+    limits = AllowedPower(Parameters(), signals)
+    assert (limits.charge_only, limits.recharging) == (False, False)
+    limits.overload(28000, True)
+    assert signals.value[BLOCKED_DISCHARGE] > 0
+    limits.overload(-28000, True)
+    assert signals.value[BLOCKED_CHARGE] > 0
