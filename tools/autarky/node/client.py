@@ -268,7 +268,7 @@ class Client:
     def fastscan(self) -> list[int] | None:
         """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
         self.leave_configuration()
-        self.network.lss.RESPONSE_TIMEOUT = 0.15
+        self.network.lss.RESPONSE_TIMEOUT = 0.3
         found, identity = self.network.lss.fast_scan()
         return identity if found else None
 
