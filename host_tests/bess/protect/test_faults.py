@@ -711,3 +711,29 @@ def test_old_stamps_of_bad_samples_stay_old():
         rig.protection.hold_stamps(rig.now_ms)
     rig.feed(s.CELL_MAX, 40000)
     assert rig.protection.tripped
+
+
+def test_nothing_closes_while_a_level_that_would_open_again_is_counted_or_stands():
+    rig = Rig()
+    assert rig.protection.may_close()
+    rig.signals.put(s.CELL_MAX, 43000)
+    rig.evaluate()
+    assert not rig.protection.tripped
+    assert not rig.protection.may_close()  # from the first bad sample on
+    rig.signals.put(s.CELL_MAX, 33000)
+    rig.evaluate()
+    assert rig.protection.may_close()
+    rig.signals.put(s.DOOR, 1)  # a warning only
+    rig.evaluate()
+    assert rig.protection.may_close()
+    rig.signals.put(s.ESTOP, 1)
+    rig.evaluate()
+    assert not rig.protection.may_close()
+
+
+def test_stamps_of_bad_samples_are_held():
+    rig = Rig()
+    rig.signals.put(s.CELL_MAX, 43000)
+    rig.evaluate()
+    rig.protection.hold_stamps(2**29 + 5)
+    assert max(rig.protection._bad_ms) == 2**29 + 5 - 2**28

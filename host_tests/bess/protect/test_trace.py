@@ -240,3 +240,11 @@ def test_a_whole_trace_waits_unchanged_until_it_may_be_written():
     samples(trace, 50, 9000)
     trace.flush(10000)
     assert currents(trace) == list(range(250, 550))
+
+
+def test_a_read_behind_the_header_and_one_without_a_trace_give_what_stands_there():
+    region = MemoryRegion(8192)
+    trace = Trace(region)
+    assert bytes(trace.read(0, 16)) == b"\xff" * 16
+    region.write(4000, b"abcd")
+    assert bytes(trace.read(4000, 4)) == b"abcd"
