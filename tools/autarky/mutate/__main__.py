@@ -72,9 +72,7 @@ TARGETS = {
     "bess.measure.insulation": ["host_tests/bess/measure/test_insulation.py"],
     "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
     "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
-    "bess.measure.cells": [
-        "host_tests/bess/measure/test_cell_monitor.py", "host_tests/bess/measure/test_cells.py",
-    ],
+    "bess.measure.cells": ["host_tests/bess/measure/test_cells.py"],
     "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
     "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
 }  # fmt: skip
