@@ -57,13 +57,8 @@ class LssSlave:
         node = self._node
         return (node.vendor_id, node.product_code, node.revision_number, node.serial_number)[part]
 
-    def _answer(self, command, value=0, count=1):
-        pack_into("<II", self._reply, 0, 0, 0)
-        self._reply[0] = command
-        if count == 4:
-            pack_into("<I", self._reply, 1, value)
-        else:
-            self._reply[1] = value
+    def _answer(self, command, value=0):
+        pack_into("<BI", self._reply, 0, command, value)
         self._send(RESPONSE_ID, self._reply)
 
     def request(self, data):
@@ -128,7 +123,7 @@ class LssSlave:
             self._position = 0
             self._answer(_IDENTIFIED)
             return
-        if part > 3 or following > 3 or bit > 31 or part != self._position:
+        if following > 3 or bit > 31 or part != self._position:
             return
         if self._address(part) >> bit != value >> bit:
             return
@@ -154,7 +149,7 @@ class LssSlave:
             kept = self._keeper.keep_identity(self._pending_id, self._pending_kbit_s)
             self._answer(command, 0 if kept else 2)
         elif _INQUIRE_VENDOR <= command <= _INQUIRE_SERIAL:
-            self._answer(command, self._address(command - _INQUIRE_VENDOR), 4)
+            self._answer(command, self._address(command - _INQUIRE_VENDOR))
         elif command == _INQUIRE_ID:
             self._answer(command, self._node.node_id or 0xFF)
 

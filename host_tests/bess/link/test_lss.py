@@ -1,6 +1,6 @@
 from struct import pack, unpack_from
 
-from bess.link.lss import LssSlave
+from bess.link.lss import REQUEST_ID, LssSlave
 
 IDENTITY = (0x11223344, 0x215, 0x10000, 0x0A0B0C0D)
 
@@ -171,3 +171,107 @@ def test_nothing_is_answered_while_power_may_flow():
     assert bench.ask(0x11, 9) is None
     bench.rest = True
     assert bench.ask(0x5E) is None  # and the configuration state is over
+
+
+def test_requests_come_by_the_identifier_of_the_standard():
+    assert REQUEST_ID == 0x7E5
+
+
+def test_what_is_no_request_is_not_answered():
+    known = [0x04, 0x46, 0x4C, 0x51, *range(0x40, 0x44), *range(0x46, 0x4C)]
+    for configuring in (0, 1):
+        bench = Bench(5)
+        if configuring:
+            known += [0x11, 0x13, 0x15, 0x17, *range(0x5A, 0x5F)]
+        for command in range(256):
+            if command not in known:
+                bench.ask(0x04, configuring)
+                assert bench.ask(command, 1, 2, 3) is None, command
+
+
+def test_the_answers_byte_by_byte():
+    bench = Bench()
+    assert bench.ask(0x4C) == b"\x50" + bytes(7)
+    assert bench.ask(0x51, 0, 0, 0, 0, 128, 0, 0) == b"\x4f" + bytes(7)
+    bench.ask(0x04, 1)
+    assert bench.ask(0x5A) == b"\x5a\x44\x33\x22\x11" + bytes(3)
+    assert bench.ask(0x5E) == b"\x5e\xff" + bytes(6)
+    assert bench.ask(0x11, 7) == b"\x11" + bytes(7)
+
+
+def test_each_bit_rate_is_the_one_that_is_switched_to():
+    for index, kbit_s in ((0, 1000), (2, 500), (3, 250)):
+        bench = Bench(5)
+        bench.ask(0x04, 1)
+        bench.ask(0x13, 0, index)
+        bench.ask(0x15, 0x10, 0x27)
+        assert bench.node.switched == (kbit_s, 10000)
+
+
+def test_the_first_and_the_last_node_id_are_taken():
+    bench = Bench(5)
+    bench.ask(0x04, 1)
+    for node_id in (1, 127):
+        assert bench.ask(0x11, node_id)[1] == 0
+        assert bench.slave.pending_id == node_id
+
+
+def test_a_node_that_is_left_configures_nothing():
+    bench = Bench(5)
+    bench.ask(0x04, 1)
+    bench.ask(0x04, 0)
+    assert bench.ask(0x5E) is None
+    assert bench.ask(0x11, 9) is None
+    assert bench.slave.pending_id == 5
+
+
+def parts(bench, first, values, at=0):
+    """The last answer to parts at.. of a selection (0x40) or an identification (0x46)."""
+    answer = None
+    for part in range(at, len(values)):
+        answer = bench.ask_value(first + part, values[part])
+    return answer
+
+
+BOUNDS = (
+    IDENTITY[0], IDENTITY[1], IDENTITY[2] - 1, IDENTITY[2], IDENTITY[3], IDENTITY[3] + 1,
+)  # fmt: skip
+
+
+def test_a_selection_or_identification_that_misses_its_first_part_selects_nothing():
+    for first, values in ((0x40, IDENTITY), (0x46, BOUNDS)):
+        for before in ("start", "whole", "wrong", "global"):
+            bench = Bench(5)
+            if before == "whole":
+                assert parts(bench, first, values) is not None
+                bench.ask(0x04, 0)
+            elif before == "wrong":
+                bench.ask_value(first, values[0] + 1)
+            elif before == "global":
+                bench.ask_value(first, values[0])
+                bench.ask(0x04, 1)
+                bench.ask(0x04, 0)
+            assert parts(bench, first, values, 1) is None, before
+            assert not bench.slave.configuring
+            assert parts(bench, first, values) is not None
+
+
+def test_each_bound_of_an_identification_counts():
+    for part in range(6):
+        wrong = list(BOUNDS)
+        wrong[part] = BOUNDS[part] + (-2 if part in (3, 5) else 2)
+        assert parts(Bench(5), 0x46, wrong) is None
+
+
+def test_a_scan_begins_with_the_vendor_and_goes_where_it_is_sent():
+    bench = Bench()
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[1], 0, 1, 1)) is None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[0], 0, 0, 1)) is not None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[1], 32, 1, 2)) is None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[1], 0, 1, 4)) is None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[1], 31, 1, 1)) is not None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[1], 0, 1, 3)) is not None
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[3], 0, 3, 3)) is not None
+    assert not bench.slave.configuring
+    assert bench.ask(*pack("<BIBBB", 0x51, IDENTITY[3], 0, 3, 0)) is not None
+    assert bench.slave.configuring
