@@ -107,4 +107,4 @@ class Session:
         if self._failed_ms < 0:
             return self._delay_s()
         left_ms = self._delay_s() * 1000 - ticks_diff(self._now_ms, self._failed_ms)
-        return (left_ms + 999) // 1000 if left_ms > 0 else 0
+        return (left_ms + 999) // 1000

@@ -132,3 +132,26 @@ def test_the_delay_ends_its_doubling_at_4096_s() -> None:
     session.answer(bytes(32))
     assert kept[-1] == 13
     assert session.wait_s() == 4096
+
+
+def test_a_nonce_has_16_bytes_and_what_unlocks_is_told_as_1_with_the_seconds_left() -> None:
+    session = build()
+    assert len(session.nonce()) == 16
+    session.step(1000)
+    assert open_it(session) == abort.NONE
+    assert session.unlocked == 1
+    session.step(11000)
+    assert session.left_s() == 290
+
+
+def test_one_wrong_answer_before_a_restart_waits_as_well() -> None:
+    session = build([1])
+    assert session.wait_s() == 1
+    assert open_it(session) == abort.STATE
+
+
+def test_the_seconds_to_wait_fall_from_a_start_at_0_and_end_with_the_last_millisecond() -> None:
+    session = build([4])
+    for now_ms, wait_s in ((0, 8), (1, 8), (4000, 4), (7001, 1), (7999, 1), (8000, 0)):
+        session.step(now_ms)
+        assert session.wait_s() == wait_s

@@ -71,3 +71,28 @@ def test_a_row_covers_no_more_than_the_trend_can_say():
         means.add(0, 0, 0, 0, 0, 0, 0)
     assert means._period_s == 65535
     assert max([row[7] for row in means.rows()]) == 65535
+
+
+def test_the_extremes_of_a_minute_may_stand_in_its_first_second():
+    means = Means()
+    means.add(0, 0, 30000, 36000, -100, 400, 0)
+    add(means, MINUTE_S - 1)
+    assert next(means.rows())[2:6] == (30000, 36000, -100, 400)
+
+
+def test_two_rows_that_become_one_keep_the_extremes_of_either():
+    means = Means()
+    rows = []
+    for minute in range(ROWS + 1):
+        odd = minute * 7919 % 1000
+        rows.append((odd, 800000 + odd, 30000 + odd, 34000 - odd, odd - 500, odd + 500, odd))
+        for _ in range(MINUTE_S):
+            means.add(*rows[-1])
+    merged = list(means.rows())
+    for at in range(ROWS // 2):
+        first, second = rows[2 * at], rows[2 * at + 1]
+        assert merged[at] == (
+            (first[0] + second[0]) // 2, (first[1] + second[1]) // 2, min(first[2], second[2]),
+            max(first[3], second[3]), min(first[4], second[4]), max(first[5], second[5]),
+            second[6], 2 * MINUTE_S,
+        )  # fmt: skip
