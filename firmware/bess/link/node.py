@@ -77,27 +77,21 @@ class Node:
         self.unknown_frames = 0
         self.service_lost = 0
         self.booted = False
-        self._heartbeat_ms = 0
         self._heartbeat_at_ms = _NO_TIME
-        self._request_id = 0  # identifiers of this node id, ready to compare
-        self._own_beat_id = 0
-        self._own_report_id = 0
+        # identifiers of this node id and times of the parameters, ready to compare: see `load`
+        self._request_id = self._own_beat_id = self._own_report_id = self._guard_beat_id = 0
+        self._heartbeat_ms = self._guarded_ms = self._consumer = 0
         self._refused_ms = _NO_TIME  # since when the controller has taken nothing
-        self._consumer = 0
-        self._guard_beat_id = 0
-        self._guarded_ms = 0
         self._guard_heard_ms = _NO_TIME
         self._error_behaviour = 1
-        self._own_heard = 0
-        self._own_heard_ms = 0
+        self._own_heard = self._own_heard_ms = 0
         self._beat = bytearray(1)
         self._ring = bytearray(_RING * 8)
         self._ring_kind = bytearray(_RING)  # 1: LSS, 0: SDO
         self._ring_head = 0
         self._ring_tail = 0
         self._next_kbit_s = 0
-        self._switch_delay_ms = 0
-        self._switch_at_ms = 0
+        self._switch_delay_ms = self._switch_at_ms = 0
         self._switched = False
         self.adopt(parameters.get("node_id") if parameters.get("node_configured") else 0)
 

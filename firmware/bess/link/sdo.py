@@ -370,7 +370,6 @@ class SdoServer:
         """Give the held segment's first bytes to the sink."""
         if not self._holding:
             return abort.NONE
-        self._holding = False
         self._done += count
         if self._size and self._done > self._size:
             return abort.TOO_LONG

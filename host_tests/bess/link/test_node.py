@@ -919,3 +919,54 @@ def test_the_bit_rate_changes_after_the_delay_and_as_long_a_silence_follows():
     assert rates == [125]
     node.service(1610)
     assert node.sdo.seen == []  # what waited was for the old one
+
+
+def test_a_tick_s_service_counts_segments_and_requests_together():
+    node, port, _ = started()
+    taken = []
+    node.sdo.request = lambda data, now_ms: taken.append(data[0]) or data[0] < 9
+    port.waiting += [(0x600 + NODE_ID, bytes((i,)) + bytes(7)) for i in range(14)]
+    node.poll(20)
+    node.service(20)
+    assert taken == list(range(11))
+
+
+def test_a_tick_s_service_is_two_lss_requests_too():
+    node, port, _ = started()
+    port.waiting += [(0x7E5, bytes(8))] * 5
+    node.poll(20)
+    node.service(20)
+    assert len(node.lss.seen) == 2
+
+
+def test_a_node_that_never_had_an_id_is_no_duplicate():
+    assert build(configured=False)[0].duplicate_id is False
+
+
+def test_a_reset_that_waits_leaves_the_state_to_no_other_command():
+    for reset in (129, 130):
+        for other in (2, 128):
+            node, port, _ = started()
+            port.waiting += [(0, bytes((reset, 0))), (0, bytes((other, 0)))]
+            node.poll(20)
+            assert node.state == OPERATIONAL
+
+
+def test_a_heartbeat_comes_at_its_period_kept_to_a_tick():
+    for beat_ms, expected in ((100, 100), (105, 100), (101, 100), (99, 90)):
+        node, port, _ = started()
+        node._parameters.set("heartbeat_ms", beat_ms)
+        node.load()
+        times = []
+        for now in range(20, 2000, 10):
+            if 0x700 + NODE_ID in [f[0] for f in run(node, port, now, now + 10)]:
+                times.append(now)
+        assert {times[i + 1] - times[i] for i in range(1, len(times) - 1)} == {expected}, beat_ms
+
+
+def test_a_frame_shorter_than_our_status_is_no_second_node():
+    node, port, _ = started()
+    for at in (20, 120, 220, 320):
+        port.waiting.append((0x180 + NODE_ID, bytes(7)))
+        run(node, port, at, at + 10)
+    assert not node.duplicate_id

@@ -501,6 +501,14 @@ def test_a_plain_entry_takes_its_size_and_nothing_else():
     assert client.dictionary.value == b"\x07\x08"
 
 
+def test_a_plain_entry_that_is_too_long_is_refused_when_it_is_announced():
+    client = Client()
+    assert client.ask(head(0x21, 0x2000) + pack("<I", 3)) == head(0x80, 0x2000) + pack(
+        "<I", abort.TOO_LONG
+    )
+    assert client.server.idle
+
+
 def test_an_expedited_download_of_a_domain_takes_as_many_bytes_as_it_tells():
     client = Client()
     for command, data in ((0x23, b"\1\2\3\4"), (0x27, b"\1\2\3"), (0x2B, b"\1\2"), (0x2F, b"\1")):
@@ -750,3 +758,23 @@ def test_a_full_controller_ends_no_transfer_before_the_response_is_out():
     client.run(50)
     assert client.got == [head(0x41, DOMAIN) + pack("<I", 100)]
     assert client.ask(b"\x60")[0] == 0
+
+
+def test_a_block_upload_whose_last_segment_is_even_and_full():
+    client = Client()
+    client.dictionary.domain = bytes(range(1, 99))
+    open_give_wait(client)
+    assert client.got[-1] == b"\x8e" + bytes(range(92, 99))
+    assert client.ask(b"\xa2\x0e\x7f") == b"\xc1" + bytes(7)
+
+
+def test_the_client_may_change_the_size_of_the_next_block():
+    client = Client()
+    client.ask(head(0xA0, DOMAIN) + b"\x05")
+    client.ask(b"\xa3")
+    client.run(10)
+    client.ask(b"\xa2\x05\x03\x09")
+    client.got = []
+    client.run(30)
+    assert [frame[0] for frame in client.got] == [1, 2, 3]
+    assert client.got[0][1:] == bytes(range(35, 42))

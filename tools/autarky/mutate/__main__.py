@@ -53,6 +53,11 @@ TARGETS = {
     "bess.app": ["host_tests/bess/test_app_closed_loop.py"],
     "bess.link.emcy": ["host_tests/bess/link/test_emcy.py"],
     "bess.link.keeper": ["host_tests/bess/link/test_keeper.py"],
+    "bess.link.sdo": ["host_tests/bess/link/test_sdo.py"],
+    "bess.link.node": ["host_tests/bess/link/test_node.py"],
+    "bess.link.session": ["host_tests/bess/link/test_session.py"],
+    "bess.link.lss": ["host_tests/bess/link/test_lss.py"],
+    "bess.protect.means": ["host_tests/bess/protect/test_means.py"],
     "bess.link.e2e": [
         "host_tests/bess/link/test_e2e.py", "host_tests/bess/link/test_e2e_distance.py",
         "host_tests/bess/link/test_e2e_second_opinion.py",
