@@ -808,3 +808,16 @@ def test_a_failed_precharge_keeps_the_heat_it_really_took():
     while rig.machine.state == c.PRECHARGE:
         rig.run(10)
     assert History(rig.memory).value[h.HEAT_PERMILLE] == rig.machine.heat_permille == 0
+
+
+def test_an_old_current_never_ends_precharge():
+    rig = Rig()
+    rig.meter.current_samples = 40000
+    rig.meter.link_mv = rig.meter.string_mv
+    rig.machine.close()
+    timeline(rig, "precharge")
+    frozen = rig.meter.current_samples
+    for _ in range(100):
+        rig.meter.current_samples = frozen - 1
+        rig.run(10)
+    assert rig.machine.state == c.PRECHARGE

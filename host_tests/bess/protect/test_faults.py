@@ -1,3 +1,5 @@
+import pytest
+
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
@@ -737,3 +739,28 @@ def test_stamps_of_bad_samples_are_held():
     rig.evaluate()
     rig.protection.hold_stamps(2**29 + 5)
     assert max(rig.protection._bad_ms) == 2**29 + 5 - 2**28
+
+
+@pytest.mark.parametrize("name", sorted({fields[1] for fields in rows(TABLE)}))
+def test_what_closing_and_a_stop_in_order_ask_of_each_row(name):
+    """Level 3, 4, a stop, and level 2 of both directions: from the first bad sample on."""
+    for fields, mark, level, threshold, samples, sign in cases():
+        if fields[1] != name:
+            continue
+        rig = Rig()
+        signal = s.names().index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        both = level == LIMIT and fields[7] == "both"
+        harmful = False  # the same sample may be bad for other rows: these decide with it
+        for other, _, also, limit, _, side in cases():
+            if other[2] == fields[2] and (threshold + sign) * side > limit * side:
+                harmful |= also in (TRIP, LOCKOUT, STOP) or (also == LIMIT and other[7] == "both")
+        rig.feed(signal, threshold + sign)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        for _ in range(samples):
+            rig.feed(signal, threshold + sign)
+        assert rig.protection.is_active(int(fields[0]), level)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        if both:
+            assert rig.protection.limited
+            assert rig.protection.stop_requested
