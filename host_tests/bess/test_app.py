@@ -103,6 +103,7 @@ def test_a_new_cabinet_knows_nothing_asks_nothing_and_says_so(app):
     assert (app.restart, app.uptime_ticks, app.estimate_failed) == (False, 0, False)
     assert app.self_test_result == ""
     assert logged(app) == [(event_log.BOOT, 0, 0, app.log.boot, 0)]
+    assert app.log._pending[0] == 0  # ticks
     assert app.signals.value[s.UNCLEAN_STOP] == 0
     assert (app.signals.count[s.PARAMETERS_CONFLICT], app.parameters_conflict) == (1, "none")
     assert app.signals.value[s.PARAMETERS_CONFLICT] == 0
@@ -113,10 +114,28 @@ def test_a_new_cabinet_knows_nothing_asks_nothing_and_says_so(app):
     assert (app.device_name, app.hardware_version) == ("Autarky cabinet", "unix")
 
 
+def test_what_was_stored_is_loaded_before_anything_reads_it(monkeypatch):
+    monkeypatch.setattr(
+        cabinet_module.Keeper, "load", lambda keeper: keeper._parameters.set("can_kbit_s", 250)
+    )
+    rates = []
+    monkeypatch.setattr(
+        cabinet_module.CanPort, "set_bit_rate", lambda port, kbit_s: rates.append(kbit_s)
+    )
+    built()
+    assert rates == [250]
+
+
+def test_parameters_that_contradict_at_the_start_are_a_fault_of_it(monkeypatch):
+    monkeypatch.setattr(cabinet_module.Cabinet, "_objection", lambda app: "a sentence")
+    assert built().signals.value[s.PARAMETERS_CONFLICT] == 1
+
+
 def test_a_program_on_trial_or_rolled_back_is_told_and_the_one_on_trial_holds():
     for name, item, held in (("on_trial", 1, True), ("rolled_back", 2, False)):
         app = built(lambda devices, name=name: setattr(devices, name, True))
         assert logged(app)[1] == (event_log.PROGRAM, item, 0, 0, 0)
+        assert app.log._pending[4] == 0  # ticks
         assert app.modes.hold == held
         assert app.records.hurried
 
@@ -429,15 +448,23 @@ def test_silence_begins_after_half_a_second_and_the_counter_starts_anew_once(app
     command(app, 1000, fast=1)
     app._take_command(1499)
     assert (app.modes.silent, calls) == (False, [])
-    app._take_command(1500)
-    app._take_command(1510)
-    assert (app.modes.silent, len(calls)) == (True, 1)
+    for now_ms in (1500, 1510):
+        app._take_command(now_ms)
+        assert (app.modes.silent, len(calls)) == (True, 1)
     assert not app.node.pdo.hurry
     command(app, 1520)
     app._take_command(1530)
     assert not app.modes.silent
     app._take_command(3000)
     assert len(calls) == 2
+
+
+def test_the_first_silence_counts_too(app):
+    calls = Calls()
+    calls.on(app.command_checker, "restart")
+    command(app, 0)
+    app._take_command(1000)
+    assert len(calls) == 1
 
 
 def test_a_stop_of_the_node_is_a_stop_of_the_machine(app):
@@ -811,6 +838,12 @@ def test_each_old_stamp_is_kept_old_one_owner_a_second_in_turns(app):
             for name in names:
                 assert getattr(getattr(app, part), name) == now_ms - 0x10000000, (part, name, turn)
         assert calls == [(name, now_ms) for name in ("sensor", "cells", "pdos", "protection")]
+
+
+def test_nothing_was_counted_before_the_first_second(app):
+    app._put_counters()
+    for signal in (s.COMMAND_CRC, s.COMMAND_REPLAY, s.RECEIVE_OVERRUN, s.LOG_LOST, s.PART_FAILED):
+        assert (app.signals.value[signal], app.signals.count[signal]) == (0, 1)
 
 
 def test_counters_tell_what_came_in_the_last_second(app):
