@@ -821,3 +821,31 @@ def test_an_old_current_never_ends_precharge():
         rig.meter.current_samples = frozen - 1
         rig.run(10)
     assert rig.machine.state == c.PRECHARGE
+
+
+def test_a_precharge_that_is_broken_off_heats_until_its_relay_has_parted():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    timeline(rig, "precharge")
+    rig.meter.current_ma = 14000
+    rig.machine.open("request withdrawn")
+    before_mj = rig.machine._heat_mj[0]
+    ticks = 0
+    while rig.machine.state == c.OPENING:
+        rig.run(10)
+        ticks += 1
+    heat_mj = 140 * 140 * rig.machine._resistor_ohm // 10
+    assert rig.machine._heat_mj[0] == before_mj + ticks * heat_mj > 0
+    assert History(rig.memory).value[h.HEAT_PERMILLE] == rig.machine.heat_permille > 0
+    rig.run(50)
+    assert rig.machine._heat_mj[0] == before_mj + ticks * heat_mj
+
+
+def test_what_flows_while_closed_contactors_open_heats_no_resistor():
+    rig = Rig().closed()
+    rig.meter.current_ma = 14000
+    before_mj = rig.machine._heat_mj[0]
+    rig.machine.open("trip")
+    rig.run(100)
+    assert rig.machine._heat_mj[0] == before_mj
