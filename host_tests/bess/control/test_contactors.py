@@ -849,3 +849,25 @@ def test_what_flows_while_closed_contactors_open_heats_no_resistor():
     rig.machine.open("trip")
     rig.run(100)
     assert rig.machine._heat_mj[0] == before_mj
+
+
+def test_either_mirror_contact_alone_tells_a_weld():
+    for name in ("minus_closed", "plus_closed"):
+        rig = Rig().closed()
+        rig.follow = False
+        rig.inputs.minus_closed = rig.inputs.plus_closed = rig.inputs.precharge_closed = False
+        setattr(rig.inputs, name, True)
+        rig.machine.open("test")
+        rig.run(2000)
+        assert (rig.machine.state, rig.machine.cause) == (c.LOCKED, "mirror contact closed"), name
+
+
+def test_nothing_closes_while_any_feedback_says_closed():
+    for name in ("minus_closed", "plus_closed", "precharge_closed"):
+        rig = Rig()
+        rig.follow = False
+        setattr(rig.inputs, name, True)
+        rig.machine.close()
+        rig.run(1000)
+        assert rig.machine.state == c.OPEN, name
+        assert rig.levels() == (0, 0, 0)
