@@ -268,6 +268,7 @@ def test_self_test_fails_after_ten_seconds_and_may_still_pass():
     rig = Rig(now_ms=123450)
     rig.step(1001)
     assert not rig.machine.self_test_failed
+    rig.now_ms = 123450 + 10001
     rig.step()
     assert rig.machine.self_test_failed
     assert rig.machine.state == m.SELF_TEST
@@ -769,3 +770,22 @@ def test_a_reset_that_cleared_all_begins_the_self_test_with_a_new_round():
         assert rig.machine.state == m.SELF_TEST
         rig.step()
         assert rig.machine.state == m.STANDBY
+
+
+def test_a_new_round_that_comes_at_once_is_judged_for_twenty_ticks_too():
+    rig = Rig().at(m.FAULT)
+    rig.protection.tripped, rig.protection.clears = False, True
+    rig.press(20)
+    rig.step()
+    assert rig.machine.state == m.SELF_TEST
+    rig.diagnose().step(20)
+    assert rig.machine.state == m.SELF_TEST
+    rig.step()
+    assert rig.machine.state == m.STANDBY
+
+
+def test_a_level_two_of_the_first_tick_counts():
+    rig = Rig()
+    rig.protection.limited = rig.contactors.closed = True
+    rig.step()
+    assert rig.history.value[h.STOPS] == 1

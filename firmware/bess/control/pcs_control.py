@@ -85,10 +85,7 @@ class PcsControl:
             self.soft = True
         else:
             self._ramp(mode, elapsed_ms)
-            if self.setpoint_w > allowed_discharge_w:
-                self.setpoint_w = allowed_discharge_w
-            elif self.setpoint_w < -allowed_charge_w:
-                self.setpoint_w = -allowed_charge_w
+            self.setpoint_w = max(min(self.setpoint_w, allowed_discharge_w), -allowed_charge_w)
         self._release_gates(mode != BLOCKED)
         pcs = self._pcs
         pcs.request = pcs_can.STOP if mode <= OFF else pcs_can.FOLLOW
@@ -144,11 +141,6 @@ class PcsControl:
             self.soft = True
         step_w = rate_w_s * elapsed_ms // 1000
         gap_w = target_w - self.setpoint_w
-        if -step_w <= gap_w <= step_w:
-            self.setpoint_w = target_w
-            if mode == FOLLOW:
-                self.soft = False
-        elif gap_w > 0:
-            self.setpoint_w += step_w
-        else:
-            self.setpoint_w -= step_w
+        self.setpoint_w += max(min(gap_w, step_w), -step_w)
+        if mode == FOLLOW and self.setpoint_w == target_w:
+            self.soft = False

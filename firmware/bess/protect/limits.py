@@ -182,13 +182,13 @@ class AllowedPower:
             part = (current_ma >> 6) * 1000
             discharge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
             if closed and largest_ma == 0:
-                blocked_discharge = part // max(self._capacity_ma >> 6, 1)
+                blocked_discharge = part // (self._capacity_ma >> 6)
         else:
             largest_ma = self._largest_charge_ma
             part = (-current_ma >> 6) * 1000
             charge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
             if closed and largest_ma == 0:
-                blocked_charge = part // max(self._capacity_ma >> 6, 1)
+                blocked_charge = part // (self._capacity_ma >> 6)
         signals = self._signals
         signals.put(s.DISCHARGE_OVERLOAD, discharge)
         signals.put(s.CHARGE_OVERLOAD, charge)

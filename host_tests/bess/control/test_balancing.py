@@ -151,3 +151,34 @@ def test_stop_opens_every_switch_and_writes_it_whatever_was_known():
     rig.cells.cell_min_dmv = 33000
     rig.step()
     assert list(rig.control.surplus_uah) == before  # nothing went through open switches
+
+
+def test_bleeding_ends_by_itself_and_the_configuration_is_written_on_change_only():
+    rig = Rig()
+    rig.step(5)
+    assert (rig.chain.written, rig.chain.prepared) == ([0, 1], 1)
+    rig.cells.cell_min_dmv = 33000
+    for cell in range(7):
+        rig.control.surplus_uah[cell] = GAP_UAH + 1
+    assert rig.step() == [0b0000, 0b000]
+    assert (rig.chain.written, rig.chain.prepared) == ([0, 1, 0, 1], 2)
+    rig.step(4)
+    assert rig.control.bleeding == 3  # odd ones have their turn
+    rig.step(40)
+    assert rig.chain.masks == [0, 0]
+    prepared = rig.chain.prepared
+    rig.cells.cell_min_index = 5
+    rig.step(40)
+    assert (rig.control.lowest, rig.chain.prepared) == (0, prepared)  # nothing is left
+
+
+def test_the_charge_that_a_switch_takes_is_exact():
+    """U / 33 ohm for a second, to a whole uAh below: 3.5640 V give 30 of them."""
+    for voltage_dmv, uah in ((35640, 30), (35639, 29)):
+        rig = Rig()
+        rig.step()
+        rig.cells.cell_min_dmv = 33000
+        rig.cells.voltage_dmv[2] = voltage_dmv
+        before = rig.control.surplus_uah[2]
+        rig.step()
+        assert before - rig.control.surplus_uah[2] == uah

@@ -808,3 +808,66 @@ def test_a_failed_precharge_keeps_the_heat_it_really_took():
     while rig.machine.state == c.PRECHARGE:
         rig.run(10)
     assert History(rig.memory).value[h.HEAT_PERMILLE] == rig.machine.heat_permille == 0
+
+
+def test_an_old_current_never_ends_precharge():
+    rig = Rig()
+    rig.meter.current_samples = 40000
+    rig.meter.link_mv = rig.meter.string_mv
+    rig.machine.close()
+    timeline(rig, "precharge")
+    frozen = rig.meter.current_samples
+    for _ in range(100):
+        rig.meter.current_samples = frozen - 1
+        rig.run(10)
+    assert rig.machine.state == c.PRECHARGE
+
+
+def test_a_precharge_that_is_broken_off_heats_until_its_relay_has_parted():
+    rig = Rig()
+    rig.rise_mv = 0
+    rig.machine.close()
+    timeline(rig, "precharge")
+    rig.meter.current_ma = 14000
+    rig.machine.open("request withdrawn")
+    before_mj = rig.machine._heat_mj[0]
+    ticks = 0
+    while rig.machine.state == c.OPENING:
+        rig.run(10)
+        ticks += 1
+    heat_mj = 140 * 140 * rig.machine._resistor_ohm // 10
+    assert rig.machine._heat_mj[0] == before_mj + ticks * heat_mj > 0
+    assert History(rig.memory).value[h.HEAT_PERMILLE] == rig.machine.heat_permille > 0
+    rig.run(50)
+    assert rig.machine._heat_mj[0] == before_mj + ticks * heat_mj
+
+
+def test_what_flows_while_closed_contactors_open_heats_no_resistor():
+    rig = Rig().closed()
+    rig.meter.current_ma = 14000
+    before_mj = rig.machine._heat_mj[0]
+    rig.machine.open("trip")
+    rig.run(100)
+    assert rig.machine._heat_mj[0] == before_mj
+
+
+def test_either_mirror_contact_alone_tells_a_weld():
+    for name in ("minus_closed", "plus_closed"):
+        rig = Rig().closed()
+        rig.follow = False
+        rig.inputs.minus_closed = rig.inputs.plus_closed = rig.inputs.precharge_closed = False
+        setattr(rig.inputs, name, True)
+        rig.machine.open("test")
+        rig.run(2000)
+        assert (rig.machine.state, rig.machine.cause) == (c.LOCKED, "mirror contact closed"), name
+
+
+def test_nothing_closes_while_any_feedback_says_closed():
+    for name in ("minus_closed", "plus_closed", "precharge_closed"):
+        rig = Rig()
+        rig.follow = False
+        setattr(rig.inputs, name, True)
+        rig.machine.close()
+        rig.run(1000)
+        assert rig.machine.state == c.OPEN, name
+        assert rig.levels() == (0, 0, 0)

@@ -304,3 +304,14 @@ def test_a_single_watt_deviates_on_a_pcs_of_a_kilowatt_and_none_does_not():
         assert deviation(rig) == 1
         rig.run(10, closed=False)
         assert deviation(rig) == 0
+
+
+def test_modes_are_in_the_order_of_what_they_let_through():
+    """`mode <= OFF` lets no power flow."""
+    assert [p.BLOCKED, p.OFF, p.FOLLOW, p.RELEASE, p.SILENT] == [0, 1, 2, 3, 4]
+
+
+def test_at_the_start_nothing_is_asked_and_all_is_blocked():
+    control = Rig().control
+    assert (control.mode, control.request_w, control.setpoint_w) == (p.BLOCKED, 0, 0)
+    assert (control.soft, control.start_failed) == (True, False)

@@ -1,7 +1,10 @@
+import pytest
+
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
+from bess.protect import hazards
 from bess.protect.fault_table import TABLE
 from bess.protect.faults import LIMIT, LOCKOUT, STOP, TRIP, Protection, error_register
 from bess.protect.latches import SIZE, Latches
@@ -737,3 +740,48 @@ def test_stamps_of_bad_samples_are_held():
     rig.evaluate()
     rig.protection.hold_stamps(2**29 + 5)
     assert max(rig.protection._bad_ms) == 2**29 + 5 - 2**28
+
+
+CASES = list(cases())
+
+
+@pytest.mark.parametrize("name", sorted({fields[1] for fields in rows(TABLE)}))
+def test_what_closing_and_a_stop_in_order_ask_of_each_row(name):
+    """Level 3, 4, a stop, and level 2 of both directions: from the first bad sample on."""
+    for fields, mark, level, threshold, samples, sign in CASES:
+        if fields[1] != name:
+            continue
+        rig = Rig()
+        signal = s.names().index(fields[2])
+        rig.signals.put(s.CHARGING, 1)
+        both = level == LIMIT and fields[7] == "both"
+        harmful = False  # the same sample may be bad for other rows: these decide with it
+        for other, _, also, limit, _, side in CASES:
+            if other[2] == fields[2] and (threshold + sign) * side > limit * side:
+                harmful |= also in (TRIP, LOCKOUT, STOP) or (also == LIMIT and other[7] == "both")
+        rig.feed(signal, threshold + sign)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        for _ in range(samples):
+            rig.feed(signal, threshold + sign)
+        assert rig.protection.is_active(int(fields[0]), level)
+        assert rig.protection.may_close() == (not harmful), (name, mark)
+        if both:
+            assert rig.protection.limited
+            assert rig.protection.stop_requested
+
+
+def test_only_level_two_of_both_directions_limits_and_only_hazards_stop_actuators():
+    rig = Rig()
+    for _ in range(1000):
+        rig.feed(s.DOOR, 1)
+    assert rig.protection.is_active(38, 1)
+    assert (rig.protection.limited, rig.protection.stops) == (False, hazards.CHILLER)
+    rig.feed(s.HVIL_OPEN, 1)
+    for _ in range(10):
+        rig.feed(s.HVIL_OPEN, 1)
+    assert rig.protection.stops == hazards.CHILLER | hazards.HEATER
+    rig = Rig()
+    for _ in range(100):
+        rig.feed(s.CELL_MAX, PARAMETERS.get("cell_ov_2_dmv") + 1)
+    assert rig.protection.is_active(19, LIMIT)
+    assert (rig.protection.limited, rig.protection.stops) == (False, 0)

@@ -225,3 +225,15 @@ def test_a_whole_half_wins_over_a_torn_one_of_either_side():
         assert again.has(3) is True
         assert again.has(4) is (torn == 0)
         assert again.blank is False
+
+
+def test_a_half_that_is_not_whole_is_told_whichever_it_is():
+    memory = bytearray(SIZE)
+    latches = Latches(memory)
+    latches.add(19)
+    latches.add(20)
+    assert Latches(memory).torn is False
+    for at in (0, SIZE // 2):
+        memory[at] ^= 1
+        assert Latches(memory).torn is True
+        memory[at] ^= 1

@@ -50,7 +50,7 @@ TARGETS = {
     "bess.control.balancing": ["host_tests/bess/control/test_balancing.py"],
     "bess.control.hot_swap": ["host_tests/bess/control/test_hot_swap.py"],
     "bess.modes": ["host_tests/bess/test_modes.py"],
-    "bess.app": ["host_tests/bess/test_app_closed_loop.py"],
+    "bess.app": ["host_tests/bess/test_app.py"],
     "bess.link.emcy": ["host_tests/bess/link/test_emcy.py"],
     "bess.link.keeper": ["host_tests/bess/link/test_keeper.py"],
     "bess.link.sdo": ["host_tests/bess/link/test_sdo.py"],
