@@ -144,7 +144,7 @@ class AllowedPower:
             discharge_ma = min(discharge_ma, self.discharge_ma + self._rise_ma)
         self.charge_ma = charge_ma
         self.discharge_ma = discharge_ma
-        deci_volt = string_mv // 100
+        deci_volt = max(string_mv, 0) // 100  # a reversed reading allows no power, nor asks for any
         self.charge_w = min(deci_volt * (charge_ma // 100) // 100, self._rated_w)
         self.discharge_w = min(deci_volt * (discharge_ma // 100) // 100, self._rated_w)
         self.follow_blocks(charge_blocked, discharge_blocked)

@@ -432,3 +432,13 @@ def test_before_the_first_scan_nothing_is_allowed_and_nothing_recharges():
     assert signals.value[BLOCKED_DISCHARGE] > 0
     limits.overload(-28000, True)
     assert signals.value[BLOCKED_CHARGE] > 0
+
+
+def test_a_negative_string_voltage_allows_no_power_in_either_direction():
+    """A negative limit would be read as the command of the other direction."""
+    for string_mv in (-1, -100, -768000, 0, 99):
+        limits = AllowedPower(Parameters(), Signals())
+        limits.evaluate(Cells(), 5000, string_mv, False, 1000)
+        assert (limits.charge_w, limits.discharge_w) == (0, 0), string_mv
+    limits.evaluate(Cells(), 5000, 768000, False, 1000)
+    assert limits.charge_w > 0
