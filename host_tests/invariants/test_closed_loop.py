@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("closed_loop")]
 SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 CabinetMachine.TestCase.settings = settings(
-    max_examples=400 if SOAK else 25,
+    max_examples=400 if SOAK else 40,
     stateful_step_count=60 if SOAK else 25,
     deadline=None,
     derandomize=not SOAK,

@@ -178,11 +178,11 @@ def test_requests_come_by_the_identifier_of_the_standard():
 
 
 def test_what_is_no_request_is_not_answered():
-    known = [0x04, 0x46, 0x4C, 0x51, *range(0x40, 0x44), *range(0x46, 0x4C)]
+    known = [0x04, 0x46, 0x4C, 0x51] + list(range(0x40, 0x44)) + list(range(0x46, 0x4C))
     for configuring in (0, 1):
         bench = Bench(5)
         if configuring:
-            known += [0x11, 0x13, 0x15, 0x17, *range(0x5A, 0x5F)]
+            known += [0x11, 0x13, 0x15, 0x17] + list(range(0x5A, 0x5F))
         for command in range(256):
             if command not in known:
                 bench.ask(0x04, configuring)
