@@ -210,7 +210,7 @@ class Protection:
         """Every sample of the delay was bad; of those that were lost, those on both sides."""
         if count >= self._need[row]:
             return True
-        return count > 1 and ticks_diff(self._now_ms, self._bad_ms[row]) >= self._span_ms[row]
+        return ticks_diff(self._now_ms, self._bad_ms[row]) >= self._span_ms[row]
 
     def _raise(self, row):
         self._active[row] = 1
