@@ -60,6 +60,7 @@ _COOLANT_FLOW = const(83)
 _COMPRESSOR = const(86)
 _WITHOUT_FLOW_PERMILLE = const(500)
 _WITHOUT_COMPRESSOR_PERMILLE = const(400)
+_WITHOUT_ESTIMATE_PERMILLE = const(500)  # engineering default: the model's limit is an old one
 _PCS_FULL_DC = const(450)
 _ESTIMATE = const(4)  # row of scheduler.TASKS
 _HEARTBEAT_CONSUMER = const(0x1016)
@@ -506,13 +507,15 @@ class Cabinet:
         self.records.changed = True
 
     def _derating(self):
-        """Permille of the limits that cooling and the PCS's inlet leave (thermal.md)."""
+        """Permille of the limits that cooling, PCS inlet (thermal.md) and estimate leave."""
         value = self.signals.value
         factor = 1000
         if self.protection.is_active(_COOLANT_FLOW, 1):
             factor = _WITHOUT_FLOW_PERMILLE
         if self.protection.is_active(_COMPRESSOR, 1):
             factor = min(factor, _WITHOUT_COMPRESSOR_PERMILLE)
+        if self.estimate_failed:
+            factor = min(factor, _WITHOUT_ESTIMATE_PERMILLE)
         over_dc = value[s.PCS_TEMP] - _PCS_FULL_DC
         if over_dc > 0:
             factor = min(factor, max(1000 - over_dc * 25 // 10, 0))

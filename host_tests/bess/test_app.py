@@ -711,6 +711,14 @@ def test_derating_is_the_smallest_that_cooling_and_the_pcs_leave(app, standing, 
     assert app._derating() == permille
 
 
+def test_an_estimate_that_fails_leaves_half_for_its_model_s_limit_is_an_old_one(app):
+    app.scheduler.failures[4] += 1
+    app._put_counters()
+    assert app._derating() == 500
+    app._put_counters()
+    assert app._derating() == 1000
+
+
 def slow_of(app):
     calls = Calls()
     for owner, name, note in (
