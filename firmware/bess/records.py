@@ -25,20 +25,30 @@ class Records:
         self._trace = cabinet.trace
         self._keep = cabinet.trend.append  # what takes a sample of the trend
         self._estimator = cabinet.estimator
-        self.failed = self.hurried = self.changed = False
+        self.failed = self.hurried = self.changed = self._trend_failed = False
 
     def step(self, at_rest):
-        """Some of what waits; True when nothing is left, a trip's whole trace included."""
+        """Some of what waits; True when nothing is left, a trip's whole trace included.
+
+        A region that fails holds up no other and no restart.
+        """
+        failed = self._trend_failed
+        written = False
         try:
             written = self._log.flush(_LOG_RECORDS_A_TICK)
+        except OSError:
+            failed = True
+        try:
             self._trace.flush(_TRACE_SAMPLES_A_TICK)
+        except OSError:
+            failed = True
+        try:
             if self._estimator.dirty:
                 self._estimator.save()
-            self.failed = False
         except OSError:
-            self.failed = True
-            return True
-        return written and not self._trace.busy
+            failed = True
+        self.failed = failed
+        return failed or (written and not self._trace.busy)
 
     def second(self, at_rest):
         """A sample of the trend, once all of it is known."""
@@ -51,8 +61,9 @@ class Records:
                 cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
                 self._estimator.soc.soc_cpct,
             )  # fmt: skip
+            self._trend_failed = False
         except OSError:
-            self.failed = True
+            self._trend_failed = True
 
     def finish(self):
         """What an orderly restart leaves behind; True when it stands."""

@@ -38,6 +38,7 @@ class SparingRecords(Records):
         self._means = Means()
         self._keep = self._means.add
         self._job = _IDLE
+        self._refused = False  # in this session
         self._uptime_s = 0
         self._since_s = _SPACING_S - _FIRST_S
         self._stored_ah = self._throughput_ah()
@@ -69,14 +70,15 @@ class SparingRecords(Records):
             return False
         if self._job == _IDLE and self._due():
             self._job = _LOG
-        try:
-            if self._job != _IDLE:
+            self._refused = False
+        if self._job != _IDLE:
+            try:
                 self._do(self._job)
-        except OSError:
-            self.failed = True
-            self._end()
-            return True
-        return self._job == _IDLE and not self.hurried and not self._trace.busy
+            except OSError:
+                self.failed = self._refused = True
+                self._job += 1  # a region that fails holds up no other
+        # what storage refused holds up no restart
+        return self._job == _IDLE and (self.failed or not (self.hurried or self._trace.busy))
 
     def _do(self, job):
         if job == _LOG:
@@ -93,7 +95,7 @@ class SparingRecords(Records):
             self.changed = False
             self._stored_ah = self._throughput_ah()
         else:
-            self.failed = False
+            self.failed = self._refused
             self._end()
             return
         self._job = job + 1

@@ -719,6 +719,42 @@ def test_an_estimate_that_fails_leaves_half_for_its_model_s_limit_is_an_old_one(
     assert app._derating() == 1000
 
 
+class Unreadable:
+    """A region of which no byte can be read; what is written is kept."""
+
+    def __init__(self, region):
+        self.size = region.size
+        self.written = 0
+
+    def readinto(self, offset, buffer):
+        raise OSError(5)
+
+    def write(self, offset, data):
+        self.written += len(data)
+
+
+@pytest.mark.parametrize(
+    ("region", "signal"),
+    [("parameters", s.PARAMETERS_CORRUPT), ("log", s.LOG_STORAGE), ("trace", None),
+     ("trend", s.LOG_STORAGE), ("state", None)],
+)  # fmt: skip
+def test_a_region_that_cannot_be_read_at_boot_is_told_and_not_written_over(region, signal):
+    """The cabinet starts, for it could tell nobody otherwise; what stands there may be whole."""
+    storage = {}
+
+    def change(devices):
+        devices.storage[region] = storage[region] = Unreadable(devices.storage[region])
+
+    app = built(change)
+    app.telemetry.soc_known = True
+    app.records.second(True)
+    app.records.step(True)
+    app._put_health()
+    assert storage[region].written == 0
+    if signal is not None:
+        assert app.signals.value[signal]
+
+
 def slow_of(app):
     calls = Calls()
     for owner, name, note in (

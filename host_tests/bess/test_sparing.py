@@ -213,9 +213,11 @@ def test_storage_that_fails_is_told_holds_no_restart_up_and_is_tried_again():
         region.broken = True
     world.event()
     world.records.hurried = True
-    assert world.records.step(True)
+    assert not world.records.step(True)
     assert world.records.failed
-    world.seconds(1)
+    for _ in range(4):
+        written = world.records.step(True)
+    assert written
     assert world.records.failed
     for region in world.regions:
         region.broken = False
@@ -238,3 +240,17 @@ def test_a_session_that_load_cuts_short_goes_on_at_the_next_rest():
     world.seconds(1)
     assert world.log.records == 2
     assert world.estimator.saves == 1
+
+
+def test_a_region_that_fails_holds_up_no_other():
+    for kind in (Records, SparingRecords):
+        for broken in range(3):
+            world = World(kind)
+            world.regions[broken].broken = True
+            world.trip()
+            world.estimator.dirty = True
+            world.seconds(3700)
+            assert world.records.failed, (kind, broken)
+            assert world.estimator.saves, (kind, broken)
+            for region in range(3):
+                assert (world.regions[region].writes > 0) == (region != broken), (kind, region)

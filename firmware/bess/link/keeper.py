@@ -19,8 +19,8 @@ class Keeper:
 
     configure(parameters) sets what the board was provisioned with, over the defaults;
     objection() is a sentence where the set contradicts itself, "" where it may be stored.
-    `damaged` is True when a stored record was torn or fits no parameter: the values then are
-    those of the last whole store. A restore takes effect at the next start.
+    `damaged` is True when a stored record was torn or fits no parameter, the values then being
+    those of the last whole store, or when storage could not be read. A restore takes effect at the next start.
     """
 
     def __init__(self, parameters, region, configure, objection):
@@ -32,7 +32,11 @@ class Keeper:
 
     def load(self):
         """Take what was stored, over what the board was provisioned with."""
-        stored = self._slots.load()
+        try:
+            stored = self._slots.load()
+        except OSError:
+            self.damaged = True
+            return
         self.damaged = self._slots.damaged
         if stored is not None and self._parameters.restore(stored):
             self.damaged = True

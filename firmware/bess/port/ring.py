@@ -17,6 +17,7 @@ REACH = const(340)  # two such sectors: as far as a record's neighbours are look
 _WITNESSES = const(2)  # whole neighbours on a side: one may lie, two decide
 DAMAGED = const(-1)
 BLANK = const(-2)  # never written, or erased
+_EIO = const(5)
 _ERASED = b"\xff" * RECORD
 
 
@@ -28,7 +29,8 @@ def check(record):
 class Ring:
     """`sequence` of what is written next; `write(records)` stores, `record` is a buffer for one.
 
-    Boot finds the newest by `newest_record`, in bounded time. Raises OSError where the region
+    Boot finds the newest by `newest_record`, in bounded time. A ring that cannot be read at boot
+    is empty and takes nothing: what stands there may be whole. Raises OSError where the region
     fails.
     """
 
@@ -37,7 +39,12 @@ class Ring:
         self.capacity = region.size // RECORD
         self.readinto = region.readinto  # bytes as they lie; the sequence tells the order
         self.record = bytearray(RECORD)
-        self.sequence = newest_record(self.load, self.capacity) + 1
+        self.sequence = 0
+        self._readable = True
+        try:
+            self.sequence = newest_record(self.load, self.capacity) + 1
+        except OSError:
+            self._readable = False
 
     def load(self, position):
         """Sequence of the whole record at a position, DAMAGED or BLANK; it stays in `record`."""
@@ -52,6 +59,8 @@ class Ring:
 
     def write(self, records):
         """Number, check and write records: a bytearray of one or more, less than the ring holds."""
+        if not self._readable:
+            raise OSError(_EIO)
         sequence = self.sequence
         for at in range(0, len(records), RECORD):
             pack_into("<I", records, at, sequence)

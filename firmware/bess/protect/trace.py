@@ -39,7 +39,10 @@ class Trace:
         self._left = -1  # samples until the ring freezes; -1: no trip
         self.writing = -1  # next sample to write, -1: no frozen trace waits
         self._crc = 0
-        header = self._header()
+        try:
+            header = self._header()
+        except OSError:
+            header = None  # the next trace tells whether the region takes one
         self.count = header[6] if header else 0
 
     def _header(self):
