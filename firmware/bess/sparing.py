@@ -38,7 +38,7 @@ class SparingRecords(Records):
         self._means = Means()
         self._keep = self._means.add
         self._job = _IDLE
-        self._refused = False  # in this session
+        self._refused = False  # in the newest session
         self._uptime_s = 0
         self._since_s = _SPACING_S - _FIRST_S
         self._stored_ah = self._throughput_ah()
@@ -53,7 +53,7 @@ class SparingRecords(Records):
         Records.second(self, at_rest)
 
     def _due(self):
-        if self.hurried or self._trace.writing >= 0:
+        if self.hurried or (self._trace.writing >= 0 and not self._refused):
             return True
         if self._since_s < _SPACING_S:
             return False

@@ -252,5 +252,6 @@ def test_a_region_that_fails_holds_up_no_other():
             world.seconds(3700)
             assert world.records.failed, (kind, broken)
             assert world.estimator.saves, (kind, broken)
+            assert kind is Records or world.estimator.saves <= 6  # retries wear what is whole
             for region in range(3):
                 assert (world.regions[region].writes > 0) == (region != broken), (kind, region)

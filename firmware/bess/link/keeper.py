@@ -20,7 +20,8 @@ class Keeper:
     configure(parameters) sets what the board was provisioned with, over the defaults;
     objection() is a sentence where the set contradicts itself, "" where it may be stored.
     `damaged` is True when a stored record was torn or fits no parameter, the values then being
-    those of the last whole store, or when storage could not be read. A restore takes effect at the next start.
+    those of the last whole store, or when storage could not be read. A restore takes effect at
+    the next start.
     """
 
     def __init__(self, parameters, region, configure, objection):
