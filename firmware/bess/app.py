@@ -490,7 +490,8 @@ class Cabinet:
         protection.suspend_undervoltage(self.limits.recharging)
         self.trace.sample(
             meter.current_ma, meter.string_mv, meter.link_mv, cells.cell_min_dmv,
-            cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
+            cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc, meter.seen_all,
+            cells.seen_all,
         )  # fmt: skip
         self.limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
 

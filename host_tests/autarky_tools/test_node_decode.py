@@ -41,6 +41,20 @@ def test_the_trend_comes_oldest_first_whatever_its_ring_looks_like() -> None:
     assert damaged_records(bytes(data)) == 1
 
 
+def test_a_trace_holds_no_value_for_what_was_not_measured_yet() -> None:
+    trace = Trace(MemoryRegion(8192))
+    for string_seen, cells_seen in ((False, False), (True, False), (True, True)):
+        trace.sample(0, 790_000, 0, 32_900, 33_100, -55, 0, string_seen, cells_seen)
+    trace.freeze()
+    for _ in range(AFTER):
+        trace.sample(1, 2, 3, 4, 5, -6, 7)
+    trace.flush(1000)
+    rows = [list(row.values())[1:] for row in decode_trace(trace.read(0, trace.size()))]
+    assert rows[0] == [None] * 7
+    assert rows[1] == [0.0, 790.0, 0.0, None, None, None, None]
+    assert rows[2] == [0.0, 790.0, 0.0, 3.29, 3.31, -5.5, 0.0]
+
+
 def test_a_damaged_trace_says_so_and_a_short_one_ends() -> None:
     trace = Trace(MemoryRegion(8192))
     trace.freeze()

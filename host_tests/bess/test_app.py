@@ -661,7 +661,7 @@ def test_a_scan_is_judged_and_limits_what_is_allowed_in_that_order(app):
         ("slots", 60), ("ages", 60), ("cells", 60), ("plausibility", 5200), ("environment",),
         ("judge",), ("protection", 60), ("_derating",),
         ("limits", cells, 5100, 2, False, 700, False, True), ("suspend", True),
-        ("trace", 1, 2, 3, 4, 5, 6, 7), ("follow", False, True),
+        ("trace", 1, 2, 3, 4, 5, 6, 7, True, True), ("follow", False, True),
     ]  # fmt: skip
 
 
@@ -671,6 +671,7 @@ def test_until_cells_and_string_were_measured_no_power_is_allowed(app):
         app.cells.seen_all, app.meter.seen_all = cells, meter
         app._evaluate_cells(60)
         assert next(call for call in calls if call[0] == "limits")[5] == 0
+        assert next(call for call in calls if call[0] == "trace")[8:] == (meter, cells)
 
 
 def test_estimation_counts_only_on_whole_and_fresh_readings(app):

@@ -18,6 +18,10 @@ RECORD = const(20)  # current, string, link i32 mA, mV; cell min, max u16 dmv; t
 # sequence u32; current, string i32; cell min, max u16; temp min i16, max i8 degC; SOC u8 0.5 %;
 # seconds that it is the mean of u16, 0: one; check u16
 TREND_FORMAT = "<IiiHHhbBH"
+# what was not yet measured, in a trace
+UNSEEN = const(-0x3FFFFFFF)
+UNSEEN_DMV = const(0xFFFF)
+UNSEEN_DC = const(-0x8000)
 _HEADER = const(8)
 _SECOND = const(6008)  # where the header stands again: one damaged bit hides no trace
 _FORMAT = "<iiiHHhh"
@@ -79,10 +83,18 @@ class Trace:
         if not self.busy:
             self._left = AFTER
 
-    def sample(self, current_ma, string_mv, link_mv, cell_min, cell_max, temp_min, temp_max):
-        """One record; allocates nothing."""
+    def sample(
+        self, current_ma, string_mv, link_mv, cell_min, cell_max, temp_min, temp_max,
+        string_seen=True, cells_seen=True,
+    ):  # fmt: skip
+        """One record, with what was seen; allocates nothing."""
         if self.writing >= 0:
             return
+        if not string_seen:
+            current_ma = string_mv = link_mv = UNSEEN
+        if not cells_seen:
+            cell_min = cell_max = UNSEEN_DMV
+            temp_min = temp_max = UNSEEN_DC
         pack_into(
             _FORMAT, self._ring, self._at * RECORD, current_ma, string_mv, link_mv, cell_min,
             cell_max, temp_min, temp_max,

@@ -360,7 +360,14 @@ def trace_damaged(data: bytes) -> bool:
 
 
 def decode_trace(data: bytes) -> list[dict[str, Any]]:
-    """Samples of 100 ms around the newest trip, oldest first; time 0 is the last sample."""
+    """Samples of 100 ms around the newest trip, oldest first; time 0 is the last sample.
+
+    None is what had not been measured yet.
+    """
+
+    def known(value: int, unseen: int, per: int) -> float | None:
+        return None if value == unseen else value / per
+
     if data[:2] != b"TR":
         return []
     (count,) = struct.unpack_from("<H", data, 2)
@@ -370,9 +377,14 @@ def decode_trace(data: bytes) -> list[dict[str, Any]]:
         current, string, link, low, high, cold, hot = fields
         out.append(
             {
-                "time_s": round((number - count + 1) / 10, 1), "current_a": current / 1000,
-                "string_v": string / 1000, "link_v": link / 1000, "cell_min_v": low / 10000,
-                "cell_max_v": high / 10000, "temp_min_c": cold / 10, "temp_max_c": hot / 10,
+                "time_s": round((number - count + 1) / 10, 1),
+                "current_a": known(current, trace.UNSEEN, 1000),
+                "string_v": known(string, trace.UNSEEN, 1000),
+                "link_v": known(link, trace.UNSEEN, 1000),
+                "cell_min_v": known(low, trace.UNSEEN_DMV, 10000),
+                "cell_max_v": known(high, trace.UNSEEN_DMV, 10000),
+                "temp_min_c": known(cold, trace.UNSEEN_DC, 10),
+                "temp_max_c": known(hot, trace.UNSEEN_DC, 10),
             }
         )  # fmt: skip
     return out
