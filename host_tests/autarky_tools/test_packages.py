@@ -33,10 +33,10 @@ def test_a_leaf_is_spent_on_disk_before_its_signature_is_given(key: Path, monkey
     assert keys.verify(keys.public(key), b"one", signature)
     assert not keys.verify(keys.public(key), b"two", signature)
 
-    def crash(values):
+    def crash(*arguments):
         raise RuntimeError("the machine fails while it signs")
 
-    monkeypatch.setattr(keys, "_private", crash)
+    monkeypatch.setattr(keys, "_signed", crash)
     with pytest.raises(RuntimeError):
         keys.sign(key, b"two")
     monkeypatch.undo()

@@ -10,9 +10,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 
-from pyhsslms.pyhsslms import LmsPrivateKey, LmsPublicKey, lmots_sha256_n32_w4, lms_sha256_m32_h10
+from pyhsslms.pyhsslms import (
+    LmotsPrivateKey,
+    LmsPrivateKey,
+    LmsPublicKey,
+    lmots_sha256_n32_w4,
+    lms_sha256_m32_h10,
+)
 
 from autarky.errors import AutarkyError
 from autarky.paths import ROOT
@@ -26,11 +33,19 @@ class SigningKeyError(AutarkyError):
     """A key cannot be used; the message says why and what to do."""
 
 
-def _private(values: dict[str, str | int]) -> LmsPrivateKey:
-    return LmsPrivateKey(
-        lms_sha256_m32_h10, lmots_sha256_n32_w4, SEED=bytes.fromhex(str(values["seed"])),
-        I=bytes.fromhex(str(values["identity"])), q=int(values["next"]),
-    )  # fmt: skip
+@lru_cache(maxsize=2)
+def _tree(seed: bytes, identity: bytes) -> LmsPrivateKey:
+    """The key's 1024 leaves and what stands above them: a second of hashing."""
+    return LmsPrivateKey(lms_sha256_m32_h10, lmots_sha256_n32_w4, SEED=seed, I=identity)
+
+
+def _signed(seed: bytes, identity: bytes, leaf: int, message: bytes) -> bytes:
+    tree = _tree(seed, identity)
+    tree.q = leaf  # which leaves are spent is known to the file alone
+    tree.ots_priv[leaf] = LmotsPrivateKey(
+        I=identity, q=leaf.to_bytes(4), SEED=seed, lmots_type=lmots_sha256_n32_w4
+    )
+    return tree.sign(message)
 
 
 def _home(path: Path) -> Path:
@@ -86,7 +101,7 @@ def create(path: Path) -> bytes:
     """Make a key; returns the public key, 56 bytes. Raises SigningKeyError if there is one."""
     path = _home(path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = LmsPrivateKey(lms_sha256_m32_h10, lmots_sha256_n32_w4)
+    key = _tree(os.urandom(32), os.urandom(16))
     try:  # two at once: only one makes it
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -127,7 +142,8 @@ def sign(path: Path, message: bytes) -> bytes:
                 "the cabinets with it by cable"
             )
         _write(path, {**values, "next": leaf + 1})
-        signature = _private({**values, "next": leaf}).sign(message)
+        seed, identity = (bytes.fromhex(str(values[name])) for name in ("seed", "identity"))
+        signature = _signed(seed, identity, leaf, message)
     if not verify(bytes.fromhex(str(values["public"])), message, signature):
         raise SigningKeyError(f"{path}: its public key does not belong to it")
     return signature
