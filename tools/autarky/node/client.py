@@ -58,6 +58,10 @@ _HINTS = {
     0x06020000: "this cabinet has no such object",
 }
 
+# A cabinet answers within two ticks. An answer that comes late, on a busy machine, is a wrong bit:
+# the scan then ends without a cabinet, and is done again with more patience.
+_LSS_ANSWER_S = (0.1, 0.5, 3.0)
+
 
 class NodeError(AutarkyError):
     """A cabinet refused or did not answer; the message is a sentence."""
@@ -267,10 +271,13 @@ class Client:
 
     def fastscan(self) -> list[int] | None:
         """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
-        self.leave_configuration()
-        self.network.lss.RESPONSE_TIMEOUT = 0.3
-        found, identity = self.network.lss.fast_scan()
-        return identity if found else None
+        lss = self.network.lss
+        for lss.RESPONSE_TIMEOUT in _LSS_ANSWER_S:
+            self.leave_configuration()
+            found, identity = lss.fast_scan()
+            if found:
+                return identity
+        return None
 
     def assign(self, node_id: int) -> None:
         """Give the cabinet that fastscan selected an id, stored over a loss of power."""
