@@ -57,6 +57,10 @@ _HINTS = {
     0x06090032: "the value is too low",
     0x06020000: "this cabinet has no such object",
 }
+# abort codes of a server that knows nothing of the transfer: unknown command, toggle bit
+_CUT = (0x05040001, 0x05030000)
+_CUT_TRIES = 3
+_SILENCE = "No SDO response"  # canopen has one class for this and for an answer that does not fit
 
 # A cabinet answers within two ticks. An answer that comes late, on a busy machine, is a wrong bit:
 # the scan then ends without a cabinet, and is done again with more patience.
@@ -173,11 +177,25 @@ class Client:
             )
         return NodeError(f"cabinet {node_id} does not answer; `autarky node list` shows who does")
 
+    def _upload(self, node_id: int, variable: ODVariable) -> bytes:
+        """Asked again where a restart cut the answer in two, or a late answer came instead."""
+        sdo = self.node(node_id).sdo
+        for _ in range(_CUT_TRIES):
+            try:
+                return sdo.upload(variable.index, variable.subindex)
+            except SdoAbortedError as error:
+                if error.code not in _CUT:
+                    raise
+            except SdoCommunicationError as error:
+                if _SILENCE in str(error):
+                    raise
+        return sdo.upload(variable.index, variable.subindex)
+
     def read(self, node_id: int, name: str) -> Reading:
         """One value by name."""
         variable = find(name)
         try:
-            data = self.node(node_id).sdo.upload(variable.index, variable.subindex)
+            data = self._upload(node_id, variable)
         except (SdoAbortedError, SdoCommunicationError) as error:
             if _has_no_data(error):
                 return Reading(name, None, "not known")
