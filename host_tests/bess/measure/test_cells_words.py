@@ -5,6 +5,7 @@ The driver is replaced by one that gives whatever words a test wants.
 
 from array import array
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,7 @@ class Chain:
         self.received = bytearray(4 + 8 * 2)
         self.config_written = False
         self.differs = {CONFIG_A: 0, CONFIG_B: 0}
+        self.takes_config = False
         self.done: list[object] = []
         self._converted = ADCV
 
@@ -64,6 +66,8 @@ class Chain:
     def write_config(self) -> None:
         self.done.append("config")
         self.config_written = True
+        if self.takes_config:
+            self.differs = dict.fromkeys(self.differs, 0)
 
     def config_differs(self, group: int) -> int:
         return self.differs[group]
@@ -163,6 +167,9 @@ def test_nothing_is_known_at_first() -> None:
         assert getattr(monitor, name) is False, name
     assert not any(monitor.cell_known(cell) for cell in range(CELLS))
     assert not any(monitor.sensor_known(sensor) for sensor in range(SENSORS))
+    chain = SimpleNamespace(device_count=1)
+    monitor = CellMonitor(chain, bytes((16,)), 1, Parameters(), Signals(), leaves)
+    assert monitor.all_sensors_known is False
 
 
 def test_the_table_of_an_ntc_goes_from_300_degrees_down_and_never_beyond_its_ends() -> None:
@@ -540,9 +547,9 @@ def test_cells_of_nothing_have_no_sum_to_compare(rig: Rig) -> None:
 
 def test_a_sum_beyond_105_v_counts_as_105_v(rig: Rig) -> None:
     """Any word of a front end keeps the product inside 2**30."""
-    rig.chain.cells[ADCV][1] = [100] * 16 + [0, 0]
+    rig.chain.cells[ADCV][1] = [100] * 10 + [0] * 8
     rig.chain.status[1][0] = 65_535
-    assert rig.run(ROUND).value(s.AFE_SUM) == 0x100000 * 1000 // 1600
+    assert rig.run(ROUND).value(s.AFE_SUM) == 1_048_576
 
 
 @pytest.mark.parametrize("device", [0, 1])
@@ -608,6 +615,19 @@ def test_a_lost_configuration_is_told_up_to_three_times_over(rig: Rig, group: in
     for score in (44, 43):
         assert rig.run(ROUND).value(s.AFE_CONFIG) == score
         assert rig.monitor.config_good is True
+
+
+@pytest.mark.parametrize("group", [CONFIG_A, CONFIG_B])
+def test_a_configuration_that_was_lost_and_taken_again_is_told(rig: Rig, group: int) -> None:
+    rig.chain.differs[group] = 1
+    rig.chain.takes_config = True
+    assert rig.run(ROUND).value(s.AFE_CONFIG) == 15
+    assert rig.monitor.config_good is True
+
+
+def test_a_configuration_that_differs_in_both_groups_differs(rig: Rig) -> None:
+    rig.chain.differs = {CONFIG_A: 1, CONFIG_B: 1}
+    assert rig.run(ROUND).value(s.AFE_CONFIG) == 15
 
 
 @pytest.mark.parametrize("group", [CONFIG_A, CONFIG_B])
