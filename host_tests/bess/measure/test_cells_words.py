@@ -441,6 +441,11 @@ def test_open_and_shorted_sensors_are_told_each_by_its_own_signal(rig, word, sig
     told = {n: rig.value(n) for n in (s.SENSOR_OPEN, s.SENSOR_SHORT, s.SENSORS_LOST)}
     assert told == {s.SENSOR_OPEN: 0, s.SENSOR_SHORT: 0, s.SENSORS_LOST: 0} | {signal: 2}
     assert 220 <= rig.value(s.TEMP_MIN) <= rig.value(s.TEMP_MAX) <= 280
+    rig.chain.unheard.add((AUX_B, 1))
+    found = rig.renewed(SCAN)
+    assert {n: rig.value(n) for n in told} == told
+    assert not any(found[n] for n in told)
+    rig.chain.unheard.clear()
     rig.chain.aux[0][2] = word
     rig.run(SCAN)
     assert rig.value(s.SENSORS_LOST) == 1
