@@ -374,12 +374,11 @@ class CellMonitor:
             self._store_open_wire(2)
             self._store_open_wire(3)
         elif diagnosis == _DOWN_REST:
-            # a reading with pull-up current that was not renewed may be that of a whole wire
+            # what was not renewed is of the round before: it clears no open wire
             if self._diagnosis_good and self._round_whole:
-                found = self._leaves.open_wires(
-                    self._pulled_up, self._pulled_down, self._layout, self._open_wire_dmv
-                )
-                self._signals.put(s.OPEN_WIRE, found)
+                self._signals.put(s.OPEN_WIRE, self._open_wires())
+            elif self._diagnosis_good and self.rounds:
+                self._signals.put_partial(s.OPEN_WIRE, self._open_wires())
         elif diagnosis == _SELF_TEST:
             self._check_self_test(4)
             self._check_self_test(5)
@@ -428,6 +427,11 @@ class CellMonitor:
         out = self._pulled_up if self._diagnosis <= _UP_REST else self._pulled_down
         self._leaves.store_group(
             chain.received, chain.valid, group, self._layout, out, self._wire_fresh
+        )
+
+    def _open_wires(self):
+        return self._leaves.open_wires(
+            self._pulled_up, self._pulled_down, self._layout, self._open_wire_dmv
         )
 
     def _compare_sums(self):

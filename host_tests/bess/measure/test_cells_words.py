@@ -481,18 +481,42 @@ def test_every_open_wire_is_told(rig: Rig, device: int, pin: int) -> None:
     assert rig.run(ROUND).value(s.OPEN_WIRE) == 0
 
 
-@pytest.mark.parametrize("scan", range(1, 5))
-def test_wires_are_judged_when_every_reading_with_current_was_renewed(rig: Rig, scan: int) -> None:
-    """Rule 1: a reading of the round before clears no open wire."""
-    at = len(rig.ticks) // SCAN % 7
-    rig.run((7 - at) % 7 * SCAN)
-    for now in range(7):
-        reads = set(CELL_READS) if now == scan else set()
-        rig.chain.unheard = {(read, 1) for read in reads}
+@pytest.mark.parametrize("scan", [1, 2, 3, 4])
+def test_an_open_wire_is_cleared_when_every_reading_with_current_was_renewed(scan: int) -> None:
+    """Rule 1; what was not renewed is of the round before. Scans 1 to 4 read with current."""
+    rig = Rig().run(8 * SCAN)
+    rig.chain.cells[PULL_UP][0][0] = 0
+    assert rig.renewed(ROUND)[s.OPEN_WIRE]
+    rig.chain.cells[PULL_UP][0][0] = 33_000
+    for now in (1, 2, 3, 4, 5, 6, 7):
+        rig.chain.unheard = {(read, 0) for read in CELL_READS} if now == scan else set()
         found = rig.renewed(SCAN)
-        assert s.OPEN_WIRE not in found, now
+        if now == 4:
+            assert found.get(s.OPEN_WIRE) is (None if scan == 4 else False)
+        else:
+            assert s.OPEN_WIRE not in found
+    assert rig.renewed(ROUND)[s.OPEN_WIRE]
+    assert rig.value(s.OPEN_WIRE) == 0
+
+
+def test_an_open_wire_is_told_though_another_device_is_not_heard(rig: Rig) -> None:
+    rig.run(SCAN)
+    rig.chain.cells[PULL_UP][0][0] = 0
+    rig.run(SCAN)
+    rig.chain.unheard = {(CELL_READS[0], 1)}
+    rig.run(SCAN)
     rig.chain.unheard.clear()
-    assert s.OPEN_WIRE in rig.renewed(ROUND)
+    assert rig.renewed(2 * SCAN)[s.OPEN_WIRE] is False
+    assert rig.value(s.OPEN_WIRE) == 1
+
+
+def test_before_a_whole_round_no_wire_is_judged_on_what_was_never_read() -> None:
+    rig = Rig().run(SCAN)
+    rig.chain.unheard = {(CELL_READS[0], 1)}
+    rig.run(SCAN)
+    rig.chain.unheard.clear()
+    assert s.OPEN_WIRE not in rig.renewed(5 * SCAN)
+    assert rig.renewed(ROUND)[s.OPEN_WIRE]
 
 
 @pytest.mark.parametrize("at", range(18))
