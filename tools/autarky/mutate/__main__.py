@@ -78,7 +78,9 @@ TARGETS = {
     "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
     "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
     "bess.measure.cells": [
-        "host_tests/bess/measure/test_cells_words.py", "host_tests/bess/measure/test_cells.py",
+        "host_tests/bess/measure/test_cells_words.py",
+        "host_tests/bess/measure/test_cells_diagnosis.py",
+        "host_tests/bess/measure/test_cells.py",
     ],
     "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
     "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
