@@ -17,6 +17,34 @@ class Port:
         return True
 
 
+class Small(int):
+    """An integer of a 32-bit board: one beyond 2**30 would allocate there, here it fails."""
+
+    def __lshift__(self, by):
+        return self._held(int(self) << by)
+
+    def __or__(self, other):
+        return self._held(int(self) | other)
+
+    def __sub__(self, other):
+        return self._held(int(self) - other)
+
+    @staticmethod
+    def _held(value):
+        assert -(2**30) <= value < 2**30
+        return Small(value)
+
+
+@pytest.mark.parametrize("top", [0x00, 0x1E, 0x1F, 0x20, 0x7F, 0x80, 0xC0, 0xE0, 0xFF])
+def test_no_result_of_any_size_leaves_the_integers_of_a_32_bit_board(top):
+    for low in (0x00, 0xFF):
+        sensor = IvtS(Port())
+        data = [Small(byte) for byte in (CURRENT, 1, top, low, low, low)]
+        assert sensor.receive(0x521, data, 6, 10)
+        exact = int.from_bytes(bytes(data[2:]), "big", signed=True)
+        assert sensor.value[CURRENT] == min(max(exact, -2_000_000), 2_000_000)
+
+
 def test_identifiers_and_channels_are_the_data_sheets():
     assert (ivt_s.CURRENT, ivt_s.U1, ivt_s.U2, ivt_s.U3) == (0, 1, 2, 3)
     assert (ivt_s.COMMAND_ID, ivt_s.RESPONSE_ID, ivt_s.RESULT_ID) == (0x411, 0x511, 0x521)
