@@ -6,7 +6,7 @@ import pytest
 
 from autarky.plant.iso165c import Iso165c as Model
 from bess.drivers import iso165c
-from bess.drivers.iso165c import INFO_ID, REQUEST_ID, RESPONSE_ID, Iso165c
+from bess.drivers.iso165c import INFO_ID, RESPONSE_ID, Iso165c
 from bess.measure import signals as s
 from bess.measure.insulation import Insulation
 from bess.measure.signals import Signals
@@ -30,7 +30,7 @@ class Rig:
         self.now_ms = now_ms
 
     def send(self, can_id: int, data: bytes) -> bool:
-        assert can_id == REQUEST_ID
+        assert can_id == 0x022
         answer = self.model.answer(bytes(data))
         if answer is not None:
             self.driver.receive(RESPONSE_ID, answer, len(answer), self.now_ms)
