@@ -77,9 +77,18 @@ TARGETS = {
     "bess.measure.insulation": ["host_tests/bess/measure/test_insulation.py"],
     "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
     "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
-    "bess.measure.cells": ["host_tests/bess/measure/test_cells.py"],
+    "bess.measure.cells": [
+        "host_tests/bess/measure/test_cells_words.py",
+        "host_tests/bess/measure/test_cells_diagnosis.py",
+        "host_tests/bess/measure/test_cells.py",
+    ],
     "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
     "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
+    "bess.drivers.ltc681x": ["host_tests/bess/drivers/test_ltc681x.py"],
+    "bess.drivers.pec15": ["host_tests/bess/drivers/test_pec15.py"],
+    "bess.drivers.pcs_can": ["host_tests/bess/drivers/test_pcs_can.py"],
+    "bess.drivers.fram": ["host_tests/bess/drivers/test_fram_and_expander.py"],
+    "bess.drivers.mcp23s17": ["host_tests/bess/drivers/test_fram_and_expander.py"],
 }  # fmt: skip
 
 
