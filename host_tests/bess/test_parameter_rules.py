@@ -1,6 +1,6 @@
 """Which sets of parameters are refused, and in what words; the numbers are typed here."""
 
-from bess.parameter_rules import RELATIONS, WINDOWS, ParameterJudge, objections
+from bess.parameter_rules import RELATIONS, WINDOWS, ParameterJudge, _judgements, objections
 from bess.parameters import TABLE, Parameters
 from bess.protect.fault_table import TABLE as FAULTS
 from bess.table import rows
@@ -220,6 +220,32 @@ def test_a_write_is_judged_by_the_lines_that_name_it_and_forgiven_when_it_is_cor
 def test_a_set_that_contradicts_from_the_start_is_told():
     judge = ParameterJudge(with_values({"insulation_3_ohm_v": 400}), FAULTS)
     assert "insulation_3_ohm_v is 400, insulation_2_ohm_v is 300" in judge.objection()
+
+
+def test_what_was_corrected_without_a_word_is_forgiven_when_it_is_asked_for():
+    parameters = with_values({"insulation_3_ohm_v": 400, "cool_on_max_dc": 250})
+    judge = ParameterJudge(parameters, FAULTS)
+    assert judge.objection() != ""
+    for name in ("insulation_3_ohm_v", "cool_on_max_dc"):
+        parameters.set(name, Parameters().get(name))
+    assert judge.objection() == ""
+
+
+def test_a_contradiction_that_is_written_again_and_again_is_kept_once():
+    parameters = with_values({"insulation_3_ohm_v": 400})
+    judge = ParameterJudge(parameters, FAULTS)
+    before = len(judge._wrong)
+    for _ in range(3):
+        judge.changed("insulation_3_ohm_v")
+    assert len(judge._wrong) == before
+
+
+def test_a_write_costs_the_lines_that_name_it_and_none_where_no_line_does():
+    parameters = Parameters()
+    for name, texts in (("node_id", set()), ("chemistry", {0}), ("balance_start_dmv", {0})):
+        lines = [line for line, _ in _judgements(parameters, FAULTS, name)]
+        assert {line >> 16 for line in lines} == texts, name
+    assert len(lines) == 1
 
 
 def test_a_name_stands_once_in_the_table():
