@@ -67,7 +67,7 @@ class Pdo:
         return pieces.get((index, sub))
 
     def cob_id(self, index):
-        return 0x40000185
+        return 0x40000184
 
     def fixed(self, index, sub):
         self.asked.append((index, sub))
@@ -270,6 +270,7 @@ def test_a_parameter_is_taken_in_its_range_told_and_refused_beyond():
         assert bench.parameters.get("cells_per_module") == after
         assert bench.told == ([] if refusal else [(0x2002, 0)])
     assert bench.write(0x2002, 0, pack("<i", -1)) == abort.TOO_LOW
+    assert bench.write(0x2000, 0, pack("<i", 2)) == abort.TOO_HIGH  # the table's first
     assert bench.write(0x1800, 2, b"\xf1") == abort.VALUE
     assert bench.told == []
 
@@ -284,7 +285,7 @@ def test_what_is_fixed_now_takes_only_its_own_value():
 
 def test_a_cob_id_is_written_only_to_switch_its_pdo_on_or_off():
     bench = Bench()
-    own = 0x40000185
+    own = 0x40000184
     assert bench.read(0x1800, 1) == pack("<I", own)
     assert bench.write(0x1800, 1, pack("<I", own | 0x80000000)) == abort.NONE
     assert bench.parameters.get("tpdo1_enabled") == 0
@@ -292,6 +293,6 @@ def test_a_cob_id_is_written_only_to_switch_its_pdo_on_or_off():
     assert bench.read(0x1800, 1) == pack("<I", own | 0x80000000)
     assert bench.write(0x1800, 1, pack("<I", own)) == abort.NONE
     assert bench.parameters.get("tpdo1_enabled") == 1
-    for wrong in (own + 1, own ^ 0x20000000, own ^ 0x40000000, 0xC0000184, 0):
+    for wrong in (own + 1, own ^ 0x20000000, own ^ 0x40000000, 0xC0000185, 0):
         assert bench.write(0x1800, 1, pack("<I", wrong)) == abort.VALUE, hex(wrong)
     assert bench.parameters.get("tpdo1_enabled") == 1
