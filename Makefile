@@ -32,8 +32,9 @@ $(READY): requirements.lock pyproject.toml
 run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")
 	@$(BIN)/autarky run $(ARGS)
 
+# three workers on two cores: a third of the time a test waits for a process that it started
 test: $(READY) ## all tests, on CPython and inside real MicroPython, and branch coverage
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup $(ARGS)
 	@$(MAKE) --no-print-directory coverage
 
 # the safety core is covered by its own tests alone, branch by branch
