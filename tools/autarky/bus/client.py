@@ -99,7 +99,10 @@ class AutarkyBus(can.BusABC):
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # the site listens before its cabinets have booted, and answers after
         self._socket.settimeout(_ANSWER_S)
-        self._buffer = b""
+        self._frames = b""  # whole ones, peeked at
+        self._at = 0  # the next of them
+        self._peeked = 0  # bytes of them that the socket still holds
+        self._part = b""  # of a frame whose rest has not come
         self.channel_info = f"autarky virtual bus {channel}"
         options = records.OWN_FRAMES if own else 0
         self._socket.sendall(records.HELLO.pack(records.MAGIC, records.VERSION, options, number))
@@ -152,20 +155,16 @@ class AutarkyBus(can.BusABC):
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
         end = None if timeout is None else time.monotonic() + timeout
-        while len(self._buffer) < records.FRAME.size:
+        while self._at >= len(self._frames):
             wait = None if end is None else max(0.0, end - time.monotonic())
             if not self._ready(write=False, timeout=wait):
                 return None, False
-            try:
-                # one frame and no more: asyncio asks the descriptor whether there is another
-                data = self._socket.recv(records.FRAME.size - len(self._buffer))
-            except OSError as error:
-                raise can.CanOperationError(f"the link to the site broke: {error}") from error
-            if not data:
-                raise can.CanOperationError("the virtual site has ended")
-            self._buffer += data
-        can_id, length, flags, end_us, data = records.FRAME.unpack(self._buffer)
-        self._buffer = b""
+            self._peek()
+        fields = records.FRAME.unpack_from(self._frames, self._at)
+        self._at += records.FRAME.size
+        if self._at >= len(self._frames):
+            self._take(self._peeked)
+        can_id, length, flags, end_us, data = fields
         extended = bool(can_id & records.EXTENDED)
         message = can.Message(
             arbitration_id=can_id & (0x1FFFFFFF if extended else 0x7FF),
@@ -177,6 +176,28 @@ class AutarkyBus(can.BusABC):
             timestamp=end_us / 1e6,
         )
         return message, False
+
+    def _peek(self) -> None:
+        """Read many frames at once, and leave them in the socket until the last is given out.
+
+        So the descriptor stays readable for those who wait on it, as asyncio does.
+        """
+        data = self._take(1 << 16, socket.MSG_PEEK)
+        if not data:
+            raise can.CanOperationError("the virtual site has ended")
+        whole = self._part + data
+        rest = len(whole) % records.FRAME.size
+        if len(whole) == rest:
+            self._part += self._take(len(data))
+            return
+        self._frames, self._at = whole[: len(whole) - rest], 0
+        self._peeked, self._part = len(data) - rest, b""
+
+    def _take(self, size: int, flags: int = 0) -> bytes:
+        try:
+            return self._socket.recv(size, flags)
+        except OSError as error:
+            raise can.CanOperationError(f"the link to the site broke: {error}") from error
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
         why = _objection(msg)
