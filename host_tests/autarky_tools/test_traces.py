@@ -82,8 +82,10 @@ LATE = dt.datetime(2025, 10, 26, 23, 59, 30)
         table([f"27:{t // 60:02}:{t % 60:02}" for t in TIME_S]),
         table([f"1d 00:00:{t:02}.00" for t in TIME_S]),
         table([f"0 days 00:00:{t:02}" for t in TIME_S]),
+        table([f"00:00:{t:02}:250" for t in TIME_S]),
+        table(TIME_S).replace(",", "  "),
     ],
-    ids=range(35),
+    ids=range(37),
 )  # fmt: skip
 def test_what_loggers_write_becomes_seconds_amperes_and_volts(tmp_path: Path, text: str) -> None:
     assert counted_ah(written(tmp_path, text)) == pytest.approx(RIGHT_AH)
@@ -157,8 +159,13 @@ def test_percent_and_kelvin_are_converted_when_they_are_named(tmp_path: Path) ->
             table(TIME_S, "time,current,voltage,Voltage", "{},1.0,3.33,3.33"),
             "voltage may be voltage or Voltage",
         ),
-        (table([t / 3600 for t in TIME_S]), "time=time:ms (or s, min, h, d)"),
+        (table([t / 3600 for t in TIME_S]), "time=time:ms (or ns, us, s, min, h, d)"),
         (table([t * 1000 for t in TIME_S]), "time=time:ms"),
+        (table([t * 10 for t in TIME_S]), "time=time:ms"),
+        (table(["00:10", "00:20", "00:30"]), "'00:10' may be HH:MM or MM:SS"),
+        (table(TIME_S, "time,current,voltage,voltage", "{},1,3.3,3.4"), "voltage 3, voltage 4"),
+        (table(TIME_S) + "End of test\n", "leave lines out that are no data"),
+        (table(TIME_S, row="{},inf,3.33"), "current has 6 gaps"),
         (table(TIME_S, row="{},0,1.0,3,33"), "decimal comma"),
         (table(TIME_S, row="{},oops,3.33"), "column current is not numeric: 'oops' in row 1"),
         (table(TIME_S).replace("20,1.0", "20,"), "current has 1 gaps"),
@@ -205,7 +212,7 @@ def test_a_file_of_another_kind_is_named_without_its_bytes(tmp_path, data, sente
 def test_a_hole_carries_no_charge_and_is_told(tmp_path: Path) -> None:
     (trace,) = read_traces(written(tmp_path, table((0, 10, 20, 36_020, 36_030, 36_040))))
     assert trace.counted_ah()[-1] == pytest.approx(40 / 3600)
-    assert "1 hole in time, the longest 36000 s, the first after 20 s" in trace.notes[0]
+    assert "1 hole in time, the longest 36000 s, the first after 20 s" in trace.notes[-1]
     assert [len(part.time_s) for part in trace.parts()] == [3, 3]
     assert [part.counted_ah()[-1] for part in trace.parts()] == pytest.approx([20 / 3600] * 2)
 
@@ -220,7 +227,7 @@ def test_a_hole_is_told_by_the_usual_step(tmp_path: Path, times: tuple[int, ...]
 def test_a_logger_that_saves_samples_at_rest_has_no_holes(tmp_path: Path) -> None:
     times = np.cumsum([0, *[1] * 200, *[60] * 30, *[1] * 200, 17, *[60] * 30])
     (trace,) = read_traces(written(tmp_path, table(times)))
-    assert trace.notes == ()
+    assert len(trace.parts()) == 1
     assert trace.counted_ah()[-1] == pytest.approx(times[-1] / 3600)
 
 
@@ -260,6 +267,24 @@ def test_the_sign_of_a_file_is_found_and_told(tmp_path: Path, soc: bool) -> None
     assert "turned.csv: current counts + in charge, and is turned" in turned.notes
 
 
+def test_a_sign_that_the_data_do_not_tell_is_said_to_be_taken(tmp_path: Path) -> None:
+    path = written(tmp_path, table(TIME_S))
+    assert "the data do not tell the sign of current" in read_traces(path)[0].notes[0]
+    (given,) = read_traces(path, invert_current=True)
+    assert given.notes == ()
+    assert given.counted_ah()[-1] == pytest.approx(-RIGHT_AH)
+
+
+def test_days_beside_times_of_day_keep_the_days_between(tmp_path: Path) -> None:
+    for days in (("2025-01-30", "2025-02-02"), ("30.01.2025", "02.02.2025")):
+        rows = [f"{days[0]},23:59:{t},1.0,3.33" for t in (30, 40, 50)]
+        rows += [f"{days[1]},00:00:{t},1.0,3.33" for t in ("00", "10")]
+        path = written(tmp_path, "\n".join(["Date,Time,current,voltage", *rows, ""]))
+        (trace,) = read_traces(path)
+        assert np.diff(trace.time_s) == pytest.approx([10, 10, 2 * 86400 + 10, 10])
+        assert trace.counted_ah()[-1] == pytest.approx(30 / 3600)
+
+
 @pytest.mark.parametrize(
     ("sign", "given", "sentence"),
     [(1, True, "leave --invert-current out"), (-1, False, "turn its sign (--invert-current)")],
@@ -270,9 +295,9 @@ def test_a_sign_that_the_data_deny_is_refused(tmp_path, sign, given, sentence) -
     assert sentence in str(refused.value)
 
 
-@pytest.mark.parametrize(("step", "truly_s"), [(100, 0.1), (1 / 60, 1)], ids=["ms", "min"])
+@pytest.mark.parametrize(("step", "truly_s"), [(50, 0.05), (1 / 60, 1)], ids=["ms", "min"])
 def test_units_that_make_a_cell_that_there_is_not_are_refused(tmp_path, step, truly_s) -> None:
-    rows = [f"{step * i},2.5,3.3,{0.9 - truly_s * i / 3600}" for i in range(3000)]
+    rows = [f"{step * i},2.5,3.3,{0.9 - truly_s * i / 3600}" for i in range(5000)]
     with pytest.raises(TraceError, match="check the units of time and current"):
         read_traces(written(tmp_path, "\n".join(["time,current,voltage,soc", *rows, ""])))
 

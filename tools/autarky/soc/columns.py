@@ -48,11 +48,13 @@ ROLES = tuple(role for role in _NAMES if role != "capacity")
 _NEEDED = ("time", "current", "voltage")
 _CELL_V = (0.5, 6.5)
 _LARGEST_CELL_A = 400  # above it a number without a unit may as well be in mA
-_LEAST_STEP_S, _MOST_STEP_S = 0.005, 600  # between samples, where no unit is named
+_LEAST_STEP_S, _MOST_STEP_S = 0.005, 90  # between samples, where no unit is named
+_DAYS = ("date", "datum", "day")
 _EPOCHS = ((1e17, 1e-9), (1e14, 1e-6), (1e11, 1e-3), (1e8, 1.0))  # from this on: since 1970
+_TICK_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _DAY_S = 86400
 _CLOCK = re.compile(
-    r"(?:(\d+)\s*(?:d|days?|\s)[\s,]*)?(\d+):(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)\s*([AaPp][Mm])?$"
+    r"(?:(\d+)\s*(?:d|days?|\s)[\s,]*)?(\d+):(\d{1,2}):(\d{1,2}(?:[.,:]\d+)?)\s*([AaPp][Mm])?$"
 )
 _DATES = tuple(
     f"{date} {time}"
@@ -92,7 +94,10 @@ def find(path: Path, table: pa.Table, given: Mapping[str, str] | None = None) ->
     for role, (name, unit) in places.items():
         raw = table.column(name)
         if role == "time":
-            values[role], is_date = _seconds(path, name, raw, unit)
+            on_days = _on_days(path, table, name, raw)
+            values[role], is_date = (
+                _seconds(path, name, raw, unit) if on_days is None else (on_days, True)
+            )
             continue
         numbers = _numbers(path, name, raw)
         convert = _CONVERT.get(role, _by_unit)
@@ -148,15 +153,18 @@ def _numbers(path: Path, name: str, raw: pa.ChunkedArray) -> Floats:
         return raw.to_numpy(zero_copy_only=False).astype(float)
     if pa.types.is_null(kind):
         return np.full(len(raw), np.nan)
-    texts = [str(value).strip() if value is not None else "" for value in raw.to_pylist()]
+    texts = _texts(raw)
     kinds = {_shape(text) for text in texts if text}
     for shapes, translation in _SEPARATORS:
         if kinds <= shapes:
             return np.array([float(t.translate(translation)) if t else np.nan for t in texts])
-    row, text = next(
-        (i, t) for i, t in enumerate(texts) if t and (_shape(t) is None or len(kinds) > 1)
-    )
+    odd = [(i, t) for i, t in enumerate(texts) if t and _shape(t) is None]
+    row, text = odd[0] if odd else next((i, t) for i, t in enumerate(texts) if t)
     raise TraceError(f"{path}: column {name} is not numeric: {text[:40]!r} in row {row + 1}")
+
+
+def _texts(raw: pa.ChunkedArray) -> list[str]:
+    return ["" if value is None else str(value).strip() for value in raw.to_pylist()]
 
 
 _SHAPES = {
@@ -212,7 +220,7 @@ def _volts(path: Path, role: str, name: str, numbers: Floats, unit: str) -> tupl
 
 def _amperes(path: Path, role: str, name: str, numbers: Floats, unit: str) -> tuple[Floats, str]:
     amperes, _ = _by_unit(path, role, name, numbers, unit)
-    most = float(np.nanmax(np.abs(amperes))) if np.isfinite(amperes).any() else 0.0
+    most = float(np.abs(amperes[np.isfinite(amperes)]).max(initial=0.0))
     if not unit and most > _LARGEST_CELL_A:
         raise TraceError(
             f"{path}: column {name} reads up to {most:.4g} and names no unit: A or mA? Say "
@@ -246,19 +254,12 @@ def _seconds(path: Path, name: str, raw: pa.ChunkedArray, unit: str) -> tuple[Fl
         raise TraceError(f"{path}: column {name} has days without a time: --columns time=NAME")
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         ticks = raw.cast(pa.int64())
-        factor = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
-        return _since_first(path, name, ticks, factor), pa.types.is_timestamp(kind)
-    if pa.types.is_time(kind):
-        ticks = raw.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
-        factor = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}[kind.unit]
-        return _over_midnight(
-            ticks.cast(pa.float64()).to_numpy(zero_copy_only=False) * factor
-        ), False
+        return _since_first(path, name, ticks, _TICK_S[kind.unit]), pa.types.is_timestamp(kind)
+    clock = _clock(raw)
+    if clock is not None:
+        return _over_midnight(clock), False
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        texts = [str(value).strip() if value is not None else "" for value in raw.to_pylist()]
-        clock = _clock(texts)
-        if clock is not None:
-            return _over_midnight(clock), False
+        texts = _texts(raw)
         dates = _dates(path, name, texts)
         if dates is not None:
             return dates, True
@@ -276,9 +277,23 @@ def _seconds(path: Path, name: str, raw: pa.ChunkedArray, unit: str) -> tuple[Fl
     if not _LEAST_STEP_S <= typical <= _MOST_STEP_S:
         raise TraceError(
             f"{path}: column {name} names no unit and steps by {typical:.3g}: seconds would be "
-            f"odd. Say --columns time={name}:ms (or s, min, h, d)"
+            f"odd. Say --columns time={name}:ms (or ns, us, s, min, h, d)"
         )
     return numbers, False
+
+
+def _on_days(path: Path, table: pa.Table, name: str, raw: pa.ChunkedArray) -> Floats | None:
+    """Times of day with the days of a column beside them, None where there is none."""
+    beside = next((n for n in table.column_names if n != name and _plain(n) in _DAYS), None)
+    clock = _clock(raw) if beside else None
+    if beside is None or clock is None:
+        return None
+    days = table.column(beside)
+    if pa.types.is_date(days.type) and not days.null_count:
+        numbers = days.cast(pa.date32()).cast(pa.int32()).to_numpy(zero_copy_only=False)
+        return clock + _DAY_S * (numbers - numbers[0]).astype(float)
+    midnights = _dates(path, beside, [f"{text} 00:00:00" for text in _texts(days)])
+    return None if midnights is None else clock + midnights
 
 
 def _since_first(path: Path, name: str, ticks: pa.ChunkedArray, factor: float) -> Floats:
@@ -295,10 +310,16 @@ def _over_midnight(clock_s: Floats) -> Floats:
     return clock_s + _DAY_S * days
 
 
-def _clock(texts: list[str]) -> Floats | None:
-    """Seconds of [days] HH:MM:SS[.fff] [AM|PM], None where one is written otherwise."""
+def _clock(raw: pa.ChunkedArray) -> Floats | None:
+    """Seconds of times, or of texts [days] HH:MM:SS[.fff] [AM|PM]; None where it is neither."""
+    kind = raw.type
+    if pa.types.is_time(kind) and not raw.null_count:
+        ticks = raw.cast(pa.int32() if kind.bit_width == 32 else pa.int64())
+        return ticks.to_numpy(zero_copy_only=False) * _TICK_S[kind.unit]
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        return None
     out = []
-    for text in texts:
+    for text in _texts(raw):
         found = _CLOCK.match(text)
         if not found:
             return None
@@ -306,10 +327,10 @@ def _clock(texts: list[str]) -> Floats | None:
         hour = int(hours)
         if half:
             hour = hour % 12 + (12 if half.lower() == "pm" else 0)
-        if int(minutes) > 59 or float(seconds.replace(",", ".")) >= 61:
+        second = float(re.sub("[,:]", ".", seconds))
+        if int(minutes) > 59 or second >= 61:
             return None
-        whole = int(days or 0) * _DAY_S + hour * 3600 + int(minutes) * 60
-        out.append(whole + float(seconds.replace(",", ".")))
+        out.append(int(days or 0) * _DAY_S + hour * 3600 + int(minutes) * 60 + second)
     return np.array(out)
 
 

@@ -27,6 +27,7 @@ _HEAD_LINES = 200  # a logger's own lines before its header are fewer
 _DELIMITERS = ",;\t|"
 _NUMBER = re.compile(r"[+-]?(\d[\d.,' ]*|[.,]\d+)([eE][+-]?\d+)?$")
 _CLOCK = re.compile(r"(\d+[dT ]?\s*)?\d+:\d\d|\d{1,4}[-./]\d{1,2}[-./]\d{1,4}")
+_SHORT_CLOCK = re.compile(r"\d{1,3}:\d\d$")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+),\d+([eE][+-]?\d+)?$")
 _LEAST_COLUMNS = 2
 _FEW_HUNDRED = 400  # tables of one file
@@ -118,11 +119,15 @@ def _read_csv(path: Path, data: bytes) -> pa.Table:
     lines = text.splitlines()
     if not any(line.strip() for line in lines):
         raise TraceError(f"{path}: is empty")
+    if not any(mark in line for mark in _DELIMITERS for line in lines):
+        lines = ["\t".join(line.split()) for line in lines]  # columns set by spaces
     delimiter = _delimiter_of(lines[:_HEAD_LINES])
     rows = list(csv.reader(lines[:_HEAD_LINES], delimiter=delimiter))
     header, names, units = _header_of(path, rows)
     first = header + 1 + bool(units) if header >= 0 else 0
     sample = [field.strip() for row in rows[first:] for field in row]
+    if short := next((field for field in sample if _SHORT_CLOCK.match(field)), None):
+        raise TraceError(f"{path}: {short!r} may be HH:MM or MM:SS; write HH:MM:SS, or seconds")
     comma = delimiter != "," and any(_DECIMAL_COMMA.match(field) for field in sample)
     body = [line for line in lines[first:] if line.strip(delimiter + " ")]
     blank = max((len(row) for row in rows[first:] if not any(row[len(names) :])), default=0)
@@ -137,10 +142,15 @@ def _read_csv(path: Path, data: bytes) -> pa.Table:
         arrow_csv.ConvertOptions(decimal_point="," if comma else "."),
     )
     if wrong:
+        row = wrong[0]
         raise TraceError(
-            f"{path}: {len(wrong)} rows have another number of columns than the header's "
-            f"{wrong[0].expected_columns} (one has {wrong[0].actual_columns}); is a decimal comma "
-            "used beside commas between columns? Write the file with semicolons"
+            f"{path}: {len(wrong)} rows do not have the header's {row.expected_columns} columns, "
+            f"one has {row.actual_columns}: "
+            + (
+                "leave lines out that are no data"
+                if row.actual_columns < row.expected_columns
+                else "with a decimal comma, put semicolons between columns"
+            )
         )
     return _with_units(table, units)
 
@@ -187,7 +197,9 @@ def _header_of(path: Path, rows: list[list[Any]]) -> tuple[int, list[str], list[
         ):
             return at, _distinct(names), units
     if rows and all(len(row) < _LEAST_COLUMNS for row in rows):
-        raise TraceError(f"{path}: no table: columns are separated by comma, semicolon or tab")
+        raise TraceError(
+            f"{path}: no table: columns are separated by comma, semicolon, tab or space"
+        )
     if len(rows) == 1 or not any(sum(map(_is_value, row)) >= _LEAST_COLUMNS for row in rows):
         raise TraceError(f"{path}: there is no row of numbers in its first {_HEAD_LINES} lines")
     raise TraceError(
@@ -201,13 +213,12 @@ def _clean(field: Any) -> str:
 
 
 def _distinct(names: list[str]) -> list[str]:
-    seen: Counter[str] = Counter()
-    out = []
-    for i, name in enumerate(names):
-        seen[name] += 1
-        given = name or f"column {i + 1}"
-        out.append(given if seen[name] == 1 or not name else f"{name} {seen[name]}")
-    return out
+    """Names that stand once; of equal ones none is taken for granted."""
+    count = Counter(names)
+    return [
+        name if name and count[name] == 1 else f"{name or 'column'} {i + 1}"
+        for i, name in enumerate(names)
+    ]
 
 
 def _with_units(table: pa.Table, units: list[str]) -> pa.Table:

@@ -20,6 +20,7 @@ __all__ = ["Floats", "Trace", "TraceError", "capacity_from", "read_table", "read
 _GROUPS = ("T_test", "script", "test", "T_amb", PART)
 _MOST_TRACES = 200
 _LARGEST_CELL_AH, _SLOWEST_C, _FASTEST_C = 2000, 0.005, 20
+_TELLING = 10  # samples from which voltage tells the sign of current
 # a hole: longer than both times the usual step; what comes often is a logger that saves
 _HOLE_STEPS, _HOLE_LEAST_S, _HOLE_SURE_S, _OFTEN = 10, 5.0, 120.0, 10
 
@@ -247,8 +248,12 @@ def _with_sign(path: Path, traces: list[Trace], invert: bool | None) -> list[Tra
         )
     found = -1 in signs
     if invert is None:
-        note = f"{path.name}: current counts + in charge, and is turned"
-        notes = (note,) if found else ()
+        notes = (f"{path.name}: current counts + in charge, and is turned",) if found else ()
+        if not signs and any(trace.current_a.any() for trace in traces):
+            notes = (
+                f"{path.name}: the data do not tell the sign of current, + is taken as discharge; "
+                "--invert-current says otherwise",
+            )
     elif signs and invert != found:
         raise TraceError(
             f"{path}: {next(iter(signs.values()))} grows {'fuller' if found else 'emptier'} while "
@@ -257,9 +262,8 @@ def _with_sign(path: Path, traces: list[Trace], invert: bool | None) -> list[Tra
         )
     else:
         notes = ()
-    if not (found if invert is None else invert):
-        return traces
-    return [replace(t, current_a=-t.current_a, notes=(*notes, *t.notes)) for t in traces]
+    way = -1 if (found if invert is None else invert) else 1
+    return [replace(t, current_a=way * t.current_a, notes=(*notes, *t.notes)) for t in traces]
 
 
 def _sign(trace: Trace) -> int:
@@ -276,11 +280,12 @@ def _sign(trace: Trace) -> int:
     jumps_a = np.diff(trace.current_a)
     large = np.abs(jumps_a) > 0.1 * np.abs(trace.current_a).max()
     large &= np.diff(trace.time_s) <= trace.longest_step_s
-    if large.sum() >= 10:
+    if large.sum() >= _TELLING:
         at_once = _opposite(jumps_a[large], np.diff(trace.voltage_v)[large], 0.5)
         if at_once:
             return at_once
-    return _opposite(counted, trace.voltage_v, 0.5) if np.ptp(trace.voltage_v) > 0.3 else 0
+    moved = len(counted) >= _TELLING and np.ptp(trace.voltage_v) > 0.3
+    return _opposite(counted, trace.voltage_v, 0.5) if moved else 0
 
 
 def _opposite(a: Floats, b: Floats, least: float) -> int:
