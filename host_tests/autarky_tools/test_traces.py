@@ -297,7 +297,7 @@ def test_a_sign_that_the_data_deny_is_refused(tmp_path, sign, given, sentence) -
 
 @pytest.mark.parametrize(("step", "truly_s"), [(50, 0.05), (1 / 60, 1)], ids=["ms", "min"])
 def test_units_that_make_a_cell_that_there_is_not_are_refused(tmp_path, step, truly_s) -> None:
-    rows = [f"{step * i},2.5,3.3,{0.9 - truly_s * i / 3600}" for i in range(5000)]
+    rows = [f"{step * i},2.5,3.3,{max(0.9 - truly_s * i / 3600, 0.1)}" for i in range(5000)]
     with pytest.raises(TraceError, match="check the units of time and current"):
         read_traces(written(tmp_path, "\n".join(["time,current,voltage,soc", *rows, ""])))
 
