@@ -76,7 +76,7 @@ SEED ?= $(shell date +%Y%m%d)
 soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, then an hour of random faults (SEED=n)
 	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
-	  --hypothesis-seed=$(SEED) host_tests/invariants $(ARGS)
+	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/test_soc_tools.py $(ARGS)
 	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
 
 soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into firmware/bess/estimate/README.md

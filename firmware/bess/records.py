@@ -33,11 +33,10 @@ class Records:
         A region that fails holds up no other and no restart.
         """
         failed = self._trend_failed
-        written = False
         try:
             written = self._log.flush(_LOG_RECORDS_A_TICK)
         except OSError:
-            failed = True
+            failed = written = True
         try:
             self._trace.flush(_TRACE_SAMPLES_A_TICK)
         except OSError:

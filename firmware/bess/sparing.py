@@ -20,9 +20,7 @@ _EVENTS = const(64)
 _TRACE_SAMPLES = const(100)  # three writes at most in a tick, about 50 ms each
 _THROUGHPUT = const(100)  # a hundredth of the capacity moved: the state is worth a write
 # what a session does, one in a tick
-_IDLE, _LOG, _TRACE, _TREND, _STATE, _DONE = (
-    const(0), const(1), const(2), const(3), const(4), const(5),
-)  # fmt: skip
+_IDLE, _LOG, _TRACE, _TREND, _STATE = const(0), const(1), const(2), const(3), const(4)
 
 
 class SparingRecords(Records):
@@ -114,7 +112,6 @@ class SparingRecords(Records):
 
     def _end(self):
         self._job = _IDLE
-        self.hurried = False
         self._since_s = 0
 
     def finish(self):

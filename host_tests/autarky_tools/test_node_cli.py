@@ -24,7 +24,7 @@ def free_port() -> int:
 
 
 def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator",
+    command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator", "--realtime",
                "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + PATIENCE_S
@@ -193,7 +193,7 @@ def test_the_last_id_is_said_and_the_next_scan_finds_the_rest() -> None:
 
 def test_a_closed_contactor_is_told_with_a_remedy() -> None:
     port = free_port()
-    command = [str(AUTARKY), "site", "--cabinets", "1", "--bus", f"127.0.0.1:{port}",
+    command = [str(AUTARKY), "site", "--cabinets", "1", "--realtime", "--bus", f"127.0.0.1:{port}",
                "--set", "sdo_timeout_ms=60000"]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:

@@ -282,7 +282,7 @@ def test_counters_start_over_within_small_integers(
 ) -> None:
     """Every counter at its last value, as after months: nothing allocates, the cabinet goes on."""
     names = {name for path in fast_files() for name in MASKED.findall(path.read_text())}
-    assert {"count", "crc_errors", "rx_lost", "unknown_frames", "transactions"} <= names
+    assert {"count", "crc_errors", "rx_lost", "unknown_frames", "scans"} <= names
 
     def age(cabinet) -> None:
         seen: set[int] = set()

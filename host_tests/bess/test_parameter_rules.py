@@ -1,6 +1,6 @@
 """Which sets of parameters are refused, and in what words; the numbers are typed here."""
 
-from bess.parameter_rules import RELATIONS, WINDOWS, ParameterJudge, objections
+from bess.parameter_rules import RELATIONS, WINDOWS, ParameterJudge, _judgements, objections
 from bess.parameters import TABLE, Parameters
 from bess.protect.fault_table import TABLE as FAULTS
 from bess.table import rows
@@ -220,6 +220,64 @@ def test_a_write_is_judged_by_the_lines_that_name_it_and_forgiven_when_it_is_cor
 def test_a_set_that_contradicts_from_the_start_is_told():
     judge = ParameterJudge(with_values({"insulation_3_ohm_v": 400}), FAULTS)
     assert "insulation_3_ohm_v is 400, insulation_2_ohm_v is 300" in judge.objection()
+
+
+def test_what_was_corrected_without_a_word_is_forgiven_when_it_is_asked_for():
+    parameters = with_values({"insulation_3_ohm_v": 400, "cool_on_max_dc": 250})
+    judge = ParameterJudge(parameters, FAULTS)
+    assert judge.objection() != ""
+    for name in ("insulation_3_ohm_v", "cool_on_max_dc"):
+        parameters.set(name, Parameters().get(name))
+    assert judge.objection() == ""
+
+
+def test_a_contradiction_that_is_written_again_and_again_is_kept_once():
+    parameters = with_values({"insulation_3_ohm_v": 400})
+    judge = ParameterJudge(parameters, FAULTS)
+    before = len(judge._wrong)
+    for _ in range(3):
+        judge.changed("insulation_3_ohm_v")
+    assert len(judge._wrong) == before
+
+
+def test_a_write_costs_the_lines_that_name_it_and_none_where_no_line_does():
+    parameters = Parameters()
+    for name, windows, faults in (
+        ("node_id", 0, 0), ("balance_start_dmv", 1, 0), ("cell_ov_2_dmv", 1, 1),
+        ("chemistry", len(list(rows(WINDOWS))), 0),
+    ):  # fmt: skip
+        texts = [line >> 16 for line, _ in _judgements(parameters, FAULTS, name)]
+        assert (texts.count(0), texts.count(1)) == (windows, faults), name
+
+
+def test_a_flag_has_no_thresholds_that_could_contradict():
+    flags = b" 1 estop estop over flag - 123 both 10 0x9000 -\n"
+    assert objections(Parameters(), flags) == []
+
+
+def test_the_sentences_to_the_letter():
+    for values, sentence in (
+        ({"cell_ov_2_dmv": 36501},
+         "cell_ov_2_dmv is 36501, chemistry is 0: cell_ov_2_dmv must be at most 36500 (for lfp: "
+         "no sheet permits a higher charge voltage, and a lower one is never full); "
+         "correct one of them"),
+        ({"charge_below_zero_3_dc": 0},
+         "charge_below_zero_3_dc is 0, chemistry is 0: charge_below_zero_3_dc must be at least 1 "
+         "(for lfp: charging at 0 degC and below plates lithium); correct one of them"),
+        ({"open_wait_ms": 999},
+         "ramp_stop_permille_s is 1000, open_wait_ms is 999: ramp_stop_permille_s * open_wait_ms "
+         "(= 999000) must be at least 1000000 (power must have ramped to zero before the "
+         "contactors open); correct one of them"),
+        ({"precharge_cooling_s": 29},
+         "precharge_rated_j is 6000, precharge_cooling_s is 29: precharge_rated_j / "
+         "precharge_cooling_s (= 206) must be at most 200 (the resistor would shed more than "
+         "200 W, which none of this kind does); correct one of them"),
+        ({"charge_taper_from_dmv": 35500},
+         "charge_taper_from_dmv is 35500, charge_taper_to_dmv is 35500: charge_taper_from_dmv "
+         "must be below charge_taper_to_dmv (the limit falls towards full); "
+         "correct one of them"),
+    ):  # fmt: skip
+        assert sentence in sentences(values)
 
 
 def test_a_name_stands_once_in_the_table():

@@ -1,4 +1,4 @@
-from bess.estimate.charge_counter import COUNT, OUT_AH
+from bess.estimate.charge_counter import COUNT, IN_AH, OUT_AH
 from bess.port.memory import MemoryRegion
 from bess.protect.event_log import RAISED, EventLog
 from bess.protect.trace import AFTER, Trace, Trend
@@ -96,6 +96,220 @@ class World:
     @property
     def writes(self):
         return sum([region.writes for region in self.regions]) + self.estimator.saves
+
+
+def passed(world, seconds):
+    """Seconds at rest in which nothing opens a session, since no step is taken."""
+    for _ in range(seconds):
+        world.records.second(True)
+    return world
+
+
+def session(world):
+    """True when a session was due; runs it to its end."""
+    before = world.estimator.saves
+    for _ in range(12):
+        world.records.step(True)
+    return world.estimator.saves > before
+
+
+def frozen(world):
+    """The trace of a trip is complete and waits: what 300 samples are."""
+    for _ in range(2 * AFTER):
+        world.trace.sample(1, 2, 3, 4, 5, 6, 7)
+    world.trace.freeze()
+    for _ in range(AFTER):
+        world.trace.sample(1, 2, 3, 4, 5, 6, 7)
+    return world
+
+
+def test_without_news_a_session_opens_after_an_hour_for_the_trend():
+    assert not session(passed(World(), 2999))  # a board has had ten of the fifteen minutes
+    world = passed(World(), 3000)
+    assert session(world)
+    assert not session(passed(world, 3599))
+    assert session(passed(world, 1))
+
+
+def test_with_news_a_session_opens_five_minutes_after_the_start_and_fifteen_after_another():
+    world = World()
+    world.event()
+    assert not session(passed(world, 299))
+    assert session(passed(world, 1))
+    world.event()
+    assert not session(passed(world, 899))
+    assert session(passed(world, 1))
+
+
+def test_charge_that_moved_is_counted_from_the_newest_session_in_both_directions():
+    for column in (OUT_AH, IN_AH):
+        for capacity_mah, due in ((300000, True), (300001, False)):
+            world = World()
+            world.estimator.counter.totals[column] = 5
+            assert session(passed(world, 300))
+            world.estimator.soc.capacity_mah = capacity_mah
+            assert not session(passed(world, 900))
+            world.estimator.counter.totals[column] += 3
+            assert session(world) == due, (column, capacity_mah)
+
+
+def test_what_stood_at_the_start_is_no_charge_that_moved():
+    world = World()
+    world.estimator.counter.totals[OUT_AH] = 5
+    world.records = SparingRecords(world)
+    assert not session(passed(world, 300))
+
+
+def test_a_session_writes_all_events_that_its_buffer_held_at_once():
+    world = World()
+    for _ in range(66):
+        world.event()
+    world.records.hurried = True
+    world.records.step(True)
+    assert world.log.records == 63
+    assert world.log.waiting == 0
+    assert world.log.lost == 3
+
+
+def test_a_frozen_trace_opens_a_session_and_is_written_a_hundred_samples_a_step():
+    world = frozen(World())
+    written = []
+    for _ in range(6):
+        world.records.step(True)
+        written.append(world.trace.writing)
+    assert written == [0, 100, 200, 300, -1, -1]
+    assert session(world) or world.estimator.saves == 1
+
+
+def test_a_trip_while_a_session_runs_opens_the_next_at_once():
+    world = World()
+    world.records.hurried = True
+    world.records.step(True)
+    assert not world.records.hurried
+    world.trip()
+    for _ in range(4):
+        world.records.step(True)
+    assert world.estimator.saves == 1
+    assert world.log.records == 0
+    world.records.step(True)
+    assert world.log.records == 1
+    assert not world.records.hurried
+
+
+def test_nothing_is_done_or_ready_for_a_restart_while_power_can_flow():
+    world = World()
+    world.records.hurried = True
+    assert world.records.step(False) is False
+    assert world.records.hurried
+    world.records.hurried = False
+    assert world.records.step(False) is False
+    assert world.records.step(True)
+
+
+def test_a_board_that_ran_a_minute_leaves_its_records_behind_at_a_restart():
+    world = passed(World(), 59)
+    assert world.records.finish()
+    passed(world, 1)
+    assert not world.records.finish()
+    assert session(world)
+    assert world.records.finish()
+
+
+def test_the_trend_holds_the_means_of_each_minute_in_their_order():
+    world = World()
+    for current_ma in (1000, -2000, 3000):
+        world.meter.current_ma = current_ma
+        passed(world, 60)
+    world.records.hurried = True
+    assert session(world)
+    other = Trend(Region(387000))
+    for current_ma in (1000, -2000, 3000):
+        row = bytearray(24)
+        other.pack(row, 0, current_ma, 800000, 33000, 33100, 200, 250, 5000, 60)
+        other.write(row)
+    assert world.trend.records == 3
+    assert world.trend.read(0, 72) == other.read(0, 72)
+    passed(world, 60)
+    world.records.hurried = True
+    assert session(world)
+    assert world.trend.records == 4
+
+
+def test_with_fram_two_events_and_four_samples_of_a_trace_go_a_step():
+    world = frozen(World(Records))
+    for _ in range(5):
+        world.event()
+    ready = []
+    for _ in range(3):
+        ready.append(world.records.step(False))
+    assert world.log.records == 5
+    assert world.trace.writing == 12
+    assert ready == [False, False, False]  # the trace is not yet whole
+    for _ in range(73):
+        assert world.records.step(False) is False or not world.trace.busy
+    assert world.records.step(False) is True
+    assert world.trace.size() == 8 + 20 * 2 * AFTER
+    world.event()
+    world.event()
+    world.event()
+    assert world.records.step(False) is False
+    assert world.records.step(False) is True
+
+
+def test_with_fram_the_state_is_saved_when_it_changed_and_at_a_restart_with_all_that_waits():
+    world = World(Records)
+    world.records.step(True)
+    assert world.estimator.saves == 0
+    world.estimator.dirty = True
+    world.records.step(False)
+    world.records.step(False)
+    assert world.estimator.saves == 1
+    world.event()
+    assert world.records.finish() is True
+    assert world.estimator.saves == 2
+    assert world.log.records == 1
+
+
+def test_with_fram_a_storage_that_fails_is_told_until_it_takes_again_and_holds_no_restart_up():
+    for broken in range(3):
+        world = frozen(World(Records))
+        assert not world.records.failed
+        world.event()
+        world.regions[broken].broken = True
+        world.records.second(False)
+        assert world.records.step(False) is True or broken != 0 or world.records.failed
+        assert world.records.failed, broken
+        assert world.records.step(False) is True, broken
+        world.regions[broken].broken = False
+        world.records.second(False)
+        world.records.step(False)
+        assert not world.records.failed, broken
+
+
+def test_with_fram_a_state_that_cannot_be_saved_is_told():
+    world = World(Records)
+
+    def refuse():
+        raise OSError(5)
+
+    world.estimator.save = refuse
+    world.estimator.dirty = True
+    assert world.records.step(False) is True
+    assert world.records.failed
+    world.estimator.dirty = False
+    world.records.step(False)
+    assert not world.records.failed
+
+
+def test_no_sample_is_kept_before_the_charge_is_known():
+    for kind in (Records, SparingRecords):
+        world = World(kind)
+        world.telemetry.soc_known = False
+        passed(world, 120)
+        world.records.hurried = True
+        for _ in range(12):
+            world.records.step(True)
+        assert world.trend.records == 0, kind
 
 
 def test_with_fram_everything_is_written_at_once():

@@ -74,7 +74,7 @@ class FramRegion:
         """Back to what was never written."""
         blank = b"\xff" * 64
         for offset in range(0, self.size, 64):
-            self.write(offset, blank[: min(64, self.size - offset)])
+            self.write(offset, blank[: self.size - offset])
 
 
 class FramBytes:

@@ -114,9 +114,7 @@ class IvtS:
             channel -= 1
             sent = self._sent[channel]
             off_ms = ticks_diff(self._last_ms[channel], self._first_ms[channel])
-            off_ms -= sent * _PERIOD_MS[channel]
-            if off_ms < 0:
-                off_ms = -off_ms
+            off_ms = abs(off_ms - sent * _PERIOD_MS[channel])
             if not sent or off_ms > sent * _PERIOD_MS[channel] // _FIT:
                 fits = False
             if sent:
@@ -131,7 +129,7 @@ class IvtS:
 
     def _answer(self, data, length):
         """Take a frame on RESPONSE_ID."""
-        kind = data[0]
+        kind = data[0] if length else 0  # what an empty frame leaves there is an old one's
         if kind == _ALIVE:
             channel = _CHANNELS
             while channel:

@@ -12,8 +12,7 @@ from bess.port.interpreter import const
 
 CELLS_PER_DEVICE = const(18)
 
-# command codes, MD = 10 (7 kHz): all 18 cells in 2.335 ms, GPIOs in about 4 ms
-_MD_NORMAL = const(0x100)
+# command codes; 0x100 is MD = 10 (7 kHz): all 18 cells in 2.335 ms, GPIOs in about 4 ms
 WRCFGA = const(0x001)
 WRCFGB = const(0x024)
 RDCFGA = const(0x002)
@@ -34,9 +33,6 @@ ADSTAT = const(0x468 | 0x100)
 CVST = const(0x207 | 0x100 | 0x20)  # self test 1: every cell register must read 0x9555
 ADOW_PULL_UP = const(0x228 | 0x100 | 0x40)
 ADOW_PULL_DOWN = const(0x228 | 0x100)
-CLRCELL = const(0x711)
-CLRAUX = const(0x712)
-DIAGN = const(0x715)
 
 SELF_TEST_RESULT = const(0x9555)  # CVST, self test 1, 7 kHz
 SUM_FACTOR = const(30)  # sum of cells = SC * 30 * 100 uV
@@ -71,7 +67,6 @@ class Chain:
         self.valid = bytearray(device_count)
         self.crc_streak = bytearray(device_count)
         self.crc_errors = 0
-        self.transactions = 0
         self._discharge = array("I", bytes(4 * device_count))
         self._config_a = bytearray(device_count * _REGISTER_BYTES)
         self._config_b = bytearray(device_count * _REGISTER_BYTES)
@@ -107,9 +102,8 @@ class Chain:
         frame[3] = pec & 0xFF
 
     def command(self, command):
-        """Broadcast a command without data (ADCV, ADAX, ADSTAT, ADOW, CVST, CLR...)."""
+        """Broadcast a command without data (ADCV, ADAX, ADSTAT, ADOW, CVST)."""
         self._set_command(self._command_tx, command)
-        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(self._command_tx, self._command_rx)
         self._cs.value(1)
@@ -118,7 +112,6 @@ class Chain:
         """Read a register group of every device; returns how many answers were valid."""
         tx = self._read_tx
         self._set_command(tx, command)
-        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)
@@ -184,7 +177,6 @@ class Chain:
         self.config_written = True
 
     def _write(self, tx):
-        self.transactions = (self.transactions + 1) & 0x1FFFFFFF
         self._cs.value(0)
         self._spi.write_readinto(tx, self._rx)
         self._cs.value(1)

@@ -110,7 +110,8 @@ class Dictionary:
         if entry is None and sub == 0:
             entry = self._count(index)
         if entry is None:
-            return abort.NO_SUB if self._highest(index) else abort.NO_OBJECT
+            there = self._count(index) or self._element(index, 0) or self._pdo.describe(index, 0)
+            return abort.NO_SUB if there else abort.NO_OBJECT
         entry.index = index
         entry.sub = sub
         return entry
@@ -195,22 +196,13 @@ class Dictionary:
         entry.known = found[1] is not None
         return entry
 
-    def _highest(self, index):
-        """Highest sub-index of an object, 1 for one without, 0 for what does not exist."""
-        at = self._first((index + 1) << 8)
-        if at and self._indices[at - 1] == index:
-            highest = self._subs[at - 1]
-            return highest if 0 < highest < _STAR else 1
-        if self._array(index) is not None and self._element(index, 0) is not None:
-            return 1
-        return 1 if self._pdo.describe(index, 0) is not None else 0
-
     def _count(self, index):
-        highest = self._highest(index)
-        if not highest:
+        """Sub-index 0 of an object of several rows, or None."""
+        at = self._first((index + 1) << 8) - 1
+        if at < 0 or self._indices[at] != index:
             return None
         entry = Entry("u8", "ro")
-        entry.value = highest
+        entry.value = self._subs[at] if self._subs[at] != _STAR else 0  # an empty array
         return entry
 
     def _resolve(self, path):

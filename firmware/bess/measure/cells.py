@@ -57,7 +57,7 @@ def ntc_table(beta_k):
     for step in range(_NTC_STEPS + 1):
         ratio = min(max(step, 1), _NTC_STEPS - 1) / _NTC_STEPS
         kelvin = 1.0 / (1.0 / 298.15 + log(ratio / (1.0 - ratio)) / beta_k)
-        table.append(min(max(int((kelvin - 273.15) * 10.0 + 1000.5), 0), 4000))
+        table.append(min(int((kelvin - 273.15) * 10.0 + 1000.5), 4000))
     return table
 
 
@@ -117,7 +117,6 @@ class CellMonitor:
         self._phase = 0
         self._diagnosis = _CONFIGURE
         self._self_test_bad = 0
-        self._sum_permille = 0
         self._diagnosis_good = False
         self._round_whole = False  # the first one starts at its last diagnosis
         self._round_ms = 0
@@ -161,6 +160,7 @@ class CellMonitor:
             self._diagnose_second,
             self._diagnose_third,
         )
+        self._start(_NEVER)
 
     def slice(self, now_ms):
         """Do this tick's part of the scan."""
@@ -374,11 +374,11 @@ class CellMonitor:
             self._store_open_wire(2)
             self._store_open_wire(3)
         elif diagnosis == _DOWN_REST:
-            if self._diagnosis_good:
-                found = self._leaves.open_wires(
-                    self._pulled_up, self._pulled_down, self._layout, self._open_wire_dmv
-                )
-                self._signals.put(s.OPEN_WIRE, found)
+            # what was not renewed is of the round before: it clears no open wire
+            if self._diagnosis_good and self._round_whole:
+                self._signals.put(s.OPEN_WIRE, self._open_wires())
+            elif self._diagnosis_good and self.rounds:
+                self._signals.put_partial(s.OPEN_WIRE, self._open_wires())
         elif diagnosis == _SELF_TEST:
             self._check_self_test(4)
             self._check_self_test(5)
@@ -429,6 +429,11 @@ class CellMonitor:
             chain.received, chain.valid, group, self._layout, out, self._wire_fresh
         )
 
+    def _open_wires(self):
+        return self._leaves.open_wires(
+            self._pulled_up, self._pulled_down, self._layout, self._open_wire_dmv
+        )
+
     def _compare_sums(self):
         chain = self._chain
         worst = 0
@@ -442,9 +447,7 @@ class CellMonitor:
             total = self._leaves.sum_of_fresh(self.voltage_dmv, self.fresh, first, count)
             if chain.valid[device] and total > 0:
                 seen += 1
-                gap = chain.word(device, 0) * ltc681x.SUM_FACTOR - total
-                if gap < 0:
-                    gap = -gap
+                gap = abs(chain.word(device, 0) * ltc681x.SUM_FACTOR - total)
                 permille = min(gap, _GAP_MOST_DMV) * 1000 // total
                 worst = max(worst, permille)
             if chain.valid[device]:
@@ -464,7 +467,6 @@ class CellMonitor:
                 self._signals.put(s.AFE_TEMP, hottest_dc)
             else:
                 self._signals.put_partial(s.AFE_TEMP, hottest_dc)
-        self._sum_permille = worst
         if seen == self._devices:
             self._signals.put(s.AFE_SUM, worst)
         elif seen:

@@ -64,9 +64,7 @@ class Environment:
         signals = self._signals
         self.supply_mv = analog["supply"].read_u16() * (_SUPPLY_FULL_MV >> 3) >> 13
         signals.put(s.SUPPLY, self.supply_mv)
-        off = analog["reference"].read_u16() - _REFERENCE_U16
-        if off < 0:
-            off = -off
+        off = abs(analog["reference"].read_u16() - _REFERENCE_U16)
         signals.put(s.ADC_REFERENCE, off * 1000 // _REFERENCE_U16)
 
     def _temperature(self, name):

@@ -84,9 +84,7 @@ class Plausibility:
     def _judge_string(self):
         sum_mv = self._cells.cell_sum_dmv // 10
         string_mv = self._meter.string_mv
-        gap_mv = sum_mv - string_mv
-        if gap_mv < 0:
-            gap_mv = -gap_mv
+        gap_mv = abs(sum_mv - string_mv)
         self._signals.put(s.STRING_SUM, gap_mv // (sum_mv // 1000 + 1))
         # cells are all there, but nothing arrives behind the fuse
         self._signals.put(s.FUSE_OPEN, 1 if 2 * string_mv < sum_mv else 0)
@@ -95,9 +93,7 @@ class Plausibility:
         power_w = self._pcs.power_actual_w
         limits = self._limits
         excess_w = power_w - limits.discharge_w if power_w > 0 else -power_w - limits.charge_w
-        if excess_w <= 0:
-            return 0
-        return excess_w // (self._rated_w // 1000)
+        return max(excess_w, 0) // (self._rated_w // 1000)
 
     def step_slow(self):
         """What changes slowly; once a second."""
@@ -136,8 +132,7 @@ class Plausibility:
         self._current_samples = meter.current_samples
         current_ma = meter.current_ma
         if self._open_s > _OPEN_SETTLED_S:
-            magnitude_ma = current_ma if current_ma >= 0 else -current_ma
-            self._signals.put(s.CURRENT_OFFSET, magnitude_ma)
+            self._signals.put(s.CURRENT_OFFSET, abs(current_ma))
         if self._pcs.status_ms != self._compared_ms:
             self._compared_ms = self._pcs.status_ms
             self._compare_current(current_ma)
@@ -147,22 +142,15 @@ class Plausibility:
         signals = self._signals
         power_w = self._pcs.power_actual_w
         step_w = self._rated_w // 1000
-        gap_w = 0
-        if self._contactors.closed:
-            gap_w = meter.power_w - power_w
-            if gap_w < 0:
-                gap_w = -gap_w
+        gap_w = abs(meter.power_w - power_w) if self._contactors.closed else 0
         signals.put(s.CURRENT_MISMATCH, gap_w // step_w)
         least_w = self._sign_permille * step_w
         opposite = (meter.power_w > least_w and power_w < -least_w) or (
             meter.power_w < -least_w and power_w > least_w
         )
         signals.put(s.CURRENT_SIGN, 1 if self._contactors.closed and opposite else 0)
-        moved_w = power_w - self._power_then_w
-        if moved_w < 0:
-            moved_w = -moved_w
         if current_ma != self._last_ma:
             self._last_ma = current_ma
             self._power_then_w = power_w
-            moved_w = 0
+        moved_w = abs(power_w - self._power_then_w)
         signals.put(s.CURRENT_STUCK, 1 if moved_w > _POWER_MOVED_PERMILLE * step_w else 0)

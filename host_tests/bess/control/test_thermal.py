@@ -439,3 +439,21 @@ def test_a_pump_that_was_forbidden_has_no_lag():
     rig.control.obey(rig.now_ms, 0)
     rig.run(5)
     assert not rig.on("pump")
+
+
+def test_neither_starts_while_the_other_is_on_whatever_the_mode_says():
+    """The last word before the output, also if what chooses the mode were wrong."""
+    rig = Rig()
+    rig.cells.set(350)
+    rig.run(200)
+    assert rig.on("chiller")
+    rig.control.mode = t.HEAT
+    rig.control._drive_heater(rig.now_ms, True)
+    assert not rig.on("heater")
+    rig = Rig()
+    rig.cells.set(0)
+    rig.run(200)
+    assert rig.on("heater")
+    rig.control.mode = t.COOL
+    rig.control._drive_chiller(rig.now_ms)
+    assert not rig.on("chiller")

@@ -1,10 +1,13 @@
 """FRAM and port expander drivers against register-level models of the chips."""
 
+from errno import EIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.spi_chips import ExpanderChip, FramChip
 
+from bess.drivers import fram as fram_driver
 from bess.drivers.fram import SIZE, Fram, FramBytes, FramRegion
 from bess.drivers.mcp23s17 import Expander
 from bess.port.storage import SlotStore
@@ -19,14 +22,17 @@ class Bus:
         self.chip = chip
         self.selected = False
         self.stuck = None
+        self.exchanged = 0
 
     def value(self, level) -> None:
+        assert level in (0, 1)
         if self.selected != (level == 0):
             self.selected = level == 0
             self.chip.select(self.selected)
 
     def _exchange(self, byte: int) -> int:
         assert self.selected, "a transfer without chip select"
+        self.exchanged += 1
         answer = self.chip.exchange(byte)
         return answer if self.stuck is None else self.stuck
 
@@ -73,8 +79,31 @@ def test_regions_end_where_the_next_begins() -> None:
     first.erase()
     assert chip.cells[100:200] == b"\xff" * 50 + b"\1" * 50
     bus.stuck = 0xFF  # the chip is gone: what was written does not read back
-    with pytest.raises(OSError):
+    with pytest.raises(OSError) as caught:
         second.write(0, b"\2")
+    assert caught.value.args == (EIO,)
+
+
+@pytest.mark.parametrize("size", [1, 63, 64, 65, 128, 150])
+def test_erasing_reaches_every_byte_of_its_region_and_none_beyond(size: int) -> None:
+    driver, chip, _ = fram()
+    driver.write(100, bytes(300))
+    FramRegion(driver, 150, size).erase()
+    assert chip.cells[100:400] == bytes(50) + b"\xff" * size + bytes(250 - size)
+
+
+def test_the_chip_has_512_kib() -> None:
+    assert fram_driver.SIZE == 512 * 1024
+
+
+@pytest.mark.parametrize("make", [
+    lambda bus: Fram(bus, bus), lambda bus: Expander(bus, bus),
+])  # fmt: skip
+def test_a_chip_that_was_selected_at_the_start_is_released(make) -> None:
+    bus = Bus(FramChip())
+    bus.value(0)
+    make(bus)
+    assert not bus.selected
 
 
 def test_a_value_survives_a_cut_at_every_byte_of_its_write() -> None:
@@ -122,6 +151,15 @@ def _expander(chip: ExpanderChip) -> tuple[Expander, Bus]:
     return Expander(bus, bus), bus
 
 
+def test_an_expander_that_was_half_addressed_at_the_start_still_takes_its_set_up() -> None:
+    chip = ExpanderChip()
+    bus = Bus(chip)
+    bus.value(0)
+    bus.write(b"\x40")
+    Expander(bus, bus)
+    assert chip.registers[0x02:0x04] == chip.registers[0x0C:0x0E] == b"\xff\xff"
+
+
 @pytest.mark.parametrize("stuck", [0x00, 0xFF])
 def test_a_dead_bus_is_no_module(stuck: int) -> None:
     chip = ExpanderChip()
@@ -130,6 +168,29 @@ def test_a_dead_bus_is_no_module(stuck: int) -> None:
     assert expander.pin(3).value() == 1
     bus.stuck = stuck
     assert [expander.pin(bit).value() for bit in range(16)] == [0] * 16
+
+
+@pytest.mark.parametrize(("register", "value"), [
+    (0x0C, 0xFE), (0x0D, 0xFE), (0x0E, 0x01), (0x0F, 0x80),
+])  # fmt: skip
+def test_a_chip_that_lost_part_of_its_set_up_is_no_module_for_a_sweep(register, value) -> None:
+    """Pull-ups of either port, and flags that no pin of ours can raise."""
+    chip = ExpanderChip()
+    expander, _ = _expander(chip)
+    chip.pulled_down = 0xFFFF
+    assert expander.pin(3).value() == 1
+    chip.registers[register] = value
+    assert [expander.pin(bit).value() for bit in range(16)] == [0] * 16
+
+
+def test_a_sweep_of_all_slots_reads_the_chip_once() -> None:
+    """Opcode, register and eight registers."""
+    expander, bus = _expander(ExpanderChip())
+    for _ in range(2):
+        bus.exchanged = 0
+        for bit in range(16):
+            expander.pin(bit).value()
+        assert bus.exchanged == 10
 
 
 def test_a_chip_that_lost_its_supply_is_set_up_again() -> None:

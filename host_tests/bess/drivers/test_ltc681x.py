@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autarky.plant.ltc6813 import Chain as Model
+from autarky.plant.ltc6813 import pec15
 from bess.drivers import ltc681x
 from bess.drivers.ltc681x import Chain
 from bess.port import leaves
@@ -38,6 +39,94 @@ class Bench:
         self.chain.wake()
         self.now_us += 10_000
         return self
+
+
+class Wire:
+    """What the driver does to its pins, in order."""
+
+    def __init__(self) -> None:
+        self.done: list[object] = []
+        self.chain = Chain(self, self, DEVICES, leaves, self.wait_us)
+
+    def value(self, level: int) -> None:
+        self.done.append("select" if level == 0 else "release" if level == 1 else level)
+
+    def wait_us(self, delay_us: int) -> None:
+        self.done.append(delay_us)
+
+    def write_readinto(self, tx: bytearray, rx: bytearray) -> None:
+        self.done.append(bytes(tx))
+
+    def doing(self, act) -> list[object]:
+        self.done.clear()
+        act()
+        return self.done
+
+
+@pytest.mark.parametrize(("name", "code"), [
+    ("WRCFGA", 0x001), ("WRCFGB", 0x024), ("RDCFGA", 0x002), ("RDCFGB", 0x026),
+    ("RDCVA", 0x004), ("RDCVB", 0x006), ("RDCVC", 0x008), ("RDCVD", 0x00A), ("RDCVE", 0x009),
+    ("RDCVF", 0x00B), ("RDAUXA", 0x00C), ("RDAUXB", 0x00E), ("RDSTATA", 0x010),
+    ("RDSTATB", 0x012), ("ADCV", 0x360), ("ADAX", 0x560), ("ADSTAT", 0x568), ("CVST", 0x327),
+    ("ADOW_PULL_UP", 0x368), ("ADOW_PULL_DOWN", 0x328), ("SELF_TEST_RESULT", 0x9555),
+    ("CELLS_PER_DEVICE", 18), ("SUM_FACTOR", 30),
+])  # fmt: skip
+def test_codes_are_those_of_the_data_sheet_in_its_7_khz_mode(name: str, code: int) -> None:
+    assert getattr(ltc681x, name) == code
+
+
+def test_waking_is_a_pulse_and_10_us_for_each_device() -> None:
+    wire = Wire()
+    assert wire.doing(wire.chain.wake) == ["select", "release", 10 * DEVICES]
+
+
+def test_a_transaction_is_framed_by_chip_select() -> None:
+    """ADCV and RDCVA with the PEC of the data sheet's method, and nothing beyond the last PEC."""
+    wire = Wire()
+    chain = wire.chain
+    command = wire.doing(lambda: chain.command(ltc681x.ADCV))
+    assert command == [
+        "select",
+        bytes((0x03, 0x60)) + pec15(b"\x03\x60").to_bytes(2, "big"),
+        "release",
+    ]
+    read = wire.doing(lambda: chain.read(ltc681x.RDCVA))
+    head = bytes((0x00, 0x04)) + pec15(b"\x00\x04").to_bytes(2, "big")
+    assert read == ["select", head + b"\xff" * 8 * DEVICES, "release"]
+
+
+def test_what_was_received_is_the_answer_to_the_newest_read(bench: Bench) -> None:
+    bench.chain.read(ltc681x.RDCFGA)
+    assert len(bench.chain.received) == 4 + 8 * DEVICES
+    assert bench.chain.received[4] == 0xF8, "GPIO pull-downs off, REFON 0: reset"
+
+
+def test_configuration_keeps_references_on_and_pull_downs_off() -> None:
+    wire = Wire()
+    done = wire.doing(wire.chain.write_config)
+    assert done[0] == done[3] == "select"
+    assert done[2] == done[5] == "release"
+    for frame, command, first in ((done[1], b"\x00\x01", 0xFC), (done[4], b"\x00\x24", 0x0F)):
+        data = bytes((first, 0, 0, 0, 0, 0))
+        expected = command + pec15(command).to_bytes(2, "big")
+        assert frame == expected + DEVICES * (data + pec15(data).to_bytes(2, "big"))
+
+
+def test_a_configuration_was_written_once_it_was_written(bench: Bench) -> None:
+    assert bench.chain.config_written is False
+    bench.chain.write_config()
+    assert bench.chain.config_written is True
+
+
+@pytest.mark.parametrize("cell", range(18))
+@pytest.mark.parametrize("device", range(DEVICES))
+def test_each_discharge_switch_is_its_own_cells(bench: Bench, device: int, cell: int) -> None:
+    bench.chain.set_discharge(device, 1 << cell)
+    bench.chain.prepare_config()
+    bench.chain.write_config()
+    expected = [0] * DEVICES
+    expected[device] = 1 << cell
+    assert bench.model.discharge_masks == expected
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ def test_example_of_the_data_sheet():
 def test_table_agrees_with_the_bitwise_register_of_the_data_sheet():
     """The data sheet's shift register, bit by bit."""
     table = pec_table()
+    assert len(table) == 256
     for data in (b"\x02\xb5", b"\x00" * 6, b"\xff" * 6, bytes(range(6))):
         pec = 16
         for byte in data:

@@ -188,3 +188,10 @@ def test_the_mapping_says_what_the_frames_hold():
         assert 56 <= bits <= 64
         assert bench.read(base + frame, count + 1) == abort.NO_SUB
         assert bench.read(0x2180 + frame, count + 1) == abort.NO_SUB
+
+
+def test_the_very_first_object_has_no_sub_index_and_says_so():
+    bench = Bench()
+    assert bench.read(0x1000) == b"\x00\x00\x00\x00"
+    assert bench.read(0x1000, 1) == abort.NO_SUB
+    assert bench.read(0x0FFF, 1) == abort.NO_OBJECT

@@ -1,9 +1,12 @@
 """Every analog channel and input of the cabinet: what is invalid is never fine."""
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from autarky.plant.ltc6813 import ntc_ratio
 from bess.measure import signals as s
 from bess.measure.cells import ntc_table
 from bess.measure.environment import Environment
@@ -38,7 +41,7 @@ def raw_of(celsius: float) -> int:
 class Rig:
     """Channels and inputs by name, and what the environment makes of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, ntc: Sequence[int] | None = None) -> None:
         names = ("terminal_plus", "terminal_minus", "coolant_supply", "ambient", "board")
         self.analog = {name: Channel(WARM) for name in names}
         self.analog.update(supply=Channel(39322), reference=Channel(49648), humidity=Channel(26214))
@@ -50,8 +53,8 @@ class Rig:
         self.signals = Signals()
         parameters = Parameters()
         self.environment = Environment(
-            self.analog, self.inputs, self.thermal, self.pcs, ntc_table(BETA_K), parameters,
-            self.signals,
+            self.analog, self.inputs, self.thermal, self.pcs, ntc or ntc_table(BETA_K),
+            parameters, self.signals,
         )  # fmt: skip
 
     def step(self) -> "Rig":
@@ -67,6 +70,16 @@ class Rig:
         before = self.signals.count[signal]
         self.step()
         return self.signals.count[signal] != before and not self.signals.partial[signal]
+
+
+class LinearRig(Rig):
+    """With sensors whose temperature is 0.1 K for 32 steps of the converter, from -50 degC on."""
+
+    def __init__(self) -> None:
+        super().__init__([500 + 8 * step for step in range(257)])
+
+    def raw(self, dc: int) -> int:
+        return (dc + 500) * 32
 
 
 @pytest.fixture
@@ -94,8 +107,9 @@ def test_one_terminal_sensor_lost_is_told_and_the_other_clears_nothing(rig, name
 @pytest.mark.parametrize("raw", STUCK)
 def test_both_terminal_sensors_lost_are_no_temperature(rig: Rig, raw: int) -> None:
     rig.analog["terminal_plus"].raw = rig.analog["terminal_minus"].raw = raw
+    before = rig.signals.count[s.TERMINAL_TEMP]
     assert rig.step().value(s.TERMINAL_SENSOR) == 2
-    assert not rig.renewed(s.TERMINAL_TEMP)
+    assert rig.signals.count[s.TERMINAL_TEMP] == before
     assert rig.environment.terminal_dc == NO_DC
 
 
@@ -104,6 +118,63 @@ def test_the_hotter_terminal_counts_whichever_it_is(rig: Rig) -> None:
         rig.analog[name].raw = raw_of(85.0)
         assert abs(rig.step().value(s.TERMINAL_TEMP) - 850) <= 15, name
         rig.analog[name].raw = WARM
+
+
+@pytest.mark.parametrize("celsius", [-40.3, -10.0, 24.8, 25.0, 46.1, 69.7, 79.9, 89.6, 100.2])
+def test_a_sensor_reads_within_half_a_degree_between_the_steps_of_its_table(rig, celsius) -> None:
+    rig.analog["board"].raw = round(65536 * float(ntc_ratio(np.array(celsius), BETA_K)))
+    assert abs(rig.step().value(s.BOARD_TEMP) - 10 * celsius) <= 5
+
+
+def test_equal_resistors_are_25_degrees(rig: Rig) -> None:
+    assert rig.value(s.BOARD_TEMP) == 250
+
+
+@pytest.mark.parametrize(("raw", "lost"), [
+    (1299, BOARD), (1300, 0), (64000, 0), (64001, BOARD),
+])  # fmt: skip
+def test_a_sensor_is_lost_below_2_and_above_97_7_percent_of_the_scale(rig, raw, lost) -> None:
+    rig.analog["board"].raw = raw
+    assert rig.step().value(s.CABINET_SENSOR) == lost
+
+
+@pytest.mark.parametrize(("raw", "supply_mv"), [(0, 0), (32768, 20_000), (65535, 39_999)])
+def test_the_supply_divider_spans_40_v(rig: Rig, raw: int, supply_mv: int) -> None:
+    rig.analog["supply"].raw = raw
+    assert rig.step().value(s.SUPPLY) == rig.environment.supply_mv == supply_mv
+
+
+@pytest.mark.parametrize(("raw", "permille"), [
+    (49648, 0), (49697, 0), (49698, 1), (49599, 0), (49598, 1), (0, 1000), (65535, 319),
+])  # fmt: skip
+def test_the_reference_is_off_in_permille_of_its_2_5_v_both_ways(rig, raw, permille) -> None:
+    rig.analog["reference"].raw = raw
+    assert rig.step().value(s.ADC_REFERENCE) == permille
+
+
+@pytest.mark.parametrize(("pump_on", "flowing", "told"), [
+    (True, 1, 0), (True, 0, 1), (False, 0, 0), (False, 1, 0),
+])  # fmt: skip
+def test_a_pump_without_flow_is_told(rig: Rig, pump_on: bool, flowing: int, told: int) -> None:
+    rig.thermal.pump_on, rig.inputs["coolant_flow"].raw = pump_on, flowing
+    assert rig.step().value(s.COOLANT_FLOW) == told
+    assert rig.renewed(s.COOLANT_FLOW)
+
+
+@pytest.mark.parametrize(("proof", "flowing", "told"), [
+    (True, 1, 0), (True, 0, 0), (False, 0, 0), (False, 1, 1),
+])  # fmt: skip
+def test_a_flow_that_proves_nothing_is_a_stuck_input(rig, proof, flowing, told) -> None:
+    rig.thermal.flow_is_proof, rig.inputs["coolant_flow"].raw = proof, flowing
+    assert rig.step().value(s.FLOW_STUCK) == told
+    assert rig.renewed(s.FLOW_STUCK)
+
+
+def test_a_compressor_that_says_well_no_more_is_told(rig: Rig) -> None:
+    assert rig.value(s.COMPRESSOR) == 0
+    rig.inputs["compressor_ok"].raw = 0
+    assert rig.step().value(s.COMPRESSOR) == 1
+    assert rig.renewed(s.COMPRESSOR)
 
 
 @pytest.mark.parametrize("raw", STUCK)
@@ -157,6 +228,30 @@ def test_without_humidity_the_air_counts_as_saturated(rig: Rig, raw: int) -> Non
     rig.analog["coolant_supply"].raw = raw_of(20.0)
     rig.analog["humidity"].raw = raw
     assert rig.step().value(s.CONDENSATION) == 1
+    assert rig.value(s.CABINET_SENSOR) == HUMIDITY
+
+
+@pytest.mark.parametrize("name", ["coolant_supply", "ambient"])
+def test_a_lost_temperature_of_dry_air_tells_no_water(rig: Rig, name: str) -> None:
+    rig.analog[name].raw = 0
+    assert rig.step().value(s.CONDENSATION) == 0
+    assert rig.signals.partial[s.CONDENSATION] == 1
+
+
+@pytest.mark.parametrize(("humidity", "dew_dc"), [
+    (26215, 130),  # 40 %: 12 K below 25 degC, a kelvin for each 5 %
+    (26280, 131),  # 40.1 %: a tenth of a kelvin for each half percent begun
+    (58983, 230),  # 90 %
+    (65208, 249), (65535, 250), (0, 250),
+])  # fmt: skip
+def test_water_is_told_within_3_k_of_the_dew_point(humidity: int, dew_dc: int) -> None:
+    rig = LinearRig()
+    rig.analog["ambient"].raw = rig.raw(250)
+    rig.analog["humidity"].raw = humidity
+    for coolant_dc, wet in ((dew_dc + 30, 0), (dew_dc + 29, 1), (dew_dc - 200, 1)):
+        rig.analog["coolant_supply"].raw = rig.raw(coolant_dc)
+        assert rig.step().environment.coolant_dc == coolant_dc
+        assert rig.value(s.CONDENSATION) == wet, coolant_dc
 
 
 @pytest.mark.parametrize("raw", [1311, 65208])
@@ -176,7 +271,19 @@ def test_the_inlet_of_the_pcs_is_not_zero_before_its_first_status(rig: Rig) -> N
     assert rig.signals.count[s.PCS_TEMP] == 1, "an old status is no fresh sample"
 
 
-@pytest.mark.parametrize("inlet_dc", [-1280, -510, 1210, 1270])
+def test_an_inlet_that_was_told_at_time_0_is_told(rig: Rig) -> None:
+    rig.pcs.status_ms, rig.pcs.temperature_dc = 0, 310
+    assert rig.step().value(s.PCS_TEMP) == 310
+
+
+@pytest.mark.parametrize("inlet_dc", [-500, 1200])
+def test_the_ends_of_the_inlets_range_are_readings(rig: Rig, inlet_dc: int) -> None:
+    rig.pcs.status_ms, rig.pcs.temperature_dc = 100, inlet_dc
+    assert rig.step().value(s.CABINET_SENSOR) == 0
+    assert rig.value(s.PCS_TEMP) == inlet_dc
+
+
+@pytest.mark.parametrize("inlet_dc", [-1280, -510, -501, 1201, 1210, 1270])
 def test_an_inlet_temperature_that_cannot_be_is_told_and_clears_nothing(rig, inlet_dc) -> None:
     rig.pcs.status_ms, rig.pcs.temperature_dc = 100, inlet_dc
     assert rig.step().value(s.CABINET_SENSOR) == INLET

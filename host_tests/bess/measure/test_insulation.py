@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from autarky.plant.iso165c import Iso165c as Model
-from bess.drivers.iso165c import INFO_ID, REQUEST_ID, RESPONSE_ID, Iso165c
+from bess.drivers import iso165c
+from bess.drivers.iso165c import INFO_ID, RESPONSE_ID, Iso165c
 from bess.measure import signals as s
 from bess.measure.insulation import Insulation
 from bess.measure.signals import Signals
@@ -17,17 +18,19 @@ CHASSIS, FAILURE, OFF, OLD, FROZEN = 2, 4, 8, 16, 32
 class Rig:
     """Monitor model, driver and measurement; a second at a time."""
 
-    def __init__(self, string_mv: int = 800_000, cell_sum_dmv: int = 8_000_000) -> None:
+    def __init__(
+        self, string_mv: int = 800_000, cell_sum_dmv: int = 8_000_000, now_ms: int = 0
+    ) -> None:
         self.model = Model()
         self.driver = Iso165c(self)
         self.meter = SimpleNamespace(string_mv=string_mv, seen_all=True)
         self.cells = SimpleNamespace(cell_sum_dmv=cell_sum_dmv)
         self.signals = Signals()
         self.measured = Insulation(self.driver, self.meter, self.cells, Parameters(), self.signals)
-        self.now_ms = 0
+        self.now_ms = now_ms
 
     def send(self, can_id: int, data: bytes) -> bool:
-        assert can_id == REQUEST_ID
+        assert can_id == 0x022
         answer = self.model.answer(bytes(data))
         if answer is not None:
             self.driver.receive(RESPONSE_ID, answer, len(answer), self.now_ms)
@@ -57,6 +60,75 @@ def test_a_well_monitor_gives_ohm_per_volt_every_second(rig: Rig) -> None:
     assert rig.run(100).value(s.INSULATION_AGE) == 0
     assert rig.value(s.INSULATION_DEVICE) == rig.value(s.INSULATION_TOLD) == 0
     assert rig.measured.sound(0)
+
+
+def test_nothing_is_known_at_first() -> None:
+    rig = Rig()
+    assert rig.measured.samples == rig.measured.ohm_per_volt == 0
+    driver = rig.driver
+    assert driver.calculated_ms == -1
+    assert driver.resistance_kohm == driver.count == driver.heard == 0
+    assert driver.trouble == driver.told == 0
+
+
+def test_the_first_words_of_the_monitor_are_judged_at_once() -> None:
+    rig = Rig().run(1)
+    assert rig.signals.count[s.INSULATION_DEVICE] == rig.signals.count[s.INSULATION_TOLD] == 1
+
+
+def test_ages_count_from_the_first_step_whenever_that_is() -> None:
+    rig = Rig(now_ms=100_000)
+    rig.model.silent = rig.model.mute = True
+    assert rig.run(1).value(s.INSULATION_AGE) == 0
+    assert rig.run(5).value(s.INSULATION_AGE) == 5000
+
+
+def test_a_monitor_repeats_itself_when_its_count_stands_for_more_than_30_seconds() -> None:
+    rig = Rig(now_ms=100_000)
+    rig.model.mute = True
+    assert rig.run(31).value(s.INSULATION_DEVICE) == 0
+    assert rig.value(s.INSULATION_AGE) == 0
+    assert rig.run(1).value(s.INSULATION_DEVICE) == FROZEN
+
+
+def test_a_result_is_recent_for_three_seconds(rig: Rig) -> None:
+    rig.model.silent = True
+    assert rig.run(3).value(s.INSULATION_AGE) == 3000
+    assert rig.measured.sound(0)
+    rig.run(1)
+    assert not rig.measured.sound(0)
+
+
+@pytest.mark.parametrize("string_mv", [0, 13_000, 49_999, 50_000])
+def test_below_50_v_the_string_counts_as_one_of_50(string_mv: int) -> None:
+    assert Rig(string_mv, 0).run(1).value(s.INSULATION) == 40_000
+
+
+def test_the_monitors_own_fault_is_a_result_and_no_trouble(rig: Rig) -> None:
+    """Insulation at its worst must not look like a monitor that cannot measure."""
+    rig.model.status = 0x21
+    rig.model.resistance_kohm = 40
+    rig.run(1)
+    assert rig.driver.trouble == 0
+    assert rig.value(s.INSULATION) == 50
+    assert rig.value(s.INSULATION_AGE) == 0
+
+
+def test_frames_of_the_monitor_are_taken_and_those_of_others_left() -> None:
+    driver = Rig().driver
+    assert iso165c.FILTERS == ((0x037, 0x7FF, 0), (0x023, 0x7FF, 0))
+    for can_id in range(0x800):
+        for length in (0, 8):
+            assert driver.receive(can_id, bytes(8), length, 0) is (can_id in (0x037, 0x023))
+
+
+def test_each_result_counts_once_and_counts_start_over_below_2_29(rig: Rig) -> None:
+    assert rig.driver.count == rig.driver.heard == 3
+    rig.driver.count = rig.driver.heard = rig.measured.samples = 2**29 - 2
+    rig.run(1)
+    assert rig.driver.count == rig.driver.heard == rig.measured.samples == 2**29 - 1
+    rig.run(1)
+    assert rig.driver.count == rig.driver.heard == rig.measured.samples == 0
 
 
 @pytest.mark.parametrize("raw", [0xFFFF, 0xFFFE, 50_001])

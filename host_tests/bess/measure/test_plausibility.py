@@ -54,7 +54,7 @@ class Cells:
 
 
 class Rig:
-    def __init__(self) -> None:
+    def __init__(self, **parameters: int) -> None:
         self.cells = Cells()
         self.meter = SimpleNamespace(
             current_ma=0, current_samples=0, power_w=0, string_mv=800_000, string_samples=0,
@@ -64,9 +64,11 @@ class Rig:
         self.contactors = SimpleNamespace(closed=True, is_open=False)
         self.limits = SimpleNamespace(charge_w=50_000, discharge_w=40_000)
         self.signals = Signals()
+        known = Parameters()
+        for name, value in parameters.items():
+            known.set(name, value)
         self.judge = Plausibility(
-            self.cells, self.meter, self.pcs, self.contactors, self.limits, Parameters(),
-            self.signals,
+            self.cells, self.meter, self.pcs, self.contactors, self.limits, known, self.signals
         )  # fmt: skip
 
     def scan(self, soc_cpct: int = 5000) -> dict[int, int]:
@@ -228,6 +230,8 @@ def test_the_offset_is_the_magnitude_on_a_string_open_for_three_seconds(rig, cur
     assert s.CURRENT_OFFSET not in rig.second(current_ma)
     rig.contactors.is_open = True
     assert s.CURRENT_OFFSET not in rig.second(current_ma), "it settles anew"
+    assert s.CURRENT_OFFSET not in rig.second(current_ma)
+    assert s.CURRENT_OFFSET in rig.second(current_ma)
 
 
 def test_an_old_current_is_no_offset_and_no_comparison(rig: Rig) -> None:
@@ -237,6 +241,25 @@ def test_an_old_current_is_no_offset_and_no_comparison(rig: Rig) -> None:
     compared = {s.CURRENT_OFFSET, s.CURRENT_MISMATCH, s.CURRENT_SIGN, s.CURRENT_STUCK}
     assert not compared & set(rig.second(power_w=0))
     assert compared - {s.CURRENT_OFFSET} <= set(rig.second(7))
+
+
+@pytest.mark.parametrize(("pcs_w", "permille"), [(1, 1), (-1, 1), (0, 0)])
+def test_a_watt_too_much_is_a_permille_of_a_kilowatt(pcs_w: int, permille: int) -> None:
+    rig = Rig(pcs_rated_w=1000)
+    rig.limits.charge_w = rig.limits.discharge_w = 0
+    rig.pcs.power_actual_w, rig.pcs.status_ms = pcs_w, 0
+    assert rig.scan()[s.PCS_EXCESS] == permille
+
+
+def test_a_small_pcs_need_not_agree_with_an_open_string_either() -> None:
+    rig = Rig(pcs_rated_w=1000)
+    rig.contactors.closed = False
+    assert rig.second(0, 500)[s.CURRENT_MISMATCH] == 0
+
+
+def test_a_current_is_compared_with_no_pcs_that_was_never_heard(rig: Rig) -> None:
+    rig.meter.current_samples = 1
+    assert not {s.CURRENT_MISMATCH, s.CURRENT_SIGN, s.CURRENT_STUCK} & set(rig.second())
 
 
 @pytest.mark.parametrize(("string_w", "pcs_w", "permille"), [

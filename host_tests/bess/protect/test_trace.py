@@ -248,3 +248,22 @@ def test_a_read_behind_the_header_and_one_without_a_trace_give_what_stands_there
     assert bytes(trace.read(0, 16)) == b"\xff" * 16
     region.write(4000, b"abcd")
     assert bytes(trace.read(4000, 4)) == b"abcd"
+
+
+def test_what_was_not_seen_stands_as_typed_here_and_the_header_stands_again_at_6008():
+    region = MemoryRegion(8192)
+    trace = Trace(region)
+    trace.freeze()
+    for _ in range(AFTER):
+        trace.sample(1, 2, 3, 4, 5, 6, 7, False, False)
+    while trace.writing >= 0:
+        trace.flush(100)
+    record = bytearray(20)
+    region.readinto(8, record)
+    unseen = b"\x01\x00\x00\xc0" * 3 + b"\xff\xff" * 2 + b"\x00\x80" * 2
+    assert bytes(record) == unseen
+    first, second = bytearray(8), bytearray(8)
+    region.readinto(0, first)
+    region.readinto(6008, second)
+    assert first == second
+    assert first[:2] == b"TR"

@@ -51,10 +51,18 @@ TARGETS = {
     "bess.control.hot_swap": ["host_tests/bess/control/test_hot_swap.py"],
     "bess.modes": ["host_tests/bess/test_modes.py"],
     "bess.app": ["host_tests/bess/test_app.py"],
+    "bess.records": ["host_tests/bess/test_sparing.py"],
+    "bess.sparing": ["host_tests/bess/test_sparing.py"],
+    "bess.parameter_rules": ["host_tests/bess/test_parameter_rules.py"],
     "bess.link.emcy": ["host_tests/bess/link/test_emcy.py"],
     "bess.link.keeper": ["host_tests/bess/link/test_keeper.py"],
     "bess.link.sdo": ["host_tests/bess/link/test_sdo.py"],
     "bess.link.node": ["host_tests/bess/link/test_node.py"],
+    "bess.link.pdo": ["host_tests/bess/link/test_pdo.py"],
+    "bess.link.dictionary": [
+        "host_tests/bess/link/test_dictionary.py",
+        "host_tests/bess/link/test_dictionary_entries.py",
+    ],
     "bess.link.session": ["host_tests/bess/link/test_session.py"],
     "bess.link.lss": ["host_tests/bess/link/test_lss.py"],
     "bess.protect.means": ["host_tests/bess/protect/test_means.py"],
@@ -77,9 +85,18 @@ TARGETS = {
     "bess.measure.insulation": ["host_tests/bess/measure/test_insulation.py"],
     "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
     "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
-    "bess.measure.cells": ["host_tests/bess/measure/test_cells.py"],
+    "bess.measure.cells": [
+        "host_tests/bess/measure/test_cells_words.py",
+        "host_tests/bess/measure/test_cells_diagnosis.py",
+        "host_tests/bess/measure/test_cells.py",
+    ],
     "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
     "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
+    "bess.drivers.ltc681x": ["host_tests/bess/drivers/test_ltc681x.py"],
+    "bess.drivers.pec15": ["host_tests/bess/drivers/test_pec15.py"],
+    "bess.drivers.pcs_can": ["host_tests/bess/drivers/test_pcs_can.py"],
+    "bess.drivers.fram": ["host_tests/bess/drivers/test_fram_and_expander.py"],
+    "bess.drivers.mcp23s17": ["host_tests/bess/drivers/test_fram_and_expander.py"],
 }  # fmt: skip
 
 

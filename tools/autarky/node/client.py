@@ -57,6 +57,14 @@ _HINTS = {
     0x06090032: "the value is too low",
     0x06020000: "this cabinet has no such object",
 }
+# abort codes of a server that knows nothing of the transfer: unknown command, toggle bit
+_CUT = (0x05040001, 0x05030000)
+_CUT_TRIES = 3
+_SILENCE = "No SDO response"  # canopen has one class for this and for an answer that does not fit
+
+# A cabinet answers within two ticks. An answer that comes late, on a busy machine, is a wrong bit:
+# the scan then ends without a cabinet, and is done again with more patience.
+_LSS_ANSWER_S = (0.1, 0.5, 3.0)
 
 
 class NodeError(AutarkyError):
@@ -169,11 +177,25 @@ class Client:
             )
         return NodeError(f"cabinet {node_id} does not answer; `autarky node list` shows who does")
 
+    def _upload(self, node_id: int, variable: ODVariable) -> bytes:
+        """Asked again where a restart cut the answer in two, or a late answer came instead."""
+        sdo = self.node(node_id).sdo
+        for _ in range(_CUT_TRIES):
+            try:
+                return sdo.upload(variable.index, variable.subindex)
+            except SdoAbortedError as error:
+                if error.code not in _CUT:
+                    raise
+            except SdoCommunicationError as error:
+                if _SILENCE in str(error):
+                    raise
+        return sdo.upload(variable.index, variable.subindex)
+
     def read(self, node_id: int, name: str) -> Reading:
         """One value by name."""
         variable = find(name)
         try:
-            data = self.node(node_id).sdo.upload(variable.index, variable.subindex)
+            data = self._upload(node_id, variable)
         except (SdoAbortedError, SdoCommunicationError) as error:
             if _has_no_data(error):
                 return Reading(name, None, "not known")
@@ -267,10 +289,13 @@ class Client:
 
     def fastscan(self) -> list[int] | None:
         """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
-        self.leave_configuration()
-        self.network.lss.RESPONSE_TIMEOUT = 0.3
-        found, identity = self.network.lss.fast_scan()
-        return identity if found else None
+        lss = self.network.lss
+        for lss.RESPONSE_TIMEOUT in _LSS_ANSWER_S:
+            self.leave_configuration()
+            found, identity = lss.fast_scan()
+            if found:
+                return identity
+        return None
 
     def assign(self, node_id: int) -> None:
         """Give the cabinet that fastscan selected an id, stored over a loss of power."""

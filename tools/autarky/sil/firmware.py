@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import subprocess
@@ -134,6 +135,16 @@ class Firmware:
         said = self._log.read_text(errors="replace").strip()
         text = f"the firmware of cabinet {self.cabinet} {how} during the run"
         return FirmwareLost(f"{text}; it said:\n{said}" if said else text)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time that the process has used; 0 once it is gone. proc(5), utime and stime."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            return 0.0
+        ticks = stat.rpartition(")")[2].split()[11:13]
+        return sum(int(count) for count in ticks) / os.sysconf("SC_CLK_TCK")
 
     def close(self) -> None:
         """End the process: asked first, then killed. Never raises."""

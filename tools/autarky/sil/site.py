@@ -39,8 +39,10 @@ from bess.protect.fault_table import TABLE as FAULT_TABLE
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
 _TICK_US = TICK_MS * 1000
 _CONNECT_S = 600.0  # against hanging only: a busy host starts a firmware in its time
-# for a program on trial that does not come up; a busy machine starts a good one in its time
-_WATCHDOG_S = 25.0
+# for a program on trial that does not come up: of processor time, a fiftieth of which starts a
+# good one; of the clock's, for one that waits for ever
+_WATCHDOG_CPU_S = 2.0
+_WATCHDOG_S = 300.0
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
@@ -322,8 +324,10 @@ class VirtualSite:
             if not isinstance(started, Firmware):
                 continue
             code = started.process.poll()
-            hangs = time.monotonic() - cabinet.started_s > _WATCHDOG_S
+            waited_s = time.monotonic() - cabinet.started_s
+            hangs = started.cpu_s > _WATCHDOG_CPU_S or waited_s > _WATCHDOG_S
             if self.config.watchdog and (code is not None or hangs):
+                started.process.kill()  # what hangs would not hear that it shall end
                 started.close()
                 cabinet.cause = "soft" if code == wire.EXIT_RESET else "watchdog"
                 self._start_process(cabinet)
