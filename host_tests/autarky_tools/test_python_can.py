@@ -177,18 +177,9 @@ def test_nothing_to_read_is_none_and_a_closed_bus_is_said(site) -> None:
             attempt()
 
 
-def test_asyncio_is_told_of_every_frame() -> None:
-    """Its loop asks the descriptor: a frame kept back in a buffer would wait for the next."""
-
-    async def received_until(bus: can.BusABC, last: int) -> list[int]:
-        reader = can.AsyncBufferedReader()
-        seen = []
-        with can.Notifier(bus, [reader], loop=asyncio.get_running_loop()):
-            while last not in seen:
-                message = await asyncio.wait_for(reader.get_message(), PATIENCE_S)
-                seen.append(message.arbitration_id)
-        return seen
-
+@pytest.fixture
+def burst() -> Iterator[can.BusABC]:
+    """A bus on which more than ten frames wait, 0x7E5 the last, and no more come."""
     with VirtualSite(SiteConfig(cabinets=1, interpreter="inline")) as still:
         server = BusServer(still, "127.0.0.1", 0)
         made: list[can.BusABC] = []
@@ -201,10 +192,32 @@ def test_asyncio_is_told_of_every_frame() -> None:
             still.step()
         still.run_for(0.3)
         still.bus.send(still.bus.attach(()), 0x7E5, b"", still.now_ms * 1000)
-        still.run_for(0.02)  # many frames wait by now, and then there is silence
+        still.run_for(0.02)
         with made[0] as bus:
-            assert len(asyncio.run(received_until(bus, 0x7E5))) > 10
+            yield bus
         server.close()
+
+
+def test_asyncio_is_told_of_every_frame(burst: can.BusABC) -> None:
+    """Its loop asks the descriptor: a frame kept back in a buffer would wait for the next."""
+
+    async def received_until(last: int) -> list[int]:
+        reader = can.AsyncBufferedReader()
+        seen = []
+        with can.Notifier(burst, [reader], loop=asyncio.get_running_loop()):
+            while last not in seen:
+                message = await asyncio.wait_for(reader.get_message(), PATIENCE_S)
+                seen.append(message.arbitration_id)
+        return seen
+
+    assert len(asyncio.run(received_until(0x7E5))) > 10
+
+
+def test_frames_that_wait_are_gone_when_the_bus_is_shut_down(burst: can.BusABC) -> None:
+    assert burst.recv(PATIENCE_S) is not None
+    burst.shutdown()
+    with pytest.raises(can.CanOperationError, match="was shut down"):
+        burst.recv(0)
 
 
 def test_a_port_of_something_else_is_said() -> None:

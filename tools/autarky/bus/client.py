@@ -223,3 +223,4 @@ class AutarkyBus(can.BusABC):
     def shutdown(self) -> None:
         super().shutdown()
         self._socket.close()
+        self._frames, self._at = b"", 0  # what was not read is gone with the bus
