@@ -358,7 +358,7 @@ def test_the_sheet_with_data_of_a_workbook_is_read(tmp_path: Path) -> None:
 def test_a_workbook_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
     path = workbook(tmp_path / "cell.xlsx", {"a": [["time", "current", "voltage"], [0, 1.0, 3.3]]})
     monkeypatch.setitem(sys.modules, "python_calamine", None)
-    with pytest.raises(TraceError, match=r"pip install 'autarky\[excel\]', or save the sheet as"):
+    with pytest.raises(TraceError, match=r"pip install python-calamine, or save the sheet"):
         read_traces(path)
 
 

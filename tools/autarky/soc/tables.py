@@ -57,7 +57,7 @@ def read_table(path: Path) -> pa.Table:
         raise
     except ImportError:
         raise TraceError(
-            f"{path}: {kind} needs the package python-calamine: pip install 'autarky[excel]', "
+            f"{path}: {kind} needs the package python-calamine: pip install python-calamine, "
             "or save the sheet as CSV"
         ) from None
     except Exception as error:  # whatever a damaged file makes of a library
