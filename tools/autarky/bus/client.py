@@ -208,14 +208,15 @@ class AutarkyBus(can.BusABC):
             can_id |= records.EXTENDED
         if msg.is_remote_frame:
             can_id |= records.REMOTE
-        if not self._ready(write=True, timeout=timeout):
+        if timeout is not None and not self._ready(write=True, timeout=timeout):
             raise can.CanTimeoutError(
                 f"the site took no frame within {timeout:g} s: is it stopped?"
             )
         try:
             self._socket.sendall(records.FRAME.pack(can_id, msg.dlc, 0, 0, bytes(msg.data)))
         except OSError as error:
-            raise can.CanOperationError(f"the virtual site has ended: {error}") from error
+            why = "the bus was shut down" if self._is_shutdown else "the virtual site has ended"
+            raise can.CanOperationError(f"{why}: {error}") from error
 
     def fileno(self) -> int:
         return self._socket.fileno()
