@@ -90,7 +90,7 @@ generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
 	@$(BIN)/python -m autarky.generate
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml
-	@$(BIN)/pip-compile --quiet --upgrade --extra dev --strip-extras --no-emit-index-url --no-emit-find-links \
+	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra excel --strip-extras --no-emit-index-url --no-emit-find-links \
 	  --no-header -o requirements.lock pyproject.toml
 
 clean: ## remove everything that was made

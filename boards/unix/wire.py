@@ -8,9 +8,8 @@ DONE takes outputs, CAN frames and SPI writes back. All little-endian.
 MAGIC = b"AUTK"
 VERSION = 1
 KIND_CABINET = 0
-KIND_CLIENT = 1
 
-# HELLO: magic, version u8, kind u8, number u16 (cabinet, or bus: 0 = site), 8 reserved
+# HELLO: magic, version u8, kind u8, number u16 of the cabinet, 8 reserved
 HELLO_SIZE = 16
 # ANSWER: magic, status u8, realtime u8, AFE devices u16, u32 length of the text that follows:
 # parameters as name=value lines, and what a board has of itself as @serial, @key, @state lines

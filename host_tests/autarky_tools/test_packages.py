@@ -1,8 +1,10 @@
 """Keys, packages and cabinet files: what is wrong is said, and no leaf is ever used twice."""
 
+import importlib.metadata
 import json
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -147,6 +149,52 @@ def test_the_image_fits_every_board_and_holds_each_board_file() -> None:
     for board in boards.all_boards():
         assert size <= board.rom_bytes, board.name
         assert f"boards/{board.name}/board" in image.sources()
+
+
+def compiler_that_says(version: str, path: Path) -> str:
+    """A compiler whose output is its version."""
+    path.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] && echo {version} && exit\n'
+        'while [ "$1" != -o ]; do shift; done\n'
+        f'echo {version} > "$2"\n'
+    )
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_another_compiler_makes_another_image_and_loader(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(image, "BUILD", tmp_path / "build")
+    main = image.sources()["main"]
+    monkeypatch.setattr(image, "sources", lambda: {"main": main})
+    made = []
+    for version in ("v1.29.0", "v1.30.0"):
+        compiler = compiler_that_says(version, tmp_path / version)
+        monkeypatch.setattr(image, "tool", lambda name, found=compiler: found)
+        made.append((image.build(), image.build_loader()))
+        assert (made[-1][1] / "loader" / "rom.mpy").read_text().strip() == version
+        assert version.encode() in made[-1][0].read_bytes()
+    assert made[0][0] != made[1][0]
+    assert made[0][1] != made[1][1]
+
+
+def test_another_packer_makes_another_image(tmp_path: Path, monkeypatch) -> None:
+    installed = importlib.metadata.distributions
+
+    def upgraded(name: str):
+        found = list(installed(name=name))
+        return [SimpleNamespace(name=f.name, version=f.version + ".post9") for f in found]
+
+    monkeypatch.setattr(image, "BUILD", tmp_path / "build")
+    main = image.sources()["main"]
+    monkeypatch.setattr(image, "sources", lambda: {"main": main})
+    compiler = compiler_that_says("v1.29.0", tmp_path / "before")
+    monkeypatch.setattr(image, "tool", lambda name: compiler)
+    before = image.build()
+    monkeypatch.setattr(importlib.metadata, "distributions", upgraded)
+    # a process asks once for its tools: the next one is played by another path
+    compiler = compiler_that_says("v1.29.0", tmp_path / "after")
+    assert image.build() != before
 
 
 GOOD = f'[cabinet]\nserial = 3\ndevice_key = "{"a1" * 32}"\n[parameters]\nnode_id = 4\n'

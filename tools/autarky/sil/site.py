@@ -19,6 +19,7 @@ from tempfile import mkdtemp
 from typing import IO
 
 from autarky.bus.bus import Bus, Sent
+from autarky.bus.timing import REMOTE
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
 from autarky.errors import AutarkyError
 from autarky.flash import folder as board_folder
@@ -121,7 +122,8 @@ class CanLog:
         lines = []
         for end_us, can_id, data, _, _ in sent:
             identifier = f"{can_id & 0x1FFFFFFF:08X}" if can_id >> 31 else f"{can_id & 0x7FF:03X}"
-            body = "R" if can_id & 0x40000000 else data.hex().upper()
+            # a remote frame asks for a length and carries no data
+            body = f"R{len(data) or ''}" if can_id & REMOTE else data.hex().upper()
             lines.append(f"({end_us / 1e6:.6f}) {channel} {identifier}#{body}\n")
         text = "".join(lines)
         self._hash.update(text.encode())
@@ -172,6 +174,11 @@ class VirtualSite:
         self.attached = 0  # clients of a server, whose frames come between ticks
         self._listener: socket.socket | None = None
         self._wall_start = 0.0
+
+    @property
+    def epoch_us(self) -> int:
+        """When its time was 0 by the machine's clock of now, us since 1970."""
+        return round(1e6 * (time.time() - time.monotonic() + self._wall_start))
 
     def _make_cabinet(self, i: int, node_id: int) -> _Cabinet:
         bus = Bus(500_000, self.config.seed + i)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from autarky.errors import clear_errors
+
+if TYPE_CHECKING:
+    from autarky.soc.traces import Trace
 
 app = typer.Typer(
     help="State of charge: the firmware's estimator on measured traces.",
@@ -19,23 +23,45 @@ _Select = Annotated[
     list[str] | None, typer.Option(help="Only rows with COLUMN=VALUE, e.g. T_test=25; repeat.")
 ]
 _Invert = Annotated[
-    bool, typer.Option("--invert-current", help="The file counts + in charge; we + in discharge.")
+    bool | None,
+    typer.Option(
+        "--invert-current/--no-invert-current",
+        help="The file counts + in charge, or in discharge as we do; else found from its data.",
+    ),
 ]
+_Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Which column is what, where names do not tell: time=NAME,current=NAME:mA,"
+        "voltage=NAME:mV,temperature=NAME:K,soc=NAME:%; repeat."
+    ),
+]
+_ROLE = re.compile(r",(?=\w+=)")  # a name may hold commas
 
 
-def _pairs(select: list[str] | None) -> dict[str, str]:
+def _pairs(option: str, items: list[str] | None) -> dict[str, str]:
     pairs = {}
-    for item in select or []:
+    for item in items or []:
         name, equals, value = item.partition("=")
-        if not equals:
-            raise ValueError(f"--select {item}: write it as COLUMN=VALUE")
-        pairs[name] = value
+        if not equals or not value:
+            raise ValueError(f"{option} {item}: write it as NAME=VALUE")
+        pairs[name.strip()] = value.strip()
     return pairs
+
+
+def _names(items: list[str] | None) -> dict[str, str]:
+    return _pairs("--columns", [part for item in items or [] for part in _ROLE.split(item)])
+
+
+def _say(console, traces: list[Trace]) -> None:
+    """What reading found out, each once."""
+    for note in dict.fromkeys(note for trace in traces for note in trace.notes):
+        console.print(f"note: {note}", highlight=False, markup=False)
 
 
 @app.command()
 def evaluate(
-    data: Annotated[Path, typer.Argument(help="Parquet or CSV with time, current, voltage, soc.")],
+    data: Annotated[Path, typer.Argument(help="A file with time, current, voltage, soc.")],
     chemistry: Annotated[
         str, typer.Option(help="lfp, nmc, or a file that `autarky fit` wrote.")
     ] = "lfp",
@@ -66,7 +92,8 @@ def evaluate(
         float | None, typer.Option(help="degC, where the data has no column; else 25.")
     ] = None,
     select: _Select = None,
-    invert_current: _Invert = False,
+    columns: _Columns = None,
+    invert_current: _Invert = None,
     seed: Annotated[int, typer.Option(help="Of the noise.", min=0)] = 1,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures here.")
@@ -77,14 +104,18 @@ def evaluate(
 ) -> None:
     """Run the firmware's estimator over a trace and compare it with the trace's own reference.
 
-    Columns: time s, current A (+ = discharge), voltage V, soc or soc_ref 0..1; optional temp,
-    T_test or T_amb in degC, Q_ref in Ah. Scored after one hour, above 5 % of charge.
+    Parquet, CSV (any separator, decimal comma, a row of units), Excel, MATLAB. Columns: time,
+    current, voltage, soc 0..1; optional temperature, Q_ref in Ah; units s, A, V, degC or as the
+    file names them. Scored after one hour, above 5 % of charge. At a hole in time the estimator
+    starts anew.
 
     Examples:
 
-      autarky soc evaluate cell.parquet --chemistry lfp --start-error -20
+      autarky soc evaluate lfp_1p2ah_flatzone_25c.parquet --chemistry lfp --start-error -20
 
-      autarky soc evaluate udds.parquet --select T_test=25 --gain 0.5 --offset 0.2 --noise-mv 1
+      autarky soc evaluate a123_lfp_udds.parquet --select T_test=25 --gain 0.5 --noise-mv 1
+
+      autarky soc evaluate cell.csv --columns "time=t:h,current=I:mA,voltage=U,soc=SOC:%"
 
       autarky soc evaluate cell.csv --chemistry my.table --runtime micropython --json soc.json
     """
@@ -105,19 +136,28 @@ def evaluate(
             raise ValueError(f"--resistance-scale {resistance_scale}: allowed are 0.1..20")
         if json_file is not None and not json_file.resolve().parent.is_dir():
             raise ValueError(f"--json {json_file}: its folder does not exist")
-        traces = read_traces(data, _pairs(select), temperature, invert_current)
+        whole = read_traces(
+            data, _pairs("--select", select), temperature, invert_current, _names(columns)
+        )
+        _say(console, whole)
+        capacities = [capacity_ah or capacity_from(trace) for trace in whole]
+        traces = [
+            (part, ah)
+            for trace, ah in zip(whole, capacities, strict=True)
+            for part in trace.parts()
+        ]
         errors = evaluation.Errors(
             start_error, gain, offset, noise_mv, full_scale_a, start_sigma, seed
         )
         results = []
-        for trace in track(traces, "evaluating", console=console, transient=True):
+        for trace, ah in track(traces, "evaluating", console=console, transient=True):
             results.append(
                 evaluation.evaluate(
-                    trace, table, capacity_ah or capacity_from(trace), errors, precision, runtime,
-                    resistance_scale, count_instructions=not results,
+                    trace, table, ah, errors, precision, runtime, resistance_scale,
+                    count_instructions=not results,
                 )
             )  # fmt: skip
-        scores = [result.scores() for result in results]
+        scores = [{**r.scores(), "notes": list(r.trace.notes)} for r in results]
         picture = plot or (json_file.with_suffix(".png") if json_file else Path("soc.png"))
         evaluation.plot(results, picture)
         _show(console, scores)
@@ -130,13 +170,17 @@ _WORST = ("rmse_pct", "max_pct", "hours_to_3_pct")
 
 
 def _summary(scores: list[dict]) -> dict:
-    """One trace: its scores. Several: the worst of each, and all of them under `traces`."""
+    """One trace: its scores. Several: the worst of each, and all of them under `traces`.
+
+    Those with nothing to score, such as a short part between holes, are not the worst.
+    """
     if len(scores) == 1:
         return scores[0]
     summary: dict = {"runtime": scores[0]["runtime"], "precision": scores[0]["precision"]}
+    scored = [score for score in scores if score["rmse_pct"] is not None]
     for key in _WORST:
-        values = [score[key] for score in scores]
-        summary[key] = None if None in values else max(values)
+        values = [score[key] for score in scored]
+        summary[key] = None if None in values else max(values, default=None)
     inside = [s["inside_3_sigma_pct"] for s in scores if s["inside_3_sigma_pct"] is not None]
     summary["inside_3_sigma_pct"] = min(inside) if inside else None
     summary["traces"] = scores
@@ -170,7 +214,7 @@ def _show(console, scores: list[dict]) -> None:
 
 
 def fit_command(
-    data: Annotated[list[Path], typer.Argument(help="Parquet or CSV: time, current, voltage.")],
+    data: Annotated[list[Path], typer.Argument(help="Files with time, current, voltage.")],
     out: Annotated[Path, typer.Option(help="The chemistry table to write.")] = Path("cell.table"),
     like: Annotated[
         str, typer.Option(help="Family: voltages of full and empty, and what data leave open.")
@@ -185,23 +229,30 @@ def fit_command(
         float | None, typer.Option(help="degC, where the data has no column; else 25.")
     ] = None,
     select: _Select = None,
-    invert_current: _Invert = False,
+    columns: _Columns = None,
+    invert_current: _Invert = None,
+    charge_positive: Annotated[
+        list[Path] | None,
+        typer.Option(help="This one of the files counts + in charge, as --invert-current; repeat."),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Picture; default beside the table.")] = None,
 ) -> None:
     """Fit a chemistry table to measured runs of one cell, with a picture of what it misses.
 
-    Columns: time s, current A (+ = discharge), voltage V, temp or T_test or T_amb degC; soc where
-    known (else a run must start full or empty). Slow runs both ways give the rest voltage,
-    dynamic runs at a sample a second the resistances. A table of rest voltages alone (SOC_OCV,
-    OCV_charge, OCV_discharge) takes resistances and hysteresis from --like.
+    Files and columns as `autarky soc evaluate` reads them; soc where known (else a run must start
+    full or empty). Slow runs both ways give the rest voltage, dynamic runs at a sample a second
+    the resistances. A table of rest voltages alone (SOC_OCV, OCV_charge, OCV_discharge) takes
+    resistances and hysteresis from --like.
 
     Examples:
 
-      autarky fit ocv.parquet udds.parquet --like lfp --out my.table
+      autarky fit a123_lfp_ocv.parquet a123_lfp_udds.parquet --like lfp --out my.table
 
-      autarky fit udds.parquet --leave-out 25 --out without25.table
+      autarky fit a123_lfp_udds.parquet --leave-out 25 --out without25.table
 
-      autarky fit ocv.csv.gz --like lfp --out my.table
+      autarky fit lfp_1p2ah_ocv.csv.gz --like lfp --out my.table
+
+      autarky fit slow.csv fast.csv --charge-positive slow.csv --columns "time=t:h,voltage=U:mV"
     """
     with clear_errors():
         from rich.console import Console
@@ -219,12 +270,21 @@ def fit_command(
             out.write_text(text, encoding="utf-8")
             console.print(f"table: {out} (resistances and hysteresis of {like})", highlight=False)
             return
+        stray = [str(path) for path in charge_positive or [] if path not in data]
+        if stray:
+            raise ValueError(f"--charge-positive {stray[0]}: it is none of the files to fit")
+        chosen, names = _pairs("--select", select), _names(columns)
         traces = [
             trace
             for path in data
-            for trace in read_traces(path, _pairs(select), temperature, invert_current)
+            for trace in read_traces(
+                path, chosen, temperature,
+                True if path in (charge_positive or []) else invert_current, names,
+            )
             if not any(abs(trace.temperature_c.mean() - t) < 3 for t in leave_out or [])
-        ]
+        ]  # fmt: skip
+        _say(console, traces)
+        traces = [part for trace in traces for part in trace.parts()]
         values = family.values
         result = fitting.fit(
             traces, values["full_dmv"] * 1e-4, values["empty_dmv"] * 1e-4 - 0.3, capacity_ah,

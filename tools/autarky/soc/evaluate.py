@@ -117,6 +117,8 @@ def spoil(trace: Trace, errors: Errors, capacity_ah: float) -> Trace:
 
 def records(trace: Trace, capacity_ah: float) -> NDArray[np.int32]:
     """Samples (n, 4) as the estimator's replay takes them, currents as of a 100 Ah string."""
+    if len(trace.holes):
+        raise TraceError(f"{trace.name}: time has holes; take its parts() one by one")
     if np.abs(trace.current_a).max() / capacity_ah > 20:
         raise TraceError(f"{trace.name}: more than 20 C; is --capacity-ah {capacity_ah:g} right?")
     if trace.hours > 590:
