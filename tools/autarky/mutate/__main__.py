@@ -15,6 +15,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import json
+import math
 import os
 import resource
 import sys
@@ -25,7 +26,9 @@ from autarky.paths import FIRMWARE, ROOT
 
 ALLOWED = ROOT / "host_tests" / "mutation_allowed.txt"
 GATE = 0.95
-_PROCESSOR_S = 60  # an endless loop is noticed, however busy the machine is
+_CLEAN_S = 600  # of processor time, for the tests of a module as it is
+# for a mutant, of what they take without: an endless loop is noticed, however busy the machine is
+_MORE, _AT_LEAST_S = 3, 3
 _OURS = ("autarky", "autarky_board", "autarky_firmware_main", "bess", "wire")
 _KIT = "host_tests/kit/test_contracts.py"
 # module: the tests that must notice
@@ -130,9 +133,9 @@ def path_of(module: str) -> Path:
     return FIRMWARE.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def _child(module: str, mutant: Mutant | None) -> int:
+def _child(module: str, mutant: Mutant | None, most_s: int) -> int:
     """In the forked process: 0 when every test passed; mutant None: the module as it is."""
-    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_S, _PROCESSOR_S))
+    resource.setrlimit(resource.RLIMIT_CPU, (most_s, most_s))
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 1)
     os.dup2(devnull, 2)
@@ -154,12 +157,12 @@ def _import_once() -> None:
     gc.freeze()
 
 
-def _start(module: str, mutant: Mutant | None) -> int:
+def _start(module: str, mutant: Mutant | None, most_s: int) -> int:
     process = os.fork()
     if process == 0:
         code = 1
         try:
-            code = _child(module, mutant)
+            code = _child(module, mutant, most_s)
         finally:
             os._exit(1 if code else 0)
     return process
@@ -184,11 +187,13 @@ def run(modules: list[str], jobs: int) -> tuple[int, list[tuple[str, Mutant]]]:
     survivors: list[tuple[str, Mutant]] = []
     total = 0
     for name in modules:
-        if os.waitpid(_start(name, None), 0)[1]:
+        _, status, used = os.wait4(_start(name, None, _CLEAN_S), 0)
+        if status:
             raise SystemExit(f"{name}: its tests fail on the module as it is: {TARGETS[name]}")
         work = mutants(path_of(name).read_text())
         total += len(work)
-        lived, processor_s = _run_module(name, work, jobs)
+        most_s = _AT_LEAST_S + math.ceil(_MORE * (used.ru_utime + used.ru_stime))
+        lived, processor_s = _run_module(name, work, jobs, most_s)
         survivors += [(name, mutant) for mutant in lived]
         print(
             f"{name}: {len(work)} mutants, {len(lived)} survived, "
@@ -198,7 +203,9 @@ def run(modules: list[str], jobs: int) -> tuple[int, list[tuple[str, Mutant]]]:
     return total, survivors
 
 
-def _run_module(name: str, work: list[Mutant], jobs: int) -> tuple[list[Mutant], float]:
+def _run_module(
+    name: str, work: list[Mutant], jobs: int, most_s: int
+) -> tuple[list[Mutant], float]:
     """(survivors, seconds of processor time)."""
     waiting = list(work)
     running: dict[int, Mutant] = {}
@@ -207,7 +214,7 @@ def _run_module(name: str, work: list[Mutant], jobs: int) -> tuple[list[Mutant],
     while waiting or running:
         while waiting and len(running) < jobs:
             mutant = waiting.pop(0)
-            running[_start(name, mutant)] = mutant
+            running[_start(name, mutant, most_s)] = mutant
         process, status, used = os.wait4(-1, 0)
         mutant = running.pop(process)
         processor_s += used.ru_utime + used.ru_stime
