@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import sys
 from datetime import datetime
@@ -11,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarky.errors import clear_errors, parse_address, parse_key
+from autarky.errors import check_target, clear_errors, parse_address, parse_key
 from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
 from autarky.soc.cli import fit_command
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from autarky.sil.site import VirtualSite
 
 app = typer.Typer(
@@ -35,6 +38,13 @@ for command in (
     flash_cli.board,
 ):  # fmt: skip
     app.command()(command)
+
+
+def _write_json(path: Path | None, text: str) -> None:
+    if str(path) == "-":
+        typer.echo(text, nl=False)
+    elif path is not None:
+        path.write_text(text, encoding="utf-8")
 
 
 def _overrides(settings: list[str] | None) -> dict[str, int]:
@@ -57,7 +67,7 @@ def run(
     realtime: Annotated[bool, typer.Option(help="Keep pace with the clock on the wall.")] = False,
     seed: Annotated[int, typer.Option(help="Same seed, same bits.", min=0)] = 1,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Also write summary.json here.")
+        Path | None, typer.Option("--json", help="Also write summary.json here; - is stdout.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default runs/...).")] = None,
     interpreter: Annotated[
@@ -85,12 +95,13 @@ def run(
     with clear_errors():
         from rich.console import Console
 
+        from autarky.sil.folders import unused
         from autarky.sil.run import run_scenario
         from autarky.sil.scenarios import SCENARIOS
         from autarky.sil.site import SiteConfig, SiteError
         from autarky.view import LiveView, print_scenarios, print_summary
 
-        console = Console()
+        console = Console(stderr=str(json_file) == "-")
         if list_:
             print_scenarios(console)
             return
@@ -100,8 +111,7 @@ def run(
             )
         if hours is not None and not 0 < hours < 1e6:
             raise SiteError(f"--hours {hours}: the length must be above 0")
-        if json_file is not None and not json_file.resolve().parent.is_dir():
-            raise SiteError(f"--json {json_file}: its folder does not exist")
+        check_target("--json", json_file)
         if cabinets is not None and not SCENARIOS[scenario].resizable:
             raise SiteError(f"scenario {scenario} has its own number of cabinets; drop --cabinets")
         config = SiteConfig(
@@ -112,14 +122,13 @@ def run(
             parameters=_overrides(set_),
         )
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        folder = out or Path("runs") / f"{scenario}-{stamp}"
+        folder = out or unused(Path("runs") / f"{scenario}-{stamp}")
         with contextlib.ExitStack() as stack:
             view = stack.enter_context(LiveView(console, f"{scenario}, seed {seed}"))
             attach = (lambda site: _attach(stack, site, bus)) if bus else None
             summary = run_scenario(scenario, config, folder, hours, view.update, attach)
         print_summary(console, summary)
-        if json_file is not None:
-            json_file.write_text(summary.as_json(), encoding="utf-8")
+        _write_json(json_file, summary.as_json())
         if not summary.passed:
             raise typer.Exit(1)
 
@@ -199,11 +208,26 @@ def site(
         console.print(f"site bus at {bus}, {many}; Ctrl-C ends it", highlight=False)
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
         recorder = Recorder()
-        while True:
-            running.step()
-            if running.now_ms % 500 == 0:
-                recorder.grid_w = -sum(running.plants.pcs_power_w)
-                view.update(running, recorder, 0.0)
+        try:
+            while True:
+                running.step()
+                if running.now_ms % 500 == 0:
+                    recorder.grid_w = -sum(running.plants.pcs_power_w)
+                    view.update(running, recorder, 0.0)
+        except KeyboardInterrupt:
+            if state is not None:
+                _stop_in_order(running, console)
+            raise
+
+
+def _stop_in_order(site: VirtualSite, console: Console) -> None:
+    """What is cut off under power wakes up in a latched fault, as a real cabinet does."""
+    console.print("stopping every cabinet in order; Ctrl-C again cuts them off")
+    if not site.stop_in_order():
+        console.print(
+            "not every contactor opened: such a cabinet starts with the fault unclean_stop, "
+            "which its reset key clears"
+        )
 
 
 def _terminate(signum: int, frame: object) -> None:
@@ -213,7 +237,7 @@ def _terminate(signum: int, frame: object) -> None:
 @app.command()
 def bench(
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
+        Path | None, typer.Option("--json", help="Write the figures here; - is stdout.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Virtual seconds of each speed run.")] = 20.0,
 ) -> None:
@@ -228,12 +252,10 @@ def bench(
 
         from autarky.bench import run_bench
 
-        console = Console()
+        check_target("--json", json_file)
+        console = Console(stderr=str(json_file) == "-")
         result = run_bench(console, seconds)
-        if json_file is not None:
-            import json
-
-            json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        _write_json(json_file, json.dumps(result, indent=2) + "\n")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 
@@ -48,3 +49,21 @@ def parse_key(text: str) -> bytes:
     if len(key) != _KEY_BYTES:
         raise AutarkyError(f"--key must be {2 * _KEY_BYTES} hex digits, {text!r} is not")
     return key
+
+
+def check_target(option: str, path: Path | None) -> None:
+    """Refuse a file that could not be written, before hours of work; "-" is stdout.
+
+    Raises AutarkyError.
+    """
+    if path is None or str(path) == "-":
+        return
+    there = path.exists()
+    try:
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        hint = "its folder does not exist" if not path.parent.is_dir() else error.strerror
+        raise AutarkyError(f"{option} {path}: {hint}; name a file that can be written") from None
+    if not there:
+        path.unlink()

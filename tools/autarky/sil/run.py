@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autarky.generate import GENERATED
+from autarky.sil import folders
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import SAMPLE_MS, Recorder, Summary
 from autarky.sil.report import write_report
@@ -26,7 +27,7 @@ def run_scenario(
     """Run one scenario; returns its summary, which also stands in the folder.
 
     progress is called every 500 ms of virtual time with the site, the recorder and the total
-    length in s; `prepared` once before the first tick. Raises SiteError, FirmwareLost.
+    length in s; `prepared` once before the first cabinet starts. Raises SiteError, FirmwareLost.
     """
     kind = SCENARIOS.get(name)
     if kind is None:
@@ -36,29 +37,29 @@ def run_scenario(
     kind.configure(config)
     config.check()
     seconds = (hours if hours is not None else kind.hours) * 3600
-    folder.mkdir(parents=True, exist_ok=True)
     recorder = Recorder()
-    site = VirtualSite(config, CanLog(folder / "can.log"), folder)
-    scenario = kind(site, recorder, seconds)
     energy_ws = {"discharged": 0.0, "charged": 0.0}
-    with site:
-        scenario.prepare()
-        site.before_tick.append(scenario.tick)
+    with folders.run_folder(folder):
+        site = VirtualSite(config, CanLog(folder / "can.log"), folder)
+        scenario = kind(site, recorder, seconds)
         if prepared is not None:
             prepared(site)
-        started = time.monotonic()
-        ticks = round(seconds * 1000 / TICK_MS)
-        every = SAMPLE_MS // TICK_MS
-        for tick in range(ticks):
-            site.step()
-            if tick % every == 0:
-                recorder.sample(site)
-                power_w = sum(site.plants.pcs_power_w)
-                energy_ws["discharged" if power_w > 0 else "charged"] += abs(power_w) * 0.5
-                if progress is not None:
-                    progress(site, recorder, seconds)
-        wall_s = time.monotonic() - started
-        checks, faults = scenario.finish()
+        with site:
+            scenario.prepare()
+            site.before_tick.append(scenario.tick)
+            started = time.monotonic()
+            ticks = round(seconds * 1000 / TICK_MS)
+            every = SAMPLE_MS // TICK_MS
+            for tick in range(ticks):
+                site.step()
+                if tick % every == 0:
+                    recorder.sample(site)
+                    power_w = sum(site.plants.pcs_power_w)
+                    energy_ws["discharged" if power_w > 0 else "charged"] += abs(power_w) * 0.5
+                    if progress is not None:
+                        progress(site, recorder, seconds)
+            wall_s = time.monotonic() - started
+            checks, faults = scenario.finish()
     summary = Summary(
         scenario=name,
         seed=config.seed,

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen
-from tempfile import mkdtemp
 from typing import IO
 
 from autarky.bus.bus import Bus, Sent
@@ -27,7 +26,7 @@ from autarky.flash import package
 from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
-from autarky.sil import firmware
+from autarky.sil import firmware, folders
 from autarky.sil.firmware import ChipReset, Firmware, FirmwareLost
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.plants import TICK_MS, Plants
@@ -43,6 +42,10 @@ _CONNECT_S = 600.0  # against hanging only: a busy host starts a firmware in its
 # good one; of the clock's, for one that waits for ever
 _WATCHDOG_CPU_S = 2.0
 _WATCHDOG_S = 300.0
+_NMT_STOP_ALL = b"\x02\x00"
+_ASK_MS = 500
+_WRITE_S = 3.0  # the rest of the trace, the log and the state of charge
+_CONTACTORS = sum(1 << wire.OUTPUTS.index(name) for name in ("minus", "plus", "precharge"))
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
@@ -155,7 +158,9 @@ class VirtualSite:
         self.parameters = config.check()
         self.log = log or CanLog(None)
         self._state = config.state
-        self._out = out or Path(mkdtemp(prefix="autarky-"))
+        self._out = out
+        self._scratch: Path | None = None  # where its logs lie if no folder was given
+        self._lock: IO[str] | None = None
         self.now_ms = 0
         self.bus = Bus(config.bitrate, config.seed)
         self._coordinator_port = self.bus.attach()
@@ -203,17 +208,25 @@ class VirtualSite:
             return
         if config.interpreter == "external":
             return
-        self._out.mkdir(parents=True, exist_ok=True)
-        for log in self._out.glob("cabinet*.console.txt"):
+        if self._state is not None:
+            self._lock = folders.claim(self._state)
+        out = self._folder_of_logs()
+        out.mkdir(parents=True, exist_ok=True)
+        for log in out.glob("cabinet*.console.txt"):
             log.unlink()
         if self._state is None:
-            self._state = self._out / "state"
+            self._state = out / "state"
             shutil.rmtree(self._state, ignore_errors=True)
         self._listener = socket.create_server((config.host, 0), backlog=64)
         if config.interpreter == "micropython":
             self._flash_all()
         self._start_processes(self.cabinets)
         self._wall_start = time.monotonic()
+
+    def _folder_of_logs(self) -> Path:
+        if self._out is None:
+            self._out = self._scratch = folders.scratch()
+        return self._out
 
     def _flash_all(self) -> None:
         """What `autarky flash` leaves on a board, in the folder of each cabinet."""
@@ -231,7 +244,7 @@ class VirtualSite:
     def _start_process(self, cabinet: _Cabinet) -> None:
         assert self._listener is not None
         host, port = self._listener.getsockname()[:2]
-        log = self._out / f"cabinet{cabinet.node_id}.console.txt"
+        log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
         cabinet.firmware = firmware.start(
             cabinet.index, self.config.interpreter, host, port, log, self._folder(cabinet)
         )
@@ -288,7 +301,7 @@ class VirtualSite:
         """A firmware that somebody else started ("external"), as a chip that comes out of reset."""
         cabinet = self.cabinets[index]
         self._clear(cabinet)
-        cabinet.firmware = Firmware(index, process, self._out / "console.txt")
+        cabinet.firmware = Firmware(index, process, self._folder_of_logs() / "console.txt")
         self._accept(cabinet, connection)
         self._wall_start = time.monotonic() - self.now_ms / 1000
 
@@ -332,7 +345,7 @@ class VirtualSite:
                 cabinet.cause = "soft" if code == wire.EXIT_RESET else "watchdog"
                 self._start_process(cabinet)
             elif code is not None:
-                log = self._out / f"cabinet{cabinet.node_id}.console.txt"
+                log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
                 text = log.read_text(errors="replace").strip()
                 raise SiteError(f"the firmware of cabinet {number} did not start:\n{text}")
         if time.monotonic() > deadline:
@@ -348,6 +361,12 @@ class VirtualSite:
             self._listener.close()
             self._listener = None
         self.log.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._out = self._scratch = None
 
     @property
     def state_folder(self) -> Path | None:
@@ -407,6 +426,23 @@ class VirtualSite:
             ahead = self.now_ms / 1000 - (time.monotonic() - self._wall_start)
             if ahead > 0:
                 time.sleep(ahead)
+
+    def stop_in_order(self, seconds: float = 60.0) -> bool:
+        """Zero power, contactors open, records written, as NMT "stop" to all asks for it.
+
+        True when every contactor opened within so much virtual time. What is then cut off
+        starts again without a fault.
+        """
+        self.coordinator.silent = True
+        until_ms = self.now_ms + round(seconds * 1000)
+        while self.now_ms < until_ms:
+            if self.now_ms % _ASK_MS == 0:
+                self.bus.send(self._coordinator_port, 0, _NMT_STOP_ALL, self.now_ms * 1000)
+            self.step()
+            if not any(outputs & _CONTACTORS for outputs in self.plants.outputs):
+                self.run_for(_WRITE_S)
+                return not any(outputs & _CONTACTORS for outputs in self.plants.outputs)
+        return False
 
     def _flags(self, cabinet: _Cabinet) -> int:
         flags = self.plants.flags[cabinet.index]
