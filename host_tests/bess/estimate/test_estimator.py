@@ -1,4 +1,5 @@
 from array import array
+from struct import pack
 
 import pytest
 
@@ -98,16 +99,31 @@ def test_what_was_learned_and_counted_survives_a_reboot_exactly():
     assert again.health.seconds_at[3] >= 99
 
 
-def test_cells_that_contradict_the_stored_charge_are_believed():
+def test_rested_cells_that_contradict_the_stored_charge_are_believed():
     region = MemoryRegion(STATE_BYTES)
     estimator, _ = build(region)
     run(estimator, 2)
     estimator.soc.start(0.95, 0.01, 3.0)
+    estimator.soc.model.unrested_c = 0.0
     estimator.save()
     again, _ = build(region, Cells(30000))
     run(again, 1)
     assert again.soc.filter.soc < 0.15
     assert again.soc.filter.sigma > 0.01
+
+
+def test_cells_that_may_lean_keep_the_stored_charge_until_they_have_rested():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.soc.start(0.95, 0.01, 3.0)
+    estimator.save()
+    again, _ = build(region, Cells(30500))
+    again.power.solve = lambda *_: None
+    now_ms = run(again, 600)
+    assert again.soc.filter.soc == pytest.approx(0.95, abs=0.01)
+    run(again, 3 * 3600, now_ms)
+    assert again.soc.filter.soc < 0.15
 
 
 def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
@@ -136,6 +152,19 @@ def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
         again, _ = build(torn)
         run(again, 1)
         assert again.counter.totals[2] == (222 if whole else 111)
+
+
+def test_a_record_of_the_former_version_is_taken_over_by_an_update():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    former = pack("<Bffffff9i8i", 1, 0.675, 0.02, 2.5, 0.001, 271000.0, 1e-4, *range(17))
+    estimator._store.save(former)
+    again, _ = build(region, Cells(31613))
+    run(again, 1)
+    assert again.soc.filter.soc == pytest.approx(0.675, abs=0.001)
+    assert 0.02 <= again.soc.filter.sigma < 0.03
+    assert again.soc.filter.resistance.scale == pytest.approx(2.5)
+    assert list(again.counter.totals) == list(range(9))
 
 
 @pytest.mark.parametrize("stored", [b"", b"\x02" + bytes(100), b"\xff" * 200])
@@ -185,6 +214,7 @@ def test_each_second_does_one_step_and_every_power_limit():
 def test_an_anchor_is_reported_with_the_charge_before_and_after():
     estimator, anchors = build(MemoryRegion(STATE_BYTES), Cells(33300))
     now_ms = run(estimator, 2)
+    estimator.soc.model.unrested_c = 0.0  # long rested
     estimator._cells.set(35500)
     run(estimator, 40, now_ms)
     assert len(anchors) == 1
