@@ -5,6 +5,8 @@ says when the string is empty, the highest when it is full, and between them the
 passes over without a step.
 """
 
+from math import sqrt
+
 from bess.estimate.soc_filter import SocFilter
 from bess.port.interpreter import const
 
@@ -12,8 +14,11 @@ _FULL_S = const(30)
 _FULL_MEAN_PERCENT = const(95)
 _EMPTY_MEAN_PERCENT = const(12)
 _EMPTY_S = const(10)
-_ANCHOR_SIGMA = 0.005
+_FULL_SIGMA = 0.005  # where the voltage leaves no doubt
 _EMPTY_SIGMA = 0.01
+_MOST_SIGMA = 0.015  # an anchor that knows less is none
+_DROP_PART = 0.35  # deviation of a drop: three sigma doubt all of it
+_ROUNDS = const(3)  # diffusion grows towards empty, a percent apart after two
 _SLEW_CPCT = const(50)  # in a second
 _LOWEST_CPCT = const(50)  # what is shown without a voltage that says empty
 _HIGHEST_CPCT = const(9950)  # or full
@@ -37,16 +42,16 @@ class CellOffset:
     def __init__(self, number):
         self._number = number
         self.soc = number(0.0)
-        self._variance = number(_SPREAD * _SPREAD)
+        self.variance = number(_SPREAD * _SPREAD)
 
     def step(self, difference_v, slope, fast_v, dt_s):
         """difference_v: the cell's voltage less the mean one's; slope in V for 0..1."""
         noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + _SPREAD_FAST * _SPREAD_FAST * fast_v * fast_v
-        if self._variance < _SPREAD * _SPREAD:
-            self._variance += dt_s * (_SPREAD_DRIFT / 3600)
-        seen = slope * slope * self._variance + noise
-        gain = self._variance * slope / seen
-        self._variance *= noise / seen
+        if self.variance < _SPREAD * _SPREAD:
+            self.variance += dt_s * (_SPREAD_DRIFT / 3600)
+        seen = slope * slope * self.variance + noise
+        gain = self.variance * slope / seen
+        self.variance *= noise / seen
         soc = self.soc + gain * (difference_v - slope * self.soc)
         self.soc = min(max(soc, self._number(-_MOST_SPREAD)), self._number(_MOST_SPREAD))
 
@@ -135,19 +140,53 @@ class StringSoc:
             self._empty_s = 0
         self.anchored = NO_ANCHOR
         if self._full_s >= _FULL_S and not self._at_full:
-            self._at_full = True
-            self.filter.anchor(1 - self._high.soc, _ANCHOR_SIGMA)
-            self.anchored = FULL
+            self._full_s = 0
+            if self._anchor(mean_dmv, high_dmv, self._high, 1.0, _FULL_SIGMA):
+                self._at_full = True
+                self.anchored = FULL
         elif self._empty_s >= _EMPTY_S and not self._at_empty:
-            self._at_empty = True
-            # the knee: where the table's rest voltage is that of "empty"
-            empty = self._chemistry.soc_cpct(self._empty_dmv) * 1e-4
-            self.filter.anchor(empty - self._low.soc, _EMPTY_SIGMA)
-            self.anchored = EMPTY
+            self._empty_s = 0
+            if self._anchor(mean_dmv, low_dmv, self._low, 0.0, _EMPTY_SIGMA):
+                self._at_empty = True
+                self.anchored = EMPTY
         if self._at_full and (self.filter.soc < 0.99 - self._high.soc):
             self._at_full = False
         if self._at_empty and low_dmv > self._empty_dmv + 2000:
             self._at_empty = False
+
+    def _anchor(self, mean_dmv, cell_dmv, offset, end, least_sigma):
+        """Take the charge that voltage tells; False where it may as well be another one.
+
+        By the mean cell's own voltage, or where that still says little by the extreme one's.
+        """
+        soc, sigma = self._by_voltage(mean_dmv)
+        if sigma * sigma > _MOST_SIGMA * _MOST_SIGMA - least_sigma * least_sigma:
+            soc, sigma = self._by_voltage(cell_dmv)
+            soc -= offset.soc
+            sigma = sqrt(sigma * sigma + offset.variance)
+        sigma = sqrt(sigma * sigma + least_sigma * least_sigma)
+        if sigma > _MOST_SIGMA or abs(soc + offset.soc - end) > 3 * sigma:
+            return False
+        self.filter.anchor(soc, sigma)
+        return True
+
+    def _by_voltage(self, dmv):
+        """Charge of a cell by its voltage freed of what current and hysteresis add; its sigma."""
+        model = self.model
+        inverse = self._chemistry.soc_cpct
+        scale = self.filter.resistance.scale
+        fast_v = model.fast_v(self.current_c, model.fast_c)
+        rest_dmv = dmv
+        for _ in range(_ROUNDS):
+            soc = inverse(rest_dmv) * 1e-4
+            drop_v = scale * (fast_v + model.slow_v(soc, model.slow_c))
+            leans_v = drop_v + model.lean * model.gap_v(soc) - model.entropy_v(soc)
+            rest_dmv = dmv + int(leans_v * 10000)
+        wide_dmv = int(self.filter.rest_error_v(soc, drop_v * _DROP_PART) * 30000)
+        soc = inverse(rest_dmv) * 1e-4
+        low = inverse(rest_dmv - wide_dmv) * 1e-4
+        high = inverse(rest_dmv + wide_dmv) * 1e-4
+        return soc, max(soc - low, high - soc) / 3
 
     def _wanted(self):
         low = self.low_soc()
@@ -179,10 +218,6 @@ class StringSoc:
     def high_soc(self):
         """Charge of the highest cell, 0..1."""
         return min(max(self.filter.soc + self._high.soc, 0), 1)
-
-    def high_offset(self):
-        """How far the highest cell lies above the mean one."""
-        return self._high.soc
 
     def usable_mah(self):
         """(up to full, down to empty), in mAh."""
