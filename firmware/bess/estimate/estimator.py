@@ -67,7 +67,7 @@ class Estimator:
         self._seconds = 0
         self._sum_dmv = 0
         self._samples = 0
-        self._mean_dmv = 0
+        self._mean_dmv = 0  # without the lowest and the highest cell
         self._stepped_ms = 0
         self._unseen_s = unseen_s
         self.started = False
@@ -82,7 +82,10 @@ class Estimator:
             if cells.seen_all and self._meter.seen_all:
                 self._start(now_ms)
             return
-        self._sum_dmv += cells.cell_mean_dmv
+        # one cell that is driven away, or its wire, must not move the charge of all
+        count = cells.cell_count
+        rest_dmv = cells.cell_mean_dmv * count - cells.cell_min_dmv - cells.cell_max_dmv
+        self._sum_dmv += rest_dmv // (count - 2)
         self._samples += 1
         at = self._at
         self._at = (at + 1) % _SLICES
@@ -181,7 +184,8 @@ class Estimator:
             return
         self._leans = False
         if soc.sigma >= _NOT_SURE or self._off_dmv(soc.soc, scale) >= _SURPRISE_DMV:
-            self.soc.start(*self._by_voltage(scale, True), scale, soc.offset_c)
+            charge, sigma = self._by_voltage(scale, True)
+            self.soc.start(charge, sigma, scale, soc.offset_c)
 
     def _take_lived(self, record, capacity, variance):
         totals = self.counter.totals

@@ -27,6 +27,10 @@ _SPREAD = 0.02  # of the cells' charge before anything was seen
 _SPREAD_DRIFT = 1e-5  # variance an hour
 _SPREAD_NOISE_V = 0.05
 _SPREAD_FAST = 2.0
+_SPREAD_ERROR_V = 0.004  # sensors, hysteresis and ageing of one cell against another
+_SPREAD_SLACK_V = 0.015
+_SPREAD_DOUBT = 1e-3  # variance an hour while the voltage says what was not thought possible
+_SPREAD_WIDEST = 0.05
 _MOST_SPREAD = 0.5
 NO_ANCHOR = const(0)
 FULL = const(1)
@@ -36,7 +40,8 @@ EMPTY = const(2)
 class CellOffset:
     """How far one extreme cell's charge lies from the mean one's, -0.5..0.5.
 
-    A Kalman filter of one state: where the curve is flat it learns nothing.
+    A Kalman filter of one state: where the curve is flat it learns nothing, however long it looks,
+    and a voltage that no spread of charge explains is a fault's, not charge.
     """
 
     def __init__(self, number):
@@ -46,13 +51,22 @@ class CellOffset:
 
     def step(self, difference_v, slope, fast_v, dt_s):
         """difference_v: the cell's voltage less the mean one's; slope in V for 0..1."""
-        noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + _SPREAD_FAST * _SPREAD_FAST * fast_v * fast_v
+        wild_v = _SPREAD_FAST * fast_v
+        noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + wild_v * wild_v
         if self.variance < _SPREAD * _SPREAD:
             self.variance += dt_s * (_SPREAD_DRIFT / 3600)
-        seen = slope * slope * self.variance + noise
+        seen = slope * slope * self.variance
+        if seen < _SPREAD_ERROR_V * _SPREAD_ERROR_V:
+            return  # what two cells differ by at one charge says as much
+        lack_v = difference_v - slope * self.soc
+        if abs(lack_v) > 3 * self._number(sqrt(seen)) + _SPREAD_SLACK_V + abs(wild_v):
+            if self.variance < _SPREAD_WIDEST * _SPREAD_WIDEST:
+                self.variance += dt_s * (_SPREAD_DOUBT / 3600)
+            return
+        seen += noise
         gain = self.variance * slope / seen
         self.variance *= noise / seen
-        soc = self.soc + gain * (difference_v - slope * self.soc)
+        soc = self.soc + gain * lack_v
         self.soc = min(max(soc, self._number(-_MOST_SPREAD)), self._number(_MOST_SPREAD))
 
 
@@ -123,7 +137,8 @@ class StringSoc:
         fast_v = number(model.fast_v(model.fast_c, model.fast_c))
         for offset, dmv in ((self._low, low_dmv), (self._high, high_dmv)):
             other = min(max(soc + offset.soc, 0), 1)
-            near, far = min(soc, other) - 0.005, max(soc, other) + 0.005
+            wide = 2 * sqrt(offset.variance)  # where the cell may be: a knee close by tells
+            near, far = min(soc, other) - wide, max(soc, other) + wide
             slope = number((model.rest_v(far) - model.rest_v(near)) / (far - near))
             offset.step(number((dmv - mean_dmv) * 1e-4), slope, fast_v, dt_s)
 

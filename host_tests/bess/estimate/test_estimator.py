@@ -231,3 +231,13 @@ def test_it_asks_to_be_saved_every_ten_seconds():
     assert estimator.dirty
     estimator.save()
     assert not estimator.dirty
+
+
+def test_the_mean_cell_leaves_out_the_extremes():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 2)
+    cells = estimator._cells
+    cells.cell_max_dmv += 4000
+    cells.cell_mean_dmv += 4000 // cells.cell_count
+    run(estimator, 2, now_ms)
+    assert estimator._mean_dmv == pytest.approx(33000, abs=1)
