@@ -118,14 +118,21 @@ class StringSoc:
         current_c = moved * 3600 / dt_s
         self.current_c = current_c
         soc_filter = self.filter
+        self.anchored = NO_ANCHOR
         if not trusted:
             soc_filter.step(moved, current_c, dt_s, temperature_c, None)
             self._full_s = self._empty_s = 0
-            self.anchored = NO_ANCHOR
+        elif self._at_an_end(dt_s, current_c, low_dmv, mean_dmv, high_dmv):
+            # not the filter's look at the voltage too: it would be the longest slice of all
+            soc_filter.step(moved, current_c, dt_s, temperature_c, None)
+            self._look_for_anchor(low_dmv, mean_dmv, high_dmv)
         else:
             soc_filter.step(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
             self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
-            self._look_for_anchor(dt_s, current_c, low_dmv, mean_dmv, high_dmv)
+        if self._at_full and (soc_filter.soc < 0.99 - self._high.soc):
+            self._at_full = False
+        if self._at_empty and trusted and low_dmv > self._empty_dmv + 2000:
+            self._at_empty = False
         self._publish(dt_s)
 
     def _follow_spread(self, dt_s, low_dmv, mean_dmv, high_dmv):
@@ -142,9 +149,9 @@ class StringSoc:
             slope = number((model.rest_v(far) - model.rest_v(near)) / (far - near))
             offset.step(number((dmv - mean_dmv) * 1e-4), slope, fast_v, dt_s)
 
-    def _look_for_anchor(self, dt_s, current_c, low_dmv, mean_dmv, high_dmv):
-        size_c = current_c if current_c >= 0 else -current_c
-        small = size_c <= self._tail_c
+    def _at_an_end(self, dt_s, current_c, low_dmv, mean_dmv, high_dmv):
+        """Whether voltages have stood at full or empty for long enough to be looked at."""
+        small = -self._tail_c <= current_c <= self._tail_c
         if small and high_dmv >= self._full_dmv and mean_dmv >= self._full_mean_dmv:
             self._full_s += dt_s
         else:
@@ -153,21 +160,20 @@ class StringSoc:
             self._empty_s += dt_s
         else:
             self._empty_s = 0
-        self.anchored = NO_ANCHOR
-        if self._full_s >= _FULL_S and not self._at_full:
+        full = self._full_s >= _FULL_S and not self._at_full
+        return full or (self._empty_s >= _EMPTY_S and not self._at_empty)
+
+    def _look_for_anchor(self, low_dmv, mean_dmv, high_dmv):
+        if self._full_s:
             self._full_s = 0
             if self._anchor(mean_dmv, high_dmv, self._high, 1.0, _FULL_SIGMA):
                 self._at_full = True
                 self.anchored = FULL
-        elif self._empty_s >= _EMPTY_S and not self._at_empty:
+        else:
             self._empty_s = 0
             if self._anchor(mean_dmv, low_dmv, self._low, 0.0, _EMPTY_SIGMA):
                 self._at_empty = True
                 self.anchored = EMPTY
-        if self._at_full and (self.filter.soc < 0.99 - self._high.soc):
-            self._at_full = False
-        if self._at_empty and low_dmv > self._empty_dmv + 2000:
-            self._at_empty = False
 
     def _anchor(self, mean_dmv, cell_dmv, offset, end, least_sigma):
         """Take the charge that voltage tells; False where it may as well be another one.
@@ -180,8 +186,11 @@ class StringSoc:
             soc -= offset.soc
             sigma = sqrt(sigma * sigma + offset.variance)
         sigma = sqrt(sigma * sigma + least_sigma * least_sigma)
-        if sigma > _MOST_SIGMA or abs(soc + offset.soc - end) > 3 * sigma:
+        away = abs(soc + offset.soc - end)
+        if sigma > _MOST_SIGMA or away > 3 * sigma:
             return False
+        if end == 1.0 and away <= sigma:  # a full charge is 100 %, unless voltage says less
+            soc = 1.0 - offset.soc
         self.filter.anchor(soc, sigma)
         return True
 
