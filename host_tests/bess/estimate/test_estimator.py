@@ -126,6 +126,24 @@ def test_cells_that_may_lean_keep_the_stored_charge_until_they_have_rested():
     assert again.soc.filter.soc < 0.15
 
 
+def test_a_charge_counted_before_a_load_ended_survives_the_relaxation_after_it():
+    """0.5C for a quarter of an hour at three times the resistance, contactors open at 0 s."""
+    relaxes = {0: 31613, 1: 31627, 5: 31679, 60: 31975, 300: 32235, 900: 32624, 1800: 32904}
+    region = MemoryRegion(STATE_BYTES)
+    before, _ = build(region, Cells(33213))
+    run(before, 1)
+    before.soc.start(0.675, 0.02, 3.0)
+    before.save()
+    cells = Cells(relaxes[0])
+    after, _ = build(region, cells)
+    now_ms = 0
+    for second in range(2401):
+        cells.set(relaxes.get(second, cells.cell_mean_dmv))
+        now_ms = run(after, 1, now_ms)
+        soc = after.soc.filter
+        assert abs(soc.soc - 0.675) < min(0.02, 3 * soc.sigma)
+
+
 def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
     region = MemoryRegion(STATE_BYTES)
     estimator, _ = build(region)
