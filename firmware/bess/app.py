@@ -16,7 +16,7 @@ from bess.control.thermal import Thermal
 from bess.drivers import iso165c, ivt_s, ltc681x, pcs_can
 from bess.drivers.ltc681x import Chain
 from bess.estimate.charge_counter import ChargeCounter
-from bess.estimate.estimator import Estimator
+from bess.estimate.estimator import ENDLESS_S, SPARING_UNSEEN_S, UNSEEN_S, Estimator
 from bess.link import abort, communication
 from bess.link.can_port import CanPort
 from bess.link.dictionary import Dictionary
@@ -184,9 +184,13 @@ class Cabinet:
         self.meter = StringMeter(self._ivt, parameters, self.cells.cell_count, signals)
         self.inputs = Inputs(board.inputs, modules, signals)
         self.counter = ChargeCounter(parameters.get("current_offset_2_ma"))
+        unseen_s = UNSEEN_S if board.storage_safe_under_load else SPARING_UNSEEN_S
+        latches = self.latches
+        if unseen_s != UNSEEN_S and (latches.running or latches.blank or latches.torn):
+            unseen_s = ENDLESS_S
         self.estimator = Estimator(
             self.cells, self.meter, self.counter, board.storage["state"],
-            chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor,
+            chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor, unseen_s,
         )  # fmt: skip
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
         self.limits = AllowedPower(parameters, signals)

@@ -29,8 +29,9 @@ field soc             0 16 u 0.01  %
 field soh            16  8 u 0.5   %
 field energy_up      24 16 u 0.1   kWh
 field energy_down    40 16 u 0.1   kWh
-field strings_joined 56  4 u 1     -
-field anchor_wanted  60  1 u 1     -
+field strings_joined 56  1 u 1     -
+field anchor_wanted  57  1 u 1     -
+field soc_sigma      58  6 u 0.5   %
 frame cells         0x480 event plain
 field cell_min        0 16 u 1     mV
 field cell_max       16 16 u 1     mV

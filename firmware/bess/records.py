@@ -66,6 +66,6 @@ class Records:
 
     def finish(self):
         """What an orderly restart leaves behind; True when it stands."""
-        self._estimator.dirty = True
+        self._estimator.dirty = self._estimator.settled = True
         self.step(True)
         return True

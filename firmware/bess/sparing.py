@@ -118,5 +118,6 @@ class SparingRecords(Records):
         """Open a last session; True once it has ended, or where none is worth its wear."""
         if self._uptime_s < _SOONEST_S or self._since_s == 0:
             return True
+        self._estimator.settled = True
         self._job = _LOG
         return False

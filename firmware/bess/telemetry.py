@@ -11,6 +11,7 @@ from bess import objects
 from bess.measure import signals as s
 from bess.port.interpreter import const
 
+_SIGMA_PART = const(50)
 _SOH_PART = const(50)  # half percents
 _SOH_MOST = const(255)
 _NO_CELL = const(0xFFFF)
@@ -120,6 +121,7 @@ class Telemetry:
         image[at + 3] = down_mah // 1000 * deci_volt // 1000
         image[at + 4] = 1 if cabinet.contactors.closed else 0
         image[at + 5] = 1 if soc.anchor_wanted else 0
+        image[at + 6] = (soc.sigma_cpct + _SIGMA_PART - 1) // _SIGMA_PART  # never told too small
         at = self._cell_min
         image[at] = cells.cell_min_dmv // 10
         image[at + 1] = cells.cell_max_dmv // 10

@@ -95,8 +95,8 @@ def frame(name: str, **values: int) -> bytes:
 
 
 MEASURED = (
-    "dc_voltage_v", "dc_current_a", "power_w", "soc", "energy_up_kwh", "energy_down_kwh",
-    "cell_min_v", "cell_max_v", "temp_min_c", "temp_max_c",
+    "dc_voltage_v", "dc_current_a", "power_w", "soc", "soc_sigma", "energy_up_kwh",
+    "energy_down_kwh", "cell_min_v", "cell_max_v", "temp_min_c", "temp_max_c",
 )  # fmt: skip
 
 
@@ -109,13 +109,14 @@ def test_what_falls_silent_is_not_known_any_more_and_what_goes_on_is() -> None:
     coordinator = Coordinator([2])
     view = coordinator.views[2]
     cells = (0x482, frame("cells", cell_min=3300, cell_max=3310))
-    coordinator.step(0, [(0x382, frame("energy", soc=5000, energy_up=900, energy_down=900)), cells])
-    assert (view.soc, view.cell_min_v) == (0.5, 3.3)
+    coordinator.step(0, [(0x382, frame("energy", soc=5000, energy_up=900, soc_sigma=3)), cells])
+    assert (view.soc, view.soc_sigma, view.cell_min_v) == (0.5, 0.015, 3.3)
     for now_ms in range(10, 3500, 10):
         coordinator.step(now_ms, [cells] if now_ms % 1000 == 0 else [])
     assert view.soc == 0.5
     coordinator.step(3500, [])
     assert (view.soc, view.energy_up_kwh, view.energy_down_kwh) == (None, None, None)
+    assert view.soc_sigma is None
     assert view.cell_min_v == 3.3
 
 

@@ -33,6 +33,14 @@ def test_a_rested_cell_shows_its_open_circuit_voltage() -> None:
         assert cells.voltage(0, 0.0)[0] == pytest.approx(volts)
 
 
+def test_a_string_is_empty_and_full_with_its_first_cell() -> None:
+    cells = Cells(1, 3, spread=0.0)
+    cells.soc[0] = 0.1, 0.5, 0.7
+    assert cells.usable_soc()[0] == pytest.approx(0.1 / (0.1 + 0.3))
+    cells.capacity_ah[0, 2] *= 0.5
+    assert cells.usable_soc()[0] == pytest.approx(0.1 / (0.1 + 0.15))
+
+
 def test_step_response_of_two_rc_pairs_is_the_analytic_one() -> None:
     model = CellModel(hysteresis_v=0.0, capacity_ah=1e9)
     cells = Cells(1, 1, model=model, spread=0.0)

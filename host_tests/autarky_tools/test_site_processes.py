@@ -15,6 +15,7 @@ from patience import PATIENCE_S
 
 from autarky.paths import ROOT
 from autarky.sil.firmware import Firmware, FirmwareLost
+from autarky.sil.recorder import Recorder
 from autarky.sil.run import run_scenario
 from autarky.sil.site import SiteConfig, VirtualSite
 
@@ -46,6 +47,19 @@ def run_command(*arguments: str, timeout: float = PATIENCE_S) -> subprocess.Comp
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def test_a_reported_charge_outside_its_own_band_is_told() -> None:
+    row = {"node_id": 2, "soc_reported": 0.53, "soc_sigma": 0.005, "soc_true": 0.5}
+    unknown = {"node_id": 3, "soc_reported": None, "soc_sigma": None, "soc_true": 0.5}
+    errors = Recorder(rows=[row, row | {"soc_reported": 0.5, "soc_sigma": 0.01}, unknown])
+    assert errors.soc_errors() == {
+        2: {
+            "largest_error": pytest.approx(0.03),
+            "largest_of_3_sigma": pytest.approx(2.0),
+            "last_sigma": 0.01,
+        }
+    }
 
 
 @pytest.mark.parametrize("seed", [7])
@@ -101,6 +115,8 @@ def test_a_run_leaves_a_folder_that_stock_tools_read(tmp_path: Path) -> None:
     assert "run" in states
     table = pq.read_table(folder / "cabinets.parquet")
     assert table.num_rows == 2 * 87
+    assert max(table.column("soc_sigma").drop_null().to_pylist()) > 0
+    assert {"largest_error", "largest_of_3_sigma", "last_sigma"} == set(summary["soc"]["2"])
     page = (folder / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert summary["log_sha256"] in page

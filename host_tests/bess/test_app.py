@@ -173,6 +173,27 @@ def test_who_has_safe_storage_writes_at_once_and_who_has_not_spares():
         assert type(app.records) is kind
 
 
+def test_charge_that_flowed_unseen_is_as_much_as_storage_and_the_end_before_allow():
+    def board(safe, running):
+        def change(devices):
+            devices.storage_safe_under_load = safe
+            cabinet_module.Latches(devices.backup).set_running(running)
+
+        return built(change).estimator._unseen_s
+
+    assert board(True, False) == board(True, True) == (20, 20)
+    assert board(False, False) == (900, 300)
+    assert board(False, True) == (86400, 86400)
+
+
+def test_the_energy_frame_tells_a_sigma_that_is_never_too_small(app):
+    at = app.telemetry._energy + 6
+    for sigma_cpct, told in ((0, 0), (1, 1), (50, 1), (51, 2), (3000, 60)):
+        app.estimator.soc.sigma_cpct = sigma_cpct
+        app.telemetry.publish_slow(0)
+        assert app.telemetry._image[at] == told
+
+
 @pytest.mark.parametrize("state", range(8))
 def test_at_rest_is_open_checked_or_locked(app, state):
     app.contactors.state = state

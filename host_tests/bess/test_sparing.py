@@ -394,6 +394,7 @@ def test_an_orderly_restart_leaves_all_behind_and_one_right_after_the_start_noth
     assert world.writes == 0
     world.seconds(20)
     assert not world.records.finish()
+    assert world.estimator.settled
     steps = 0
     while not world.records.step(True):
         steps += 1

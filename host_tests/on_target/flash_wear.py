@@ -27,7 +27,7 @@ from bess.sparing import SparingRecords
 BLOCK = 4096
 BLOCKS = 512
 SLOT_BYTES = 524288
-STATE_BYTES = 130  # of estimator._RECORD
+STATE_BYTES = 142  # of estimator._RECORD
 DAY_S = 86400
 STEPS = 3
 

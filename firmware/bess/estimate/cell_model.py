@@ -12,6 +12,7 @@ _STRIDE = const(4)
 KELVIN = 273.15
 TWO_R_OVER_F = 1.7235e-4  # V/K, twice the gas constant over Faraday's
 RESTING_C = 0.004  # below it hysteresis stands still
+UNKNOWN_C = 1.0  # a cabinet's most: what may have flowed until just before an unknown past
 EMPTY_SOC = 0.1  # diffusion grows by exp(-soc / this) towards empty
 
 
@@ -30,7 +31,7 @@ class CellModel:
         self._slow_s = values["slow_tau_s"]
         self._growth = values["empty_growth_permille"] * 0.001
         self._reversals = values["reversals"]
-        self._temperature_c = None
+        self.temperature_c = None
         self._dt_s = None
         self._fast_keep = self._slow_keep = 0.0
         self._warm = self._thermal_v = self._ohmic = self._transfer = self._diffusion = number(0.0)
@@ -38,12 +39,13 @@ class CellModel:
         self.slow_c = number(0.0)  # and diffusion
         self.lean = number(0.0)  # hysteresis: +1 on the discharge branch, -1 on that of charge
         self.lean_unknown = number(1.0)  # what is left of not knowing the branch at the start
+        self.unrested_c = number(0.0)  # how far fast_c and slow_c may be from the truth
 
     def set_temperature(self, temperature_c):
         """Resistances between two rows of the table, straight in the logarithm."""
-        if temperature_c == self._temperature_c:
+        if temperature_c == self.temperature_c:
             return
-        self._temperature_c = temperature_c
+        self.temperature_c = temperature_c
         table = self.chemistry.resistance
         dc = temperature_c * 10
         at = 0
@@ -63,6 +65,18 @@ class CellModel:
         low, high = table[at], table[at + _STRIDE]
         return self._number(low * 1e-5 * exp(part * log(high / low)))
 
+    def restore(self, fast_c, slow_c, lean, lean_unknown, unrested_c):
+        """Go on from what an earlier life had, after a pause that nobody timed.
+
+        What is left of its polarisation lies between all and nothing: half, give or take as much.
+        """
+        number = self._number
+        self.fast_c = number(fast_c / 2)
+        self.slow_c = number(slow_c / 2)
+        self.lean = number(lean)
+        self.lean_unknown = number(lean_unknown)
+        self.unrested_c = number(unrested_c + max(abs(fast_c), abs(slow_c)) / 2)
+
     def advance(self, current_c, moved, dt_s):
         """Move on by dt_s at a current; moved: charge that went out meanwhile, 0..1."""
         if dt_s != self._dt_s:
@@ -71,6 +85,7 @@ class CellModel:
             self._slow_keep = self._number(exp(-dt_s / self._slow_s))
         self.fast_c = current_c + (self.fast_c - current_c) * self._fast_keep
         self.slow_c = current_c + (self.slow_c - current_c) * self._slow_keep
+        self.unrested_c *= self._slow_keep
         side = 0
         if current_c > RESTING_C:
             side = 1
@@ -120,6 +135,10 @@ class CellModel:
         """Diffusion drop of a new cell, + in discharge."""
         inside = 0 if soc < 0 else 1 if soc > 1 else soc
         return slow_c * self._diffusion * (1 + self._growth * exp(-inside / EMPTY_SOC))
+
+    def unrested_v(self, soc):
+        """How far a new cell's voltage may be off by what flowed before anybody looked, >= 0."""
+        return self.unrested_c * self._transfer + self.slow_v(soc, self.unrested_c)
 
     def now_v(self, soc, current_c, scale):
         """Terminal voltage at a current now."""

@@ -13,7 +13,7 @@ from bess.port.interpreter import const
 
 _FULL_SIGMA = 0.006
 _KNEE_SIGMA = 0.015  # a voltage that tells the charge this well counts as known
-_KNEE_V = 0.008  # error of the model's voltage there
+_DROP_PART = 0.15  # deviation of a drop under a load that has long settled
 _KNEE_CURRENT_C = 0.6
 _NEWTON_STEPS = const(6)
 _LEAST_SLOPE_V = 0.1
@@ -73,7 +73,8 @@ class Health:
         self.variance = min(self.variance + _AGEING / _PER_DAY, _CAPACITY_SIGMA * _CAPACITY_SIGMA)
         soc = self._soc
         if soc.anchored == FULL:
-            self._known(1 - soc.high_offset(), _FULL_SIGMA * _FULL_SIGMA)
+            sigma = max(soc.filter.sigma, _FULL_SIGMA)
+            self._known(soc.filter.soc, sigma * sigma)
             self._at_knee = False
         elif trusted:
             self._look_at_knee(mean_dmv * 1e-4)
@@ -101,8 +102,7 @@ class Health:
             drop_v = scale * (fast_v + slow_v)
             lack_v = mean_v + drop_v + model.lean * model.gap_v(guess) - model.rest_v(guess)
             guess += min(max(lack_v / slope, -0.03), 0.03)
-        error_v = _KNEE_V + 0.15 * drop_v
-        sigma = error_v / slope
+        sigma = soc.filter.rest_error_v(guess, drop_v * _DROP_PART) / slope
         if sigma < _KNEE_SIGMA and 0 < guess < 0.25:
             self._at_knee = True
             self._known(guess, sigma * sigma)

@@ -21,9 +21,11 @@ _ERROR_COLD_V = 4e-4  # for each kelvin below 15 degC
 _ERROR_S_PER_SOC = 125000.0  # how long an error stands in time, for the charge it stands over
 _NOISE_V = 0.25  # a sample a second; fast errors last many samples
 _NOISE_FAST = 6.0  # of the fast drop
+_NOISE_UNRESTED = 20000.0  # of its square: less than one look at what decays in 1000 s
 _MOVED_VARIANCE = 1e-4  # for a full charge moved: gain of the sensor, capacity
 _OFFSET_C = 0.002
 _OFFSET_DRIFT = 1e-4  # in an hour
+_RESTED_C = 1e-3
 _DIFFUSE_S = 60
 _LEAST_WIDTH = 0.025
 _LEAST_VARIANCE = 1e-12
@@ -127,6 +129,22 @@ class SocFilter:
         factor[3] = factor[4] = factor[5] = number(0.0)
         self.sigma = sigma
 
+    def restore(self, error, factor, doubt):
+        """After start(): what else an earlier life knew, and the doubt of charge since then.
+
+        Its model error stays its model error: a voltage seen again teaches nothing new.
+        """
+        number = self._number
+        self._error = number(error)
+        for i in range(6):
+            self._factor[i] = number(factor[i])
+        self._add_to_two(number(doubt * doubt), number(0.0), number(1.0))
+        self._measure_sigma()
+
+    def kept(self):
+        """What `restore` takes: error and the six factors."""
+        return (self._error,) + tuple(self._factor)
+
     def anchor(self, soc, sigma):
         """Charge known from elsewhere: full or empty by voltage."""
         number = self._number
@@ -135,6 +153,20 @@ class SocFilter:
         factor[1] = number(sigma * sigma)
         factor[3] = factor[5] = number(0.0)
         self.sigma = sigma
+
+    def rest_error_v(self, soc, late):
+        """Deviation of a rest voltage got from a loaded one; late: that of the drop added, V."""
+        model = self.model
+        over = model.gap_v(soc) * (_ERROR_GAP + model.lean_unknown)
+        cold = max(15 - model.temperature_c, 0) * _ERROR_COLD_V
+        unrested = self.resistance.scale * model.unrested_v(soc)
+        return sqrt(
+            self._error_v * self._error_v
+            + over * over
+            + cold * cold
+            + late * late
+            + unrested * unrested
+        )
 
     def step(self, moved, current_c, dt_s, temperature_c, cell_v):
         """One step of dt_s.
@@ -253,6 +285,9 @@ class SocFilter:
         )
         wild = fast * _NOISE_FAST
         noise = wild * wild + _NOISE_V * _NOISE_V + bend * bend * 0.3
+        if model.unrested_c > _RESTED_C:
+            unrested = self.resistance.scale * model.unrested_v(soc)
+            noise += unrested * unrested * _NOISE_UNRESTED
         drop = self.resistance.scale * (fast + slow)
         self._update(drop - lack_v - bend / 3 - error_v * self._error, noise, error_v, slope)
 

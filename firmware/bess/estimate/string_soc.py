@@ -5,6 +5,8 @@ says when the string is empty, the highest when it is full, and between them the
 passes over without a step.
 """
 
+from math import sqrt
+
 from bess.estimate.soc_filter import SocFilter
 from bess.port.interpreter import const
 
@@ -12,8 +14,11 @@ _FULL_S = const(30)
 _FULL_MEAN_PERCENT = const(95)
 _EMPTY_MEAN_PERCENT = const(12)
 _EMPTY_S = const(10)
-_ANCHOR_SIGMA = 0.005
+_FULL_SIGMA = 0.005  # where the voltage leaves no doubt
 _EMPTY_SIGMA = 0.01
+_MOST_SIGMA = 0.015  # an anchor that knows less is none
+_DROP_PART = 0.35  # deviation of a drop: three sigma doubt all of it
+_ROUNDS = const(3)  # diffusion grows towards empty, a percent apart after two
 _SLEW_CPCT = const(50)  # in a second
 _LOWEST_CPCT = const(50)  # what is shown without a voltage that says empty
 _HIGHEST_CPCT = const(9950)  # or full
@@ -22,6 +27,10 @@ _SPREAD = 0.02  # of the cells' charge before anything was seen
 _SPREAD_DRIFT = 1e-5  # variance an hour
 _SPREAD_NOISE_V = 0.05
 _SPREAD_FAST = 2.0
+_SPREAD_ERROR_V = 0.004  # sensors, hysteresis and ageing of one cell against another
+_SPREAD_SLACK_V = 0.015
+_SPREAD_DOUBT = 1e-3  # variance an hour while the voltage says what was not thought possible
+_SPREAD_WIDEST = 0.05
 _MOST_SPREAD = 0.5
 NO_ANCHOR = const(0)
 FULL = const(1)
@@ -31,23 +40,33 @@ EMPTY = const(2)
 class CellOffset:
     """How far one extreme cell's charge lies from the mean one's, -0.5..0.5.
 
-    A Kalman filter of one state: where the curve is flat it learns nothing.
+    A Kalman filter of one state: where the curve is flat it learns nothing, however long it looks,
+    and a voltage that no spread of charge explains is a fault's, not charge.
     """
 
     def __init__(self, number):
         self._number = number
         self.soc = number(0.0)
-        self._variance = number(_SPREAD * _SPREAD)
+        self.variance = number(_SPREAD * _SPREAD)
 
     def step(self, difference_v, slope, fast_v, dt_s):
         """difference_v: the cell's voltage less the mean one's; slope in V for 0..1."""
-        noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + _SPREAD_FAST * _SPREAD_FAST * fast_v * fast_v
-        if self._variance < _SPREAD * _SPREAD:
-            self._variance += dt_s * (_SPREAD_DRIFT / 3600)
-        seen = slope * slope * self._variance + noise
-        gain = self._variance * slope / seen
-        self._variance *= noise / seen
-        soc = self.soc + gain * (difference_v - slope * self.soc)
+        wild_v = _SPREAD_FAST * fast_v
+        noise = _SPREAD_NOISE_V * _SPREAD_NOISE_V + wild_v * wild_v
+        if self.variance < _SPREAD * _SPREAD:
+            self.variance += dt_s * (_SPREAD_DRIFT / 3600)
+        seen = slope * slope * self.variance
+        if seen < _SPREAD_ERROR_V * _SPREAD_ERROR_V:
+            return  # what two cells differ by at one charge says as much
+        lack_v = difference_v - slope * self.soc
+        if abs(lack_v) > 3 * self._number(sqrt(seen)) + _SPREAD_SLACK_V + abs(wild_v):
+            if self.variance < _SPREAD_WIDEST * _SPREAD_WIDEST:
+                self.variance += dt_s * (_SPREAD_DOUBT / 3600)
+            return
+        seen += noise
+        gain = self.variance * slope / seen
+        self.variance *= noise / seen
+        soc = self.soc + gain * lack_v
         self.soc = min(max(soc, self._number(-_MOST_SPREAD)), self._number(_MOST_SPREAD))
 
 
@@ -99,14 +118,21 @@ class StringSoc:
         current_c = moved * 3600 / dt_s
         self.current_c = current_c
         soc_filter = self.filter
+        self.anchored = NO_ANCHOR
         if not trusted:
             soc_filter.step(moved, current_c, dt_s, temperature_c, None)
             self._full_s = self._empty_s = 0
-            self.anchored = NO_ANCHOR
+        elif self._at_an_end(dt_s, current_c, low_dmv, mean_dmv, high_dmv):
+            # not the filter's look at the voltage too: it would be the longest slice of all
+            soc_filter.step(moved, current_c, dt_s, temperature_c, None)
+            self._look_for_anchor(low_dmv, mean_dmv, high_dmv)
         else:
             soc_filter.step(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
             self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
-            self._look_for_anchor(dt_s, current_c, low_dmv, mean_dmv, high_dmv)
+        if self._at_full and (soc_filter.soc < 0.99 - self._high.soc):
+            self._at_full = False
+        if self._at_empty and trusted and low_dmv > self._empty_dmv + 2000:
+            self._at_empty = False
         self._publish(dt_s)
 
     def _follow_spread(self, dt_s, low_dmv, mean_dmv, high_dmv):
@@ -118,13 +144,14 @@ class StringSoc:
         fast_v = number(model.fast_v(model.fast_c, model.fast_c))
         for offset, dmv in ((self._low, low_dmv), (self._high, high_dmv)):
             other = min(max(soc + offset.soc, 0), 1)
-            near, far = min(soc, other) - 0.005, max(soc, other) + 0.005
+            wide = 2 * sqrt(offset.variance)  # where the cell may be: a knee close by tells
+            near, far = min(soc, other) - wide, max(soc, other) + wide
             slope = number((model.rest_v(far) - model.rest_v(near)) / (far - near))
             offset.step(number((dmv - mean_dmv) * 1e-4), slope, fast_v, dt_s)
 
-    def _look_for_anchor(self, dt_s, current_c, low_dmv, mean_dmv, high_dmv):
-        size_c = current_c if current_c >= 0 else -current_c
-        small = size_c <= self._tail_c
+    def _at_an_end(self, dt_s, current_c, low_dmv, mean_dmv, high_dmv):
+        """Whether voltages have stood at full or empty for long enough to be looked at."""
+        small = -self._tail_c <= current_c <= self._tail_c
         if small and high_dmv >= self._full_dmv and mean_dmv >= self._full_mean_dmv:
             self._full_s += dt_s
         else:
@@ -133,21 +160,57 @@ class StringSoc:
             self._empty_s += dt_s
         else:
             self._empty_s = 0
-        self.anchored = NO_ANCHOR
-        if self._full_s >= _FULL_S and not self._at_full:
-            self._at_full = True
-            self.filter.anchor(1 - self._high.soc, _ANCHOR_SIGMA)
-            self.anchored = FULL
-        elif self._empty_s >= _EMPTY_S and not self._at_empty:
-            self._at_empty = True
-            # the knee: where the table's rest voltage is that of "empty"
-            empty = self._chemistry.soc_cpct(self._empty_dmv) * 1e-4
-            self.filter.anchor(empty - self._low.soc, _EMPTY_SIGMA)
-            self.anchored = EMPTY
-        if self._at_full and (self.filter.soc < 0.99 - self._high.soc):
-            self._at_full = False
-        if self._at_empty and low_dmv > self._empty_dmv + 2000:
-            self._at_empty = False
+        full = self._full_s >= _FULL_S and not self._at_full
+        return full or (self._empty_s >= _EMPTY_S and not self._at_empty)
+
+    def _look_for_anchor(self, low_dmv, mean_dmv, high_dmv):
+        if self._full_s:
+            self._full_s = 0
+            if self._anchor(mean_dmv, high_dmv, self._high, 1.0, _FULL_SIGMA):
+                self._at_full = True
+                self.anchored = FULL
+        else:
+            self._empty_s = 0
+            if self._anchor(mean_dmv, low_dmv, self._low, 0.0, _EMPTY_SIGMA):
+                self._at_empty = True
+                self.anchored = EMPTY
+
+    def _anchor(self, mean_dmv, cell_dmv, offset, end, least_sigma):
+        """Take the charge that voltage tells; False where it may as well be another one.
+
+        By the mean cell's own voltage, or where that still says little by the extreme one's.
+        """
+        soc, sigma = self._by_voltage(mean_dmv)
+        if sigma * sigma > _MOST_SIGMA * _MOST_SIGMA - least_sigma * least_sigma:
+            soc, sigma = self._by_voltage(cell_dmv)
+            soc -= offset.soc
+            sigma = sqrt(sigma * sigma + offset.variance)
+        sigma = sqrt(sigma * sigma + least_sigma * least_sigma)
+        away = abs(soc + offset.soc - end)
+        if sigma > _MOST_SIGMA or away > 3 * sigma:
+            return False
+        if end == 1.0 and away <= sigma:  # a full charge is 100 %, unless voltage says less
+            soc = 1.0 - offset.soc
+        self.filter.anchor(soc, sigma)
+        return True
+
+    def _by_voltage(self, dmv):
+        """Charge of a cell by its voltage freed of what current and hysteresis add; its sigma."""
+        model = self.model
+        inverse = self._chemistry.soc_cpct
+        scale = self.filter.resistance.scale
+        fast_v = model.fast_v(self.current_c, model.fast_c)
+        rest_dmv = dmv
+        for _ in range(_ROUNDS):
+            soc = inverse(rest_dmv) * 1e-4
+            drop_v = scale * (fast_v + model.slow_v(soc, model.slow_c))
+            leans_v = drop_v + model.lean * model.gap_v(soc) - model.entropy_v(soc)
+            rest_dmv = dmv + int(leans_v * 10000)
+        wide_dmv = int(self.filter.rest_error_v(soc, drop_v * _DROP_PART) * 30000)
+        soc = inverse(rest_dmv) * 1e-4
+        low = inverse(rest_dmv - wide_dmv) * 1e-4
+        high = inverse(rest_dmv + wide_dmv) * 1e-4
+        return soc, max(soc - low, high - soc) / 3
 
     def _wanted(self):
         low = self.low_soc()
@@ -179,10 +242,6 @@ class StringSoc:
     def high_soc(self):
         """Charge of the highest cell, 0..1."""
         return min(max(self.filter.soc + self._high.soc, 0), 1)
-
-    def high_offset(self):
-        """How far the highest cell lies above the mean one."""
-        return self._high.soc
 
     def usable_mah(self):
         """(up to full, down to empty), in mAh."""

@@ -1,4 +1,5 @@
 from array import array
+from struct import pack
 
 import pytest
 
@@ -98,16 +99,49 @@ def test_what_was_learned_and_counted_survives_a_reboot_exactly():
     assert again.health.seconds_at[3] >= 99
 
 
-def test_cells_that_contradict_the_stored_charge_are_believed():
+def test_rested_cells_that_contradict_the_stored_charge_are_believed():
     region = MemoryRegion(STATE_BYTES)
     estimator, _ = build(region)
     run(estimator, 2)
     estimator.soc.start(0.95, 0.01, 3.0)
+    estimator.soc.model.unrested_c = 0.0
     estimator.save()
     again, _ = build(region, Cells(30000))
     run(again, 1)
     assert again.soc.filter.soc < 0.15
     assert again.soc.filter.sigma > 0.01
+
+
+def test_cells_that_may_lean_keep_the_stored_charge_until_they_have_rested():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    run(estimator, 2)
+    estimator.soc.start(0.95, 0.01, 3.0)
+    estimator.save()
+    again, _ = build(region, Cells(30500))
+    again.power.solve = lambda *_: None
+    now_ms = run(again, 600)
+    assert again.soc.filter.soc == pytest.approx(0.95, abs=0.01)
+    run(again, 3 * 3600, now_ms)
+    assert again.soc.filter.soc < 0.15
+
+
+def test_a_charge_counted_before_a_load_ended_survives_the_relaxation_after_it():
+    """0.5C for a quarter of an hour at three times the resistance, contactors open at 0 s."""
+    relaxes = {0: 31613, 1: 31627, 5: 31679, 60: 31975, 300: 32235, 900: 32624, 1800: 32904}
+    region = MemoryRegion(STATE_BYTES)
+    before, _ = build(region, Cells(33213))
+    run(before, 1)
+    before.soc.start(0.675, 0.02, 3.0)
+    before.save()
+    cells = Cells(relaxes[0])
+    after, _ = build(region, cells)
+    now_ms = 0
+    for second in range(2401):
+        cells.set(relaxes.get(second, cells.cell_mean_dmv))
+        now_ms = run(after, 1, now_ms)
+        soc = after.soc.filter
+        assert abs(soc.soc - 0.675) < min(0.02, 3 * soc.sigma)
 
 
 def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
@@ -136,6 +170,19 @@ def test_power_cut_at_every_byte_of_a_save_leaves_one_of_the_two_states():
         again, _ = build(torn)
         run(again, 1)
         assert again.counter.totals[2] == (222 if whole else 111)
+
+
+def test_a_record_of_the_former_version_is_taken_over_by_an_update():
+    region = MemoryRegion(STATE_BYTES)
+    estimator, _ = build(region)
+    former = pack("<Bffffff9i8i", 1, 0.675, 0.02, 2.5, 0.001, 271000.0, 1e-4, *range(17))
+    estimator._store.save(former)
+    again, _ = build(region, Cells(31613))
+    run(again, 1)
+    assert again.soc.filter.soc == pytest.approx(0.675, abs=0.001)
+    assert 0.02 <= again.soc.filter.sigma < 0.03
+    assert again.soc.filter.resistance.scale == pytest.approx(2.5)
+    assert list(again.counter.totals) == list(range(9))
 
 
 @pytest.mark.parametrize("stored", [b"", b"\x02" + bytes(100), b"\xff" * 200])
@@ -185,6 +232,7 @@ def test_each_second_does_one_step_and_every_power_limit():
 def test_an_anchor_is_reported_with_the_charge_before_and_after():
     estimator, anchors = build(MemoryRegion(STATE_BYTES), Cells(33300))
     now_ms = run(estimator, 2)
+    estimator.soc.model.unrested_c = 0.0  # long rested
     estimator._cells.set(35500)
     run(estimator, 40, now_ms)
     assert len(anchors) == 1
@@ -201,3 +249,13 @@ def test_it_asks_to_be_saved_every_ten_seconds():
     assert estimator.dirty
     estimator.save()
     assert not estimator.dirty
+
+
+def test_the_mean_cell_leaves_out_the_extremes():
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 2)
+    cells = estimator._cells
+    cells.cell_max_dmv += 4000
+    cells.cell_mean_dmv += 4000 // cells.cell_count
+    run(estimator, 2, now_ms)
+    assert estimator._mean_dmv == pytest.approx(33000, abs=1)

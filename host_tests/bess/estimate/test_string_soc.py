@@ -196,3 +196,29 @@ def test_without_trusted_cells_charge_is_counted_on():
     for _ in range(360):
         string.second(0.5, trusted=False)
     assert string.soc.filter.soc == pytest.approx(before - 0.05, abs=2e-3)
+
+
+@pytest.mark.parametrize("forced_v", [0.02, 0.12, 0.3, 0.41, -0.05, -0.3])
+@pytest.mark.parametrize("soc", [0.48, 0.62, 0.7])
+def test_one_cell_driven_away_on_the_plateau_does_not_carry_the_charge_away(soc, forced_v):
+    string = String(soc)
+    string.run(0.0, 5)
+    shown = string.shown[-1]
+    mean = string.dmv[1]
+    low = high = mean
+    if forced_v > 0:
+        high += round(10000 * forced_v)
+    else:
+        low += round(10000 * forced_v)
+    for _ in range(1800):
+        string.soc.step(1.0, 25.0, low, mean, high, True)
+    assert string.soc.soc_cpct == pytest.approx(shown, abs=50)
+
+
+def test_a_sense_wire_far_off_at_the_knee_teaches_no_spread():
+    string = String(0.97)
+    for _ in range(600):
+        string.second(0.0)
+        mean = string.dmv[1]
+        string.soc.step(1.0, 25.0, mean - 20, mean, mean + 6000, True)
+    assert string.soc.high_soc() == pytest.approx(0.97, abs=0.02)

@@ -33,7 +33,7 @@ _NO_CELL = 0xFFFF
 # what each cyclic object measures, and for how long one may stay away
 _MEASURED = {
     "power": ("dc_voltage_v", "dc_current_a", "power_w"),
-    "energy": ("soc", "energy_up_kwh", "energy_down_kwh"),
+    "energy": ("soc", "soc_sigma", "energy_up_kwh", "energy_down_kwh"),
     "cells": ("cell_min_v", "cell_max_v"),
     "temperatures": ("temp_min_c", "temp_max_c"),
 }
@@ -73,6 +73,7 @@ class CabinetView:
     dc_current_a: float | None = None
     power_w: float | None = None
     soc: float | None = None
+    soc_sigma: float | None = None
     energy_up_kwh: float | None = None
     energy_down_kwh: float | None = None
     cell_min_v: float | None = None
@@ -263,6 +264,7 @@ class Coordinator:
             view.soc = image[at] / 10000
             view.energy_up_kwh = image[at + 2] * 0.1
             view.energy_down_kwh = image[at + 3] * 0.1
+            view.soc_sigma = image[at + 6] * 0.005
         elif name == "cells":
             view.cell_min_v, view.cell_max_v = image[at] / 1000, image[at + 1] / 1000
         elif name == "cell_stream":

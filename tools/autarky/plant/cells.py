@@ -89,6 +89,16 @@ class Cells:
         )
         self.string_emf: Floats = self.emf.sum(axis=1)
 
+    def usable_soc(self) -> Floats:
+        """What can be drawn over what lies between empty and full, 0..1, (cabinets,).
+
+        The string is empty with its first cell and full with its first: the meaning of a
+        cabinet's reported SOC.
+        """
+        down_ah = (self.soc * self.capacity_ah).min(axis=1)
+        up_ah = ((1 - self.soc) * self.capacity_ah).min(axis=1)
+        return down_ah / (down_ah + up_ah)
+
     def set_temperature(self, temperature_c: Floats) -> None:
         """New temperatures of all cells; the resistances follow."""
         self.temperature_c = temperature_c

@@ -65,6 +65,7 @@ class Recorder:
         )  # fmt: skip
         emf, r0, current = plants.cells.emf, plants.cells.r0, plants.strings.current_a
         volts = emf - r0 * current[:, None]
+        soc_true = plants.cells.usable_soc()
         low, high = volts.min(axis=1).tolist(), volts.max(axis=1).tolist()
         for cabinet, view in zip(site.cabinets, site.coordinator.views.values(), strict=True):
             i = cabinet.index
@@ -76,13 +77,32 @@ class Recorder:
                     "power_w": plants.pcs_power_w[i], "setpoint_w": view.setpoint_w,
                     "current_a": plants.current_a[i], "string_v": plants.string_v[i],
                     "link_v": plants.link_v[i], "cell_min_v": low[i], "cell_max_v": high[i],
-                    "soc_reported": view.soc, "soc_true": float(plants.cells.soc[i].mean()),
+                    "soc_reported": view.soc, "soc_sigma": view.soc_sigma,
+                    "soc_true": float(soc_true[i]),
                     "charge_limit_w": view.charge_limit_w,
                     "discharge_limit_w": view.discharge_limit_w,
                     "temp_min_c": float(temperatures.min()),
                     "temp_max_c": float(temperatures.max()),
                 }
             )  # fmt: skip
+
+    def soc_errors(self) -> dict[int, dict[str, float]]:
+        """Of each cabinet by node id, 0..1: largest error of the reported SOC, the largest in its
+        own 3 sigma (above 1: it claimed too much), and its last sigma."""
+        found: dict[int, dict[str, float]] = {}
+        for row in self.rows:
+            if row["soc_reported"] is None or row["soc_sigma"] is None:
+                continue
+            error = abs(row["soc_reported"] - row["soc_true"])
+            before = found.get(row["node_id"], {"largest_error": 0.0, "largest_of_3_sigma": 0.0})
+            found[row["node_id"]] = {
+                "largest_error": max(before["largest_error"], error),
+                "largest_of_3_sigma": max(
+                    before["largest_of_3_sigma"], error / max(3 * row["soc_sigma"], 1e-9)
+                ),
+                "last_sigma": row["soc_sigma"],
+            }
+        return found
 
     def write(self, folder: Path) -> None:
         """Parquet files of both tables."""
@@ -107,6 +127,7 @@ class Summary:
     checks: list[Check]
     faults: list[FaultResult]
     energy_kwh: dict[str, float]
+    soc: dict[int, dict[str, float]]
     folder: str
 
     @property

@@ -74,6 +74,7 @@ def run_scenario(
         checks=checks,
         faults=faults,
         energy_kwh={key: value / 3.6e6 for key, value in energy_ws.items()},
+        soc=recorder.soc_errors(),
         folder=str(folder),
     )
     recorder.write(folder)

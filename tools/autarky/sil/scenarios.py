@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from bess.table import rows
 FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 _MAIN_CONTACTORS = 0b11
 _RESET_S = 0.5
+_FORCED_S = 30.0
+_ONE_CELL_MOVES = 0.01  # of 240: what an unsure estimate may drift in that time anyway
 
 
 @dataclass
@@ -92,6 +95,9 @@ class Peak(Scenario):
         self.taken_over = False
         self.rejoined = False
         self.trip_seen = False
+        self._soc_errors: list[
+            float
+        ] = []  # of the cabinet with the forced cell, before and with it
         self.first_run_s: float | None = None
         length = self.seconds
         last = len(self.site.cabinets) - 1
@@ -104,8 +110,10 @@ class Peak(Scenario):
         self.at(0.45 * length, f"module 3 of cabinet {last + first} put back",
                 lambda: plants.insert_module(last, 3))  # fmt: skip
         self.turn_key(last, 0.45 * length + 3)
+        self.at(0.70 * length, "", self._note_soc_error)
         self.at(0.70 * length, f"cell 17 of cabinet {first} driven to 3.70 V",
                 lambda: plants.cells.force_voltage(0, 17, 3.70))  # fmt: skip
+        self.at(min(0.74 * length, 0.70 * length + _FORCED_S), "", self._note_soc_error)
         self.at(
             0.74 * length, f"cell 17 of cabinet {first} recovers", lambda: plants.cells.release(0)
         )
@@ -143,6 +151,23 @@ class Peak(Scenario):
         if views[0].worst_fault == 19 and views[0].state == modes.FAULT:
             self.trip_seen = True
 
+    def _note_soc_error(self) -> None:
+        reported = self.site.coordinator.views[FIRST_NODE_ID].soc
+        if reported is not None:
+            self._soc_errors.append(reported - float(self.site.plants.cells.usable_soc()[0]))
+
+    def _soc_checks(self) -> list[Check]:
+        errors = list(self.recorder.soc_errors().values())
+        worst = max((e["largest_of_3_sigma"] for e in errors), default=math.inf)
+        largest = max((e["largest_error"] for e in errors), default=math.nan)
+        moved = self._soc_errors[-1] - self._soc_errors[0] if self._soc_errors else math.inf
+        return [
+            Check("reported SOC stays within its own 3 sigma of the truth", worst <= 1,
+                  f"at most {100 * largest:.1f} % off, {100 * worst:.0f} % of 3 sigma"),
+            Check("over-voltage: one cell does not carry the reported SOC away",
+                  abs(moved) <= _ONE_CELL_MOVES, f"{100 * moved:+.2f} %"),
+        ]  # fmt: skip
+
     def finish(self) -> tuple[list[Check], list[FaultResult]]:
         run_s = self.first_run_s
         checks = [
@@ -159,6 +184,7 @@ class Peak(Scenario):
                 Check("over-voltage: cabinet tripped", self.trip_seen),
                 Check("over-voltage: cabinet runs again",
                       self.site.coordinator.views[FIRST_NODE_ID].state == modes.RUN),
+                *self._soc_checks(),
             ]  # fmt: skip
             if len(self.site.cabinets) > 1:
                 checks.append(Check("other cabinets took over", self.taken_over))
