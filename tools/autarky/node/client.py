@@ -23,6 +23,7 @@ from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
 
 from autarky.errors import AutarkyError
 from autarky.generate import GENERATED
+from autarky.node.aborts import meaning
 from autarky.node.unlock import unlock
 from bess import modes
 from bess.control import contactors, thermal
@@ -45,17 +46,6 @@ _CHOICES = {
 _KEY_HINTS = {
     0x06010000: "it is the wrong one; the next try must wait, longer each time",
     0x08000022: "after a wrong key it takes none for a while: read session.wait",
-}
-# what a person can do about an abort code
-_HINTS = {
-    0x06010000: "the session is locked; give the device key with --key",
-    0x08000022: "its contactors are closed: stop the cabinet first (on a virtual site "
-    "`autarky site --no-coordinator` keeps them open); or it is a time of a PDO that is enabled",
-    0x06010002: "it can only be read",
-    0x06010001: "it can only be written",
-    0x06090031: "the value is too high",
-    0x06090032: "the value is too low",
-    0x06020000: "this cabinet has no such object",
 }
 # abort codes of a server that knows nothing of the transfer: unknown command, toggle bit
 _CUT = (0x05040001, 0x05030000)
@@ -169,12 +159,7 @@ class Client:
 
     def _guard(self, node_id: int, what: str, error: Exception) -> NodeError:
         if isinstance(error, SdoAbortedError):
-            text = SdoAbortedError.CODES.get(error.code, "unknown abort code")
-            hint = _HINTS.get(error.code, "")
-            return NodeError(
-                f"cabinet {node_id} refused {what}: {text} (0x{error.code:08X})"
-                + (f"; {hint}" if hint else "")
-            )
+            return NodeError(f"cabinet {node_id} refused {what}: {meaning(error.code)}")
         return NodeError(f"cabinet {node_id} does not answer; `autarky node list` shows who does")
 
     def _upload(self, node_id: int, variable: ODVariable) -> bytes:
@@ -236,7 +221,7 @@ class Client:
             unlock(self.node(node_id), key)
         except (SdoAbortedError, SdoCommunicationError) as error:
             if isinstance(error, SdoAbortedError):
-                text = _KEY_HINTS.get(error.code, str(error))
+                text = _KEY_HINTS.get(error.code) or meaning(error.code)
                 raise NodeError(f"cabinet {node_id} did not take the key: {text}") from None
             raise self._guard(node_id, "the key", error) from error
 
