@@ -22,7 +22,7 @@ from canopen.objectdictionary import ODVariable
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
 
 from autarky.errors import AutarkyError
-from autarky.generate import GENERATED
+from autarky.generate import GENERATED, LEVELS
 from autarky.node.aborts import meaning
 from autarky.node.unlock import unlock
 from bess import modes
@@ -37,7 +37,6 @@ EDS = GENERATED / "cabinet.eds"
 SNAPSHOT, EVENT_LOG, TRACE, TREND = 0x2204, 0x2400, 0x2410, 0x2411
 _LISTEN_S = 3.0
 _INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
-LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
     "state": modes.NAMES.decode().split(),
     "contactors.state": contactors.STATE_NAMES.decode().split(),
