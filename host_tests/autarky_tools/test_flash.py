@@ -271,6 +271,8 @@ def test_doctor_looks_at_a_board_and_starts_it_again(tmp_path: Path, made, key: 
         assert done.returncode == 0, done.stdout
         findings = {f["what"].split()[-1]: f for f in json.loads(done.stdout)}
         assert findings["program"]["found"] == made.version
+        assert findings["key"]["verdict"] == "note"
+        assert "the public example" in findings["key"]["found"]
         assert findings["firmware"]["found"] == "was stopped for this, and runs again"
 
 

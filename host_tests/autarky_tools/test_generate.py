@@ -1,5 +1,7 @@
 """Generated files are fresh; staleness is noticed; the DBC tells the truth about the bus."""
 
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import cantools
@@ -8,6 +10,8 @@ import pytest
 from autarky.bus.load import cyclic_load
 from autarky.bus.timing import frame_bits
 from autarky.generate import FLAGS, GENERATED, outputs
+from autarky.paths import ROOT
+from autarky.tables import free_places
 from bess import modes, objects, telemetry
 from bess.protect.fault_table import TABLE
 from bess.table import rows
@@ -100,3 +104,55 @@ def test_each_fault_has_an_emcy_code_and_an_id_of_its_own() -> None:
     faults = list(rows(TABLE))
     assert len({fields[9] for fields in faults}) == len(faults)
     assert len({fields[0] for fields in faults}) == len(faults)
+
+
+def broken(table: str, right: str, wrong: str) -> str:
+    """What `autarky generate` ends with when one table reads otherwise; it has written nothing."""
+    module, _, name = table.rpartition(".")
+    code = (
+        "import sys\n"
+        f"import {module} as module\n"
+        f"name, right, wrong = {name!r}, {right.encode()!r}, {wrong.encode()!r}\n"
+        "text = getattr(module, name)\n"
+        "assert right in text\n"
+        "setattr(module, name, text.replace(right, wrong, 1))\n"
+        "from autarky.cli import main\n"
+        "sys.argv = ['autarky', 'generate']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stdout
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+FAULTS, PDOS = "bess.protect.fault_table.TABLE", "bess.objects.PDO_TABLE"
+
+
+@pytest.mark.parametrize(
+    ("table", "right", "wrong", "sentence"),
+    [
+        (FAULTS, "0x9001 -", "0x9001", "it has 10 columns, 11 are wanted in the row `2 hvil"),
+        (FAULTS, "0x9001", "0x9000", "its EMCY code belongs to another row already"),
+        (FAULTS, "0x9001", "nine", "EMCY code 'nine' is no number"),
+        (FAULTS, " 2 hvil", " 1 hvil", "its id belongs to another row already"),
+        (FAULTS, "hvil_open", "hvil_shut", "is named 'hvil_shut'"),
+        (PDOS, "12  4 u 1     -", "12  4 u 1", "it has 6 columns, 7 are wanted"),
+        (PDOS, "12  4 u", "12 99 u", "number of bits 99 is not within 1..52"),
+        ("bess.parameters.TABLE", " 0x105DC ", " many ", "default 'many' is no number"),
+    ],
+)
+def test_a_broken_table_ends_generate_in_a_sentence(table, right, wrong, sentence) -> None:
+    assert sentence in broken(table, right, wrong)
+
+
+def test_what_the_kit_calls_free_is_taken_by_no_row() -> None:
+    free = free_places()
+    assert free in (ROOT / "host_tests/kit/README.md").read_text(encoding="utf-8")
+    assert "119..127" in free
+    text = free.partition("\n")[0]
+    for fields in rows(TABLE):
+        assert f" {fields[0]}," not in f"{text},"

@@ -101,6 +101,7 @@ def test_a_run_leaves_a_folder_that_stock_tools_read(tmp_path: Path) -> None:
     assert "run" in states
     table = pq.read_table(folder / "cabinets.parquet")
     assert table.num_rows == 2 * 87
+    assert set(table["fault_name"].to_pylist()) == {""}
     page = (folder / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert summary["log_sha256"] in page

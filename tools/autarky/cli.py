@@ -216,12 +216,17 @@ def bench(
         Path | None, typer.Option("--json", help="Write the figures here.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Virtual seconds of each speed run.")] = 20.0,
+    quick: Annotated[
+        bool, typer.Option(help="Within a minute: what needs no callgrind and no 32 cabinets.")
+    ] = False,
 ) -> None:
     """Measure speed, instructions per tick and memory; print ratios taken in this run.
 
     Example:
 
       autarky bench --json bench.json
+
+      autarky bench --quick
     """
     with clear_errors():
         from rich.console import Console
@@ -229,7 +234,7 @@ def bench(
         from autarky.bench import run_bench
 
         console = Console()
-        result = run_bench(console, seconds)
+        result = run_bench(console, seconds, quick)
         if json_file is not None:
             import json
 
@@ -244,9 +249,13 @@ def generate() -> None:
 
       autarky generate
     """
-    from autarky.generate import main as write
+    with clear_errors():
+        from autarky import tables
 
-    write()
+        tables.check()  # before the import: half of the tools read the tables at theirs
+        from autarky.generate import main as write
+
+        write()
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from autarky.eds import cabinet_eds
 from autarky.flash.pages import board_pages
 from autarky.paths import FIRMWARE, ROOT
 from autarky.safety import faults_md, safety_md
+from autarky.tables import free_places
 from bess import modes, objects
 from bess.drivers import pcs_can
 from bess.protect.fault_table import TABLE as FAULT_TABLE
@@ -24,6 +25,8 @@ from bess.table import rows
 
 GENERATED = ROOT / "tools" / "autarky" / "generated"
 NODE_IDS = range(2, 34)
+KIT = ROOT / "host_tests" / "kit" / "README.md"
+_FREE, _END = "<!-- free places -->", "<!-- end -->"
 _PROTECT = FIRMWARE / "bess" / "protect"
 
 
@@ -177,6 +180,13 @@ def _dump(messages: list[Message]) -> str:
     return database.as_dbc_string().replace("\r\n", "\n")
 
 
+def _kit_page() -> str:
+    """The kit's page with what is free in the tables between its two marks."""
+    before, _, rest = KIT.read_text(encoding="utf-8").partition(_FREE)
+    after = rest.partition(_END)[2]
+    return f"{before}{_FREE}\n{free_places()}\n{_END}{after}"
+
+
 def outputs() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     return {
@@ -185,6 +195,7 @@ def outputs() -> dict[Path, str]:
         GENERATED / "cabinet.eds": cabinet_eds(),
         _PROTECT / "FAULTS.md": faults_md(),
         _PROTECT / "SAFETY.md": safety_md(),
+        KIT: _kit_page(),
         **board_pages(),
     }
 

@@ -73,6 +73,14 @@ class Reading:
     raw: Any
     shown: str
 
+    @property
+    def value(self) -> Any:
+        """In the unit of its name; raw where it has none."""
+        variable = find(self.name)
+        if not variable.unit or not isinstance(self.raw, int):
+            return self.raw
+        return float(f"{self.raw * variable.factor:.10g}")
+
 
 @cache
 def dictionary() -> objectdictionary.ObjectDictionary:
