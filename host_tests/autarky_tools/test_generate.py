@@ -156,3 +156,9 @@ def test_what_the_kit_calls_free_is_taken_by_no_row() -> None:
     text = free.partition("\n")[0]
     for fields in rows(TABLE):
         assert f" {fields[0]}," not in f"{text},"
+
+
+def test_the_kit_tells_how_many_tests_are_inherited() -> None:
+    contract = (ROOT / "host_tests/kit/contract.py").read_text(encoding="utf-8")
+    page = (ROOT / "host_tests/kit/README.md").read_text(encoding="utf-8")
+    assert f"{contract.count('    def test_')} tests are inherited" in page
