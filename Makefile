@@ -87,7 +87,7 @@ soc-tables: $(READY) ## fit the shipped chemistry tables anew from ../shared/dat
 	@$(BIN)/python -m autarky.soc.report --tables
 
 generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
-	@$(BIN)/python -m autarky.generate
+	@$(BIN)/autarky generate
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --extra dev --extra excel --strip-extras --no-emit-index-url --no-emit-find-links \

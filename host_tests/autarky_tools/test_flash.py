@@ -97,7 +97,8 @@ def test_a_rack_of_four_in_parallel_each_with_its_own_cabinet(tmp_path: Path, ke
 def test_dry_run_changes_nothing(tmp_path: Path, made: package.Made, key: Path) -> None:
     with chip(tmp_path) as board:
         result = flasher(board.path, made, key)
-        facts = result._device.reach() or result._probe()
+        result._device.reach()
+        facts = result._probe()
         assert facts["active"] == -1
         arguments = ["--port", board.path, "--signing-key", str(key), "--dry-run"]
         done = run("flash", "--board", "unix", *arguments)
@@ -270,6 +271,8 @@ def test_doctor_looks_at_a_board_and_starts_it_again(tmp_path: Path, made, key: 
         assert done.returncode == 0, done.stdout
         findings = {f["what"].split()[-1]: f for f in json.loads(done.stdout)}
         assert findings["program"]["found"] == made.version
+        assert findings["key"]["verdict"] == "note"
+        assert "the public example" in findings["key"]["found"]
         assert findings["firmware"]["found"] == "was stopped for this, and runs again"
 
 

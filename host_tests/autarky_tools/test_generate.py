@@ -1,12 +1,19 @@
 """Generated files are fresh; staleness is noticed; the DBC tells the truth about the bus."""
 
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import cantools
 import pytest
 
 from autarky.bus.load import cyclic_load
 from autarky.bus.timing import frame_bits
-from autarky.generate import GENERATED, outputs
-from bess import objects
+from autarky.generate import FLAGS, GENERATED, outputs
+from autarky.paths import ROOT
+from autarky.tables import free_places
+from bess import modes, objects, telemetry
+from bess.protect.fault_table import TABLE
 from bess.table import rows
 
 
@@ -40,3 +47,118 @@ def test_cyclic_load_of_32_cabinets_stays_under_half() -> None:
     assert 0.40 < load <= 0.50
     assert cyclic_load(cabinets=32, fast_streams=0, bits=135) < 0.42
     assert frame_bits(0x180, bytes(8)) <= 135
+
+
+def published_flags(**what: int) -> int:
+    """The byte of flags that the firmware's telemetry publishes of a cabinet."""
+    given = {"level": 0, "charge": 0, "discharge": 0, "silent": 0, "closed": 0, "thermal": 0} | what
+    nothing = SimpleNamespace
+    cabinet = nothing(
+        protection=nothing(
+            worst_fault=0, worst_level=given["level"], charge_blocked=given["charge"],
+            discharge_blocked=given["discharge"],
+        ),
+        limits=nothing(charge_w=0, discharge_w=0),
+        meter=nothing(string_mv=0, current_ma=0, power_w=0),
+        modes=nothing(state=0, hold=0, silent=given["silent"]),
+        contactors=nothing(closed=given["closed"]), thermal=nothing(mode=given["thermal"]),
+    )  # fmt: skip
+    told = telemetry.Telemetry.__new__(telemetry.Telemetry)
+    told._cabinet, told._image, told._status, told._power = cabinet, [0] * 16, 0, 8
+    told._pdo, told._power_frame, told.power_known = nothing(tell=lambda *a: None), 0, True
+    told.publish_status()
+    return told._image[4]
+
+
+def test_each_flag_of_the_dbc_is_the_bit_that_the_firmware_sets() -> None:
+    message = cantools.database.load_file(GENERATED / "site.dbc").get_message_by_name("status_2")
+    ours = ("level", "charge", "discharge", "silent", "closed", "thermal")
+    for one, (name, _, _) in zip(ours, FLAGS, strict=True):
+        for value in (0, 1):
+            flags = published_flags(**{one: value})
+            decoded = message.decode(bytes((0,) * 7 + (flags,)), decode_choices=False)
+            assert {flag for flag, _, _ in FLAGS if decoded[flag]} == ({name} if value else set())
+
+
+def test_dbc_names_states_modes_levels_and_faults() -> None:
+    database = cantools.database.load_file(GENERATED / "site.dbc")
+    for node_id in (2, 33):
+        status = database.get_message_by_name(f"status_{node_id}")
+        shown = status.decode(b"\0\x50\0\0\0\0\x13\x4b")
+        assert str(shown["state"]) == modes.NAMES.decode().split()[5]
+        assert str(shown["worst_fault"]) == "cell_ov"
+        assert str(shown["level"]) == "trip"
+        assert str(shown["contactors_closed"]) == "yes"
+        emergency = database.get_message_by_name(f"emergency_{node_id}")
+        shown = emergency.decode(b"\x10\x32\0\x13\3\0\0\0")
+        assert [str(shown[name]) for name in ("error_code", "fault_id", "level")] == [
+            "cell_ov", "cell_ov", "trip",
+        ]  # fmt: skip
+        beat = database.get_message_by_name(f"heartbeat_{node_id}")
+        assert str(beat.decode(b"\x7f")["nmt_state"]) == "pre_operational"
+        command = database.get_message_by_name(f"command_{node_id}")
+        assert str(command.decode(b"\0\x20" + bytes(6))["mode_request"]) == "run"
+
+
+def test_each_fault_has_an_emcy_code_and_an_id_of_its_own() -> None:
+    faults = list(rows(TABLE))
+    assert len({fields[9] for fields in faults}) == len(faults)
+    assert len({fields[0] for fields in faults}) == len(faults)
+
+
+def broken(table: str, right: str, wrong: str) -> str:
+    """What `autarky generate` ends with when one table reads otherwise; it has written nothing."""
+    module, _, name = table.rpartition(".")
+    code = (
+        "import sys\n"
+        f"import {module} as module\n"
+        f"name, right, wrong = {name!r}, {right.encode()!r}, {wrong.encode()!r}\n"
+        "text = getattr(module, name)\n"
+        "assert right in text\n"
+        "setattr(module, name, text.replace(right, wrong, 1))\n"
+        "from autarky.cli import main\n"
+        "sys.argv = ['autarky', 'generate']\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stdout
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+FAULTS, PDOS = "bess.protect.fault_table.TABLE", "bess.objects.PDO_TABLE"
+
+
+@pytest.mark.parametrize(
+    ("table", "right", "wrong", "sentence"),
+    [
+        (FAULTS, "0x9001 -", "0x9001", "it has 10 columns, 11 are wanted in the row `2 hvil"),
+        (FAULTS, "0x9001", "0x9000", "its EMCY code belongs to another row already"),
+        (FAULTS, "0x9001", "nine", "EMCY code 'nine' is no number"),
+        (FAULTS, " 2 hvil", " 1 hvil", "its id belongs to another row already"),
+        (FAULTS, "hvil_open", "hvil_shut", "is named 'hvil_shut'"),
+        (PDOS, "12  4 u 1     -", "12  4 u 1", "it has 6 columns, 7 are wanted"),
+        (PDOS, "12  4 u", "12 99 u", "number of bits 99 is not within 1..52"),
+        ("bess.parameters.TABLE", " 0x105DC ", " many ", "default 'many' is no number"),
+    ],
+)
+def test_a_broken_table_ends_generate_in_a_sentence(table, right, wrong, sentence) -> None:
+    assert sentence in broken(table, right, wrong)
+
+
+def test_what_the_kit_calls_free_is_taken_by_no_row() -> None:
+    free = free_places()
+    assert free in (ROOT / "host_tests/kit/README.md").read_text(encoding="utf-8")
+    assert "119..127" in free
+    text = free.partition("\n")[0]
+    for fields in rows(TABLE):
+        assert f" {fields[0]}," not in f"{text},"
+
+
+def test_the_kit_tells_how_many_tests_are_inherited() -> None:
+    contract = (ROOT / "host_tests/kit/contract.py").read_text(encoding="utf-8")
+    page = (ROOT / "host_tests/kit/README.md").read_text(encoding="utf-8")
+    assert f"{contract.count('    def test_')} tests are inherited" in page

@@ -80,7 +80,12 @@ def test_write_reads_back(bus: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "3640 mV; stored, it acts from the cabinet's next start" in done.stdout
     done = node("write", "3", "cell_ov_3_dmv", "36500", "--bus", bus)
-    assert "NOT in force" in done.stdout
+    assert "cell_ov_3_dmv: 3640 mV -> 3650 mV; NOT in force" in done.stdout
+    done = node("write", "3", "cell_ov_3_dmv", "36400", "--store", "--json", "--bus", bus)
+    assert json.loads(done.stdout) == {
+        "name": "cell_ov_3_dmv", "old": 3650.0, "new": 3640.0, "unit": "mV",
+        "old_raw": 36500, "new_raw": 36400, "stored": True, "in_force": False,
+    }  # fmt: skip
     done = node("write", "3", "heartbeat_ms", "500", "--bus", bus)
     assert "acts at once" in done.stdout
 

@@ -117,6 +117,7 @@ def test_a_run_leaves_a_folder_that_stock_tools_read(tmp_path: Path) -> None:
     assert table.num_rows == 2 * 87
     assert max(table.column("soc_sigma").drop_null().to_pylist()) > 0
     assert {"largest_error", "largest_of_3_sigma", "last_sigma"} == set(summary["soc"]["2"])
+    assert set(table["fault_name"].to_pylist()) == {""}
     page = (folder / "report.html").read_text()
     assert "data:image/png;base64," in page
     assert summary["log_sha256"] in page

@@ -208,6 +208,7 @@ def test_ctrl_c_in_the_middle_releases_the_cabinet(single: Site, key: Path) -> N
         with pytest.raises(KeyboardInterrupt):
             Updater(client, made, KEY, Impatient()).run(2)
         assert client.read(2, "program.hold").raw == 0
+        assert client.read(2, "program_status").raw & 1 == 0  # nothing is half received
         assert client.read(2, "software_version").raw == "0.1.0"
 
 

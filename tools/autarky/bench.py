@@ -25,6 +25,7 @@ from autarky.sil.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite
 
 _CABINETS = (1, 2, 4, 32)
+_QUICK_CABINETS = (1, 2)
 _GOALS = {"1": 20.0, "2": 20.0, "32": 2.5}
 _VERIFY_PROBE = Path(package.__file__).with_name("verify_probe.py")
 _INSTRUCTION_TICKS = (400, 800)  # the recorded cabinet is in RUN before the first
@@ -59,25 +60,36 @@ class BenchError(AutarkyError):
     """A figure could not be measured as it claims; the message says which."""
 
 
-def run_bench(console: Console, seconds: float) -> dict[str, Any]:
-    """Measure everything; prints a table and returns the figures for JSON."""
+def run_bench(console: Console, seconds: float, quick: bool = False) -> dict[str, Any]:
+    """Measure everything; prints a table and returns the figures for JSON.
+
+    quick: only what takes seconds: no callgrind, no 32 cabinets, no board's heap; these are
+    absent or None in the result, and the table says so.
+    """
+    valgrind = None if quick else shutil.which("valgrind")
     result: dict[str, Any] = {"realtime_factor": {}}
     with tempfile.TemporaryDirectory(prefix="autarky-bench-") as name:
         folder = Path(name)
-        for count in _CABINETS:
+        for count in _QUICK_CABINETS if quick else _CABINETS:
             console.print(f"{count} cabinets, {seconds:.0f} s ...", highlight=False)
             result["realtime_factor"][str(count)] = _realtime_factor(count, seconds)
         console.print("instructions, memory, scan ...", highlight=False)
         record = _record(folder / "ticks.bin")
         result.update(_memory(record))
-        result["instructions"] = _instructions(record, folder)
+        result["instructions"] = _instructions(record, folder, valgrind)
         result.update(_scan(record, folder))
-        console.print("bus, 32 cabinets with a download of 200 KiB ...", highlight=False)
+        console.print("bus ...", highlight=False)
         result["bus"] = _bus()
-        result["segment"] = measure_segment()
-        console.print("verification of an update, heap of every board ...", highlight=False)
-        result["verification"] = _verification(folder)
-        result["boards"] = _boards(console)
+        result["segment"] = None
+        if not quick:
+            console.print("32 cabinets with a download of 200 KiB ...", highlight=False)
+            result["segment"] = measure_segment()
+        console.print("verification of an update ...", highlight=False)
+        result["verification"] = _verification(folder, valgrind)
+        result["boards"] = []
+        if not quick:
+            console.print("heap of every board ...", highlight=False)
+            result["boards"] = _boards(console)
     _print(console, result)
     return result
 
@@ -130,9 +142,8 @@ def _memory(record: Path) -> dict[str, Any]:
     }
 
 
-def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
+def _instructions(record: Path, folder: Path, valgrind: str | None) -> dict[str, float] | None:
     """x86 instructions of one run of each task, by callgrind; None without valgrind."""
-    valgrind = shutil.which("valgrind")
     if valgrind is None:
         return None
 
@@ -155,12 +166,11 @@ def _instructions(record: Path, folder: Path) -> dict[str, float] | None:
     return result
 
 
-def _verification(folder: Path) -> dict[str, float | None]:
+def _verification(folder: Path, valgrind: str | None) -> dict[str, float | None]:
     """Verifying a package: steps of four hashes, heap, and x86 instructions by callgrind."""
     key, file = folder / "key.json", folder / "bench.package"
     public = keys.create(key)
     file.write_bytes(package.wrap(bytes(1000), "1.0.0", ["unix"], "1.29", key).data)
-    valgrind = shutil.which("valgrind")
 
     def run(rounds: int, *prefix: str) -> str:
         command = [
@@ -252,6 +262,17 @@ def _round_trip(rounds: int = 3000) -> dict[str, float]:
     return {"rtt_us_p50": statistics.median(times), "rtt_us_p99": times[int(0.99 * len(times))]}
 
 
+def _print_segment(table: Table, segment: dict[str, float]) -> None:
+    table.add_row("32 cabinets, bus load measured / computed %",
+                  f"{100 * segment['load_measured']:.1f} / {100 * segment['load_computed']:.1f}",
+                  "<= 50, within 2")  # fmt: skip
+    table.add_row("command round trip ms, p50 / p99 / worst",
+                  f"{segment['round_trip_ms_p50']:.1f} / {segment['round_trip_ms_p99']:.1f} / "
+                  f"{segment['round_trip_ms_worst']:.1f}", "")  # fmt: skip
+    table.add_row("200 KiB block download meanwhile, s",
+                  f"{segment['download_s']:.1f}", "")  # fmt: skip
+
+
 def _print(console: Console, result: dict[str, Any]) -> None:
     table = Table(title="bench", title_justify="left")
     table.add_column("figure")
@@ -273,21 +294,15 @@ def _print(console: Console, result: dict[str, Any]) -> None:
     bus = result["bus"]
     table.add_row("virtual bus, frames/s", f"{bus['frames_per_s']:,.0f}", "")
     segment = result["segment"]
-    table.add_row("32 cabinets, bus load measured / computed %",
-                  f"{100 * segment['load_measured']:.1f} / {100 * segment['load_computed']:.1f}",
-                  "<= 50, within 2")  # fmt: skip
-    table.add_row("command round trip ms, p50 / p99 / worst",
-                  f"{segment['round_trip_ms_p50']:.1f} / {segment['round_trip_ms_p99']:.1f} / "
-                  f"{segment['round_trip_ms_worst']:.1f}", "")  # fmt: skip
-    table.add_row("200 KiB block download meanwhile, s",
-                  f"{segment['download_s']:.1f}", "")  # fmt: skip
+    if segment is not None:
+        _print_segment(table, segment)
     table.add_row("TCP round trip us, p50 / p99",
                   f"{bus['rtt_us_p50']:.0f} / {bus['rtt_us_p99']:.0f}", "")  # fmt: skip
     checked = result["verification"]
     table.add_row("verifying a package, steps of 4 hashes", str(checked["steps"]), "")
     for name in ("instructions", "instructions_per_step"):
         value = checked[name]
-        shown = "no valgrind" if value is None else f"{value:,.0f}"
+        shown = "not measured" if value is None else f"{value:,.0f}"
         table.add_row(f"verifying a package, x86 {name.replace('_', ' ')}", shown, "")
     table.add_row("heap of an update, bytes (64 bit)", f"{checked['heap_bytes']:,}", "")
     for board in result["boards"]:

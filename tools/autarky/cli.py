@@ -240,12 +240,17 @@ def bench(
         Path | None, typer.Option("--json", help="Write the figures here; - is stdout.")
     ] = None,
     seconds: Annotated[float, typer.Option(help="Virtual seconds of each speed run.")] = 20.0,
+    quick: Annotated[
+        bool, typer.Option(help="Within a minute: what needs no callgrind and no 32 cabinets.")
+    ] = False,
 ) -> None:
     """Measure speed, instructions per tick and memory; print ratios taken in this run.
 
     Example:
 
       autarky bench --json bench.json
+
+      autarky bench --quick
     """
     with clear_errors():
         from rich.console import Console
@@ -254,7 +259,7 @@ def bench(
 
         check_target("--json", json_file)
         console = Console(stderr=str(json_file) == "-")
-        result = run_bench(console, seconds)
+        result = run_bench(console, seconds, quick)
         _write_json(json_file, json.dumps(result, indent=2) + "\n")
 
 
@@ -266,9 +271,13 @@ def generate() -> None:
 
       autarky generate
     """
-    from autarky.generate import main as write
+    with clear_errors():
+        from autarky import tables
 
-    write()
+        tables.check()  # before the import: half of the tools read the tables at theirs
+        from autarky.generate import main as write
+
+        write()
 
 
 def main() -> None:

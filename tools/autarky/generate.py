@@ -17,31 +17,96 @@ from autarky.eds import cabinet_eds
 from autarky.flash.pages import board_pages
 from autarky.paths import FIRMWARE, ROOT
 from autarky.safety import faults_md, safety_md
+from autarky.tables import free_places
 from bess import modes, objects
-from bess.drivers.pcs_can import PCS_TABLE
+from bess.drivers import pcs_can
+from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
 GENERATED = ROOT / "tools" / "autarky" / "generated"
 NODE_IDS = range(2, 34)
+KIT = ROOT / "host_tests" / "kit" / "README.md"
+_FREE, _END = "<!-- free places -->", "<!-- end -->"
 _PROTECT = FIRMWARE / "bess" / "protect"
 
 
-def _signal(fields: list[str]) -> Signal:
-    name, start, bits, sign, scale, unit = fields[1:7]
-    factor = float(scale)
-    states: Choices = OrderedDict(enumerate(modes.NAMES.decode().split()))
-    choices = states if name == "state" else None
-    return Signal(
-        name=name,
-        start=int(start),
-        length=int(bits),
-        byte_order="little_endian",
-        is_signed=sign == "i",
-        conversion=BaseConversion.factory(
-            scale=int(factor) if factor.is_integer() else factor, offset=0, choices=choices
+# what telemetry.py packs into `flags` of the status frame: name, first bit, bits
+FLAGS = (
+    ("level", 0, 3), ("charge_blocked", 3, 1), ("discharge_blocked", 4, 1),
+    ("coordinator_silent", 5, 1), ("contactors_closed", 6, 1), ("thermal_running", 7, 1),
+)  # fmt: skip
+LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
+_NMT_STATES = {0: "boot_up", 4: "stopped", 5: "operational", 127: "pre_operational"}
+_NMT_COMMANDS = {
+    1: "start", 2: "stop", 128: "enter_pre_operational", 129: "reset_node",
+    130: "reset_communication",
+}  # fmt: skip
+
+
+def _named(*names: str) -> Choices:
+    return OrderedDict(enumerate(names))
+
+
+def fault_names() -> dict[int, str]:
+    """Names of the fault table by id, 0 none."""
+    return {0: "none", **{int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}}
+
+
+def _emcy_names() -> dict[int, str]:
+    """Faults by EMCY code; 0 tells that all are gone."""
+    return {0: "none", **{int(fields[9], 0): fields[1] for fields in rows(FAULT_TABLE)}}
+
+
+def _site_choices() -> dict[str, Choices]:
+    """Names of the values of signals of the site bus."""
+    on_off = _named("no", "yes")
+    return {
+        "state": _named(*modes.NAMES.decode().split()),
+        "worst_fault": OrderedDict(fault_names()),
+        "level": _named(*LEVELS),
+        "mode_request": OrderedDict(
+            {objects.REQUEST_STANDBY: "standby", objects.REQUEST_READY: "ready",
+             objects.REQUEST_RUN: "run"}
         ),
-        unit=None if unit == "-" else unit,
+        "fast_stream": on_off, "anchor_wanted": on_off,
+        **{name: on_off for name, _, bits in FLAGS if bits == 1},
+    }  # fmt: skip
+
+
+_PCS_CHOICES: dict[str, Choices] = {
+    "state": OrderedDict(
+        {pcs_can.OFF: "off", pcs_can.STARTING: "starting", pcs_can.RUNNING: "running",
+         pcs_can.STOPPING: "stopping", pcs_can.FAULT: "fault"}
+    ),
+    "request": OrderedDict({pcs_can.STOP: "stop", pcs_can.FOLLOW: "follow"}),
+}  # fmt: skip
+
+
+def _enum(name: str, start: int, bits: int, choices: Choices | None) -> Signal:
+    conversion = BaseConversion.factory(scale=1, offset=0, choices=choices)
+    return Signal(name, start, bits, "little_endian", conversion=conversion)
+
+
+def _signals(fields: list[str], choices: dict[str, Choices]) -> list[Signal]:
+    """The signals of one field of a table: one, or the bits of `flags`."""
+    name, start, bits, sign, scale, unit = fields[1:7]
+    if name == "flags":
+        return [_enum(flag, int(start) + at, count, choices.get(flag)) for flag, at, count in FLAGS]
+    factor = float(scale)
+    conversion = BaseConversion.factory(
+        scale=int(factor) if factor.is_integer() else factor, offset=0, choices=choices.get(name)
     )
+    return [
+        Signal(
+            name=name,
+            start=int(start),
+            length=int(bits),
+            byte_order="little_endian",
+            is_signed=sign == "i",
+            conversion=conversion,
+            unit=None if unit == "-" else unit,
+        )
+    ]
 
 
 def _protection() -> list[Signal]:
@@ -51,17 +116,16 @@ def _protection() -> list[Signal]:
     ]
 
 
-def _messages(table: bytes, node_id: int, suffix: str, states: bool) -> list[Message]:
+def _messages(
+    table: bytes, node_id: int, suffix: str, choices: dict[str, Choices]
+) -> list[Message]:
     messages: list[Message] = []
     frames: list[tuple[list[str], list[Signal]]] = []
     for fields in rows(table):
         if fields[0] == "frame":
             frames.append((fields, _protection() if fields[4] == "e2e" else []))
         else:
-            signal = _signal(fields)
-            if fields[1] == "state" and not states:
-                signal.conversion = BaseConversion.factory()
-            frames[-1][1].append(signal)
+            frames[-1][1].extend(_signals(fields, choices))
     for fields, signals in frames:
         sender = "coordinator" if fields[3] == "rx" else "cabinet"
         messages.append(
@@ -79,22 +143,24 @@ def _messages(table: bytes, node_id: int, suffix: str, states: bool) -> list[Mes
 
 def site_dbc() -> str:
     """DBC of the site bus: cyclic objects, EMCY and heartbeat of nodes 2..33, SYNC and NMT."""
+    choices = _site_choices()
+    beat = [_enum("nmt_state", 0, 8, OrderedDict(_NMT_STATES))]
+    emergency = [
+        _enum("error_code", 0, 16, OrderedDict(_emcy_names())), Signal("error_register", 16, 8),
+        _enum("fault_id", 24, 8, choices["worst_fault"]), _enum("level", 32, 8, choices["level"]),
+    ]  # fmt: skip
     messages = [
-        Message(0x000, "nmt", 2, [Signal("command", 0, 8), Signal("node", 8, 8)],
+        Message(0x000, "nmt", 2,
+                [_enum("command", 0, 8, OrderedDict(_NMT_COMMANDS)), Signal("node", 8, 8)],
                 senders=["coordinator"]),
         Message(0x080, "sync", 1, [Signal("counter", 0, 8)], senders=["coordinator"]),
-        Message(0x701, "heartbeat_1", 1, [Signal("nmt_state", 0, 8)], senders=["coordinator"]),
+        Message(0x701, "heartbeat_1", 1, beat, senders=["coordinator"]),
     ]  # fmt: skip
     for node_id in NODE_IDS:
-        messages += _messages(objects.PDO_TABLE, node_id, f"_{node_id}", states=True)
-        emergency = [
-            Signal("error_code", 0, 16), Signal("error_register", 16, 8),
-            Signal("fault_id", 24, 8), Signal("level", 32, 8),
-        ]  # fmt: skip
+        messages += _messages(objects.PDO_TABLE, node_id, f"_{node_id}", choices)
         messages.append(
             Message(0x080 + node_id, f"emergency_{node_id}", 8, emergency, senders=["cabinet"])
         )
-        beat = [Signal("nmt_state", 0, 8)]
         messages.append(Message(0x700 + node_id, f"heartbeat_{node_id}", 1, beat,
                                 senders=["cabinet"]))  # fmt: skip
     return _dump(messages)
@@ -102,7 +168,7 @@ def site_dbc() -> str:
 
 def pcs_dbc() -> str:
     """DBC of the PCS on the cabinet bus."""
-    return _dump(_messages(PCS_TABLE, 0, "", states=False))
+    return _dump(_messages(pcs_can.PCS_TABLE, 0, "", _PCS_CHOICES))
 
 
 def _dump(messages: list[Message]) -> str:
@@ -114,6 +180,13 @@ def _dump(messages: list[Message]) -> str:
     return database.as_dbc_string().replace("\r\n", "\n")
 
 
+def _kit_page() -> str:
+    """The kit's page with what is free in the tables between its two marks."""
+    before, _, rest = KIT.read_text(encoding="utf-8").partition(_FREE)
+    after = rest.partition(_END)[2]
+    return f"{before}{_FREE}\n{free_places()}\n{_END}{after}"
+
+
 def outputs() -> dict[Path, str]:
     """Every generated file and what it must hold."""
     return {
@@ -122,6 +195,7 @@ def outputs() -> dict[Path, str]:
         GENERATED / "cabinet.eds": cabinet_eds(),
         _PROTECT / "FAULTS.md": faults_md(),
         _PROTECT / "SAFETY.md": safety_md(),
+        KIT: _kit_page(),
         **board_pages(),
     }
 

@@ -24,6 +24,8 @@ _GIVE_BLOCK_START = const(5)
 _GIVE_BLOCK = const(6)
 _GIVE_BLOCK_WAIT = const(7)
 _GIVE_BLOCK_END = const(8)
+_ENDED_BLOCK = const(9)  # as idle, but segments of the block that was given up still come
+_REQUESTS = b"\x01\x02\x05\x06"  # client command specifiers that can begin a transfer
 
 
 def crc16(crc, data, start, count):
@@ -90,6 +92,7 @@ class SdoServer:
         self._holding = False
         self._block = 0  # segments of the present block
         self._sequence = 0
+        self._heard = False  # a segment came since the last acknowledgement
         self._last = False
         self._with_crc = False
         self._crc = 0
@@ -102,7 +105,7 @@ class SdoServer:
 
     @property
     def idle(self):
-        return self._state == _IDLE and not self.busy
+        return (self._state == _IDLE or self._state == _ENDED_BLOCK) and not self.busy
 
     def reset(self):
         """Forget the transfer, as a reset of communication does."""
@@ -113,7 +116,13 @@ class SdoServer:
     def request(self, data, now_ms):
         """Work on one request; True for a segment of a block, which costs little."""
         self._since_ms = now_ms
-        segment = self._state == _GET_BLOCK and data[0] != 0x80
+        state = self._state
+        number = data[0] & 0x7F
+        if 1 <= number <= BLOCK_SEGMENTS and (state == _GET_BLOCK_END or state == _ENDED_BLOCK):
+            return True  # late or sent twice: its block is complete or given up
+        # a client that gave up asks anew: as numbers of segments these are above a block's 16
+        anew = number > BLOCK_SEGMENTS and data[0] >> 5 in _REQUESTS
+        segment = state == _GET_BLOCK and data[0] != 0x80 and not anew
         self._guard(self._block_segment if segment else self._handlers[data[0] >> 5], data)
         return segment
 
@@ -139,7 +148,7 @@ class SdoServer:
         """Repeat a response that found no place, send block segments, watch the time."""
         if self.busy:
             self._respond()
-        if self._state == _IDLE or self.busy:
+        if self.busy or self.idle:
             return
         if self._state == _GIVE_BLOCK:
             self._guard(self._send_segments, now_ms)
@@ -147,7 +156,7 @@ class SdoServer:
         silent_ms = ticks_diff(now_ms, self._since_ms)
         if silent_ms >= self._timeout_ms:
             self._refuse(abort.TIMED_OUT)
-        elif self._state == _GET_BLOCK and self._sequence and silent_ms >= _GAP_MS:
+        elif self._state == _GET_BLOCK and self._heard and silent_ms >= _GAP_MS:
             self._acknowledge_block()
 
     def _respond(self):
@@ -161,9 +170,13 @@ class SdoServer:
     def _clear_reply(self):
         pack_into("<II", self._reply, 0, 0, 0)
 
-    def _refuse(self, code):
-        self._state = _IDLE
+    def _end(self):
+        block = self._state == _GET_BLOCK or self._state == _GET_BLOCK_END
+        self._state = _ENDED_BLOCK if block else _IDLE
         self._source = self._sink = None
+
+    def _refuse(self, code):
+        self._end()
         pack_into("<BHBI", self._reply, 0, 0x80, self._index, self._sub, code)
         self._respond()
 
@@ -171,8 +184,7 @@ class SdoServer:
         return abort.COMMAND
 
     def _aborted(self, data):
-        self._state = _IDLE
-        self._source = self._sink = None
+        self._end()
         return abort.NONE
 
     def _address(self, data):
@@ -333,6 +345,7 @@ class SdoServer:
         self._crc = 0
         self._block = BLOCK_SEGMENTS
         self._sequence = 0
+        self._heard = False
         self._last = False
         self._state = _GET_BLOCK
         self._reply[4] = BLOCK_SEGMENTS
@@ -352,7 +365,10 @@ class SdoServer:
             self._holding = True
             self._sequence = number
             self._last = data[0] & 0x80 != 0
-        if number == self._block or data[0] & 0x80:
+        self._heard = True
+        # before the first segment, an end is one of the block before, late or sent twice: an
+        # answer to it would be taken for this block's. Silence answers where the first was lost.
+        if self._sequence and (number == self._block or data[0] & 0x80):
             self._acknowledge_block()
         return abort.NONE
 
@@ -362,6 +378,7 @@ class SdoServer:
         self._reply[1] = self._sequence
         self._reply[2] = BLOCK_SEGMENTS
         self._sequence = 0
+        self._heard = False
         if self._last:
             self._state = _GET_BLOCK_END
         self._respond()

@@ -661,6 +661,70 @@ def test_a_last_segment_that_came_out_of_order_ends_nothing():
     assert client.dictionary.out.data == b"aaaaaaabbbbbbb"
 
 
+def opened_block(size=None):
+    client = Client()
+    client.ask(head(0xC2 if size else 0xC0, DOMAIN) + pack("<I", size or 0))
+    return client
+
+
+def test_a_last_segment_of_the_block_before_that_comes_twice_answers_nothing():
+    client = opened_block()
+    for number in range(1, 17):
+        client.ask(bytes((number,)) + bytes(7))
+    answers = len(client.got)
+    client.ask(b"\x10" + bytes(7))
+    assert len(client.got) == answers
+    for number in range(1, 17):
+        client.ask(bytes((number,)) + bytes(7))
+    assert client.got[answers:] == [b"\xa2\x10\x10" + bytes(5)]
+
+
+def test_segments_after_an_early_acknowledgement_wait_for_the_first_of_a_new_block():
+    client = opened_block()
+    for number in (1, 2, 3):
+        client.ask(bytes((number,)) + bytes(7))
+    client.run(200)  # the client was slow
+    assert client.got[-1][:2] == b"\xa2\x03"
+    answers = len(client.got)
+    for number in range(4, 17):
+        client.ask(bytes((number,)) + bytes(7))
+    for number in range(1, 17):
+        client.ask(bytes((number,)) + bytes(7))
+    assert client.got[answers:] == [b"\xa2\x10\x10" + bytes(5)]
+
+
+def test_a_late_segment_neither_ends_nor_disturbs_a_transfer_that_is_complete():
+    for late in (b"\x01", b"\x10", b"\x81", b"\x90"):
+        client = opened_block(7)
+        client.ask(b"\x81abcdefg")
+        answers = len(client.got)
+        client.ask(late + bytes(7))
+        assert len(client.got) == answers
+        assert client.ask(b"\xc1")[0] == 0xA1
+        assert client.dictionary.out.data == b"abcdefg"
+
+
+def test_segments_still_under_way_when_a_block_is_given_up_answer_nothing():
+    for end in (b"\x80" + bytes(7), b"\x11" + bytes(7)):
+        client = opened_block()
+        client.ask(b"\x01" + bytes(7))
+        client.ask(end)
+        answers = len(client.got)
+        for number in (2, 3, 16, 0x81, 0x90):
+            client.ask(bytes((number,)) + bytes(7))
+        assert len(client.got) == answers
+        assert client.server.idle
+        assert code(client.ask(b"\x60")) == abort.COMMAND
+
+
+def test_a_client_that_gave_up_a_block_in_silence_may_begin_anew():
+    for command in (0x40, 0xC2, 0xA0, 0x21):
+        client = opened_block()
+        client.ask(b"\x01" + bytes(7))
+        answer = client.ask(head(command, DOMAIN) + b"\x10\0\0\0")
+        assert answer[0] in (0x41, 0xA4, 0xC6, 0x60)
+
+
 def test_a_block_is_as_long_as_told():
     for size, unused, answer in ((7, 0, 0xA1), (5, 2, 0xA1), (5, 1, 0x80), (5, 3, 0x80)):
         client = Client()

@@ -11,7 +11,8 @@ from autarky.errors import AutarkyError
 from autarky.flash import image, keys
 from autarky.flash.boards import all_boards
 from autarky.flash.device import Device, usb_ports
-from autarky.flash.flash import HEARTBEAT, has_littlefs
+from autarky.flash.flash import HEARTBEAT, NO_KEY, has_littlefs
+from autarky.flash.folder import stored_lines
 
 _FEW = 100
 
@@ -95,6 +96,16 @@ def _board(port: str) -> Iterable[Finding]:
         "there" if provisioned else "none",
         "" if provisioned else f"autarky provision --board NAME --port {port} --cabinet FILE",
     )  # fmt: skip
+    if provisioned:
+        text = stored_lines(bytes.fromhex(device.call("provision_text")["provision"]))
+        public = f"@key={NO_KEY}" in text.splitlines()
+        yield Finding(
+            "note" if public else "good", f"{port} device key",
+            "the public example: whoever reads our source can write to this cabinet"
+            if public else "its own",
+            f"autarky provision --board NAME --port {port} --cabinet FILE gives it one of its own"
+            if public else "",
+        )  # fmt: skip
     if was_running and facts["service"]:
         device.call("leave_service")
         device.restart((HEARTBEAT,))

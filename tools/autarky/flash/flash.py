@@ -19,7 +19,7 @@ from autarky.flash.refusals import why
 from bess.port.slots import HEAD_BYTES
 
 _BLOCK = 4096
-_NO_KEY = "00" * 32
+NO_KEY = "00" * 32
 HEARTBEAT = "autarky: heartbeat of node"
 SELF_TEST = "autarky: self-test"
 CONFIRMATION = "autarky: program"
@@ -51,7 +51,7 @@ def merged(stored: str, cabinet: Cabinet | None, update_key: bytes) -> str:
     if cabinet is not None:
         return cabinet.lines(update_key)
     if not stored:
-        return Cabinet(1, _NO_KEY, {}).lines(update_key)
+        return Cabinet(1, NO_KEY, {}).lines(update_key)
     ours = f"@update_key={update_key.hex()}"
     if ours in stored.splitlines():
         return stored
@@ -141,7 +141,7 @@ class Flasher:
         return steps
 
     def _note_identity(self, result: Result, stored: str, lines: str) -> None:
-        if f"@key={_NO_KEY}" in lines:
+        if f"@key={NO_KEY}" in lines:
             result.notes.append("its device key is the public example: give it one of its own")
         if not stored and self._cabinet is None:
             result.notes.append("without --cabinet it is serial 1, node 2, like every such board")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,12 +12,13 @@ from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError, SdoEr
 from autarky.errors import AutarkyError
 from autarky.flash.package import Made
 from autarky.flash.refusals import why
+from autarky.node.aborts import meaning
+from autarky.node.block import BlockDownload
 from autarky.node.client import Client, NodeError
 
 _DATA, _CONTROL, _STATUS = 0x1F50, 0x1F51, 0x1F57
-_START = b"\x01"
+_START, _FORGET = b"\x01", b"\x03"
 _IN_PROGRESS = 1
-_CHUNK = 1792  # 16 blocks of SDO segments
 _TRIES = 3
 _POWERED = ("precharge", "ready", "run")  # each further than the one before
 _PROTOCOL = 0x0504  # SDO abort codes of the transfer itself
@@ -100,6 +102,8 @@ class Updater:
 
     def _release(self, node_id: int) -> None:
         try:
+            with contextlib.suppress(SdoError):  # nothing to forget, or it has locked itself
+                self._client.node(node_id).sdo.download(_CONTROL, 1, _FORGET)
             self._client.write(node_id, "program.hold", 0)
         except (NodeError, OSError):
             self._progress.stage("it is still on hold: write program.hold 0, or reset it")
@@ -124,32 +128,26 @@ class Updater:
 
     def _send(self, node_id: int) -> None:
         """The download; a transfer that the bus or a slow host broke is begun again."""
+        data = self._made.data
         for left in reversed(range(_TRIES)):
             self._progress.stage("sending")
             try:
-                self._send_once(node_id)
+                BlockDownload(self._client.node(node_id).sdo, _DATA, 1).run(
+                    data, lambda done: self._progress.bytes_done(done, len(data))
+                )
                 return
             except SdoAbortedError as error:
-                if isinstance(error.__context__, KeyboardInterrupt):
-                    raise error.__context__ from None  # closing the transfer came in between
                 if left and error.code >> 16 == _PROTOCOL:
                     continue
                 long = error.code == _TOO_LONG
-                hint = "it is too long for its slot" if long else str(error)
+                hint = "it is too long for its slot" if long else meaning(error.code)
                 raise UpdateError(f"cabinet {node_id} did not take the package: {hint}") from error
             except SdoCommunicationError as error:
                 if not left:
                     raise UpdateError(
-                        f"cabinet {node_id} fell silent during the transfer"
+                        f"cabinet {node_id} fell silent during the transfer; it still runs what it "
+                        "ran: is it powered and on the bus? then update again"
                     ) from error
-
-    def _send_once(self, node_id: int) -> None:
-        data = self._made.data
-        node = self._client.node(node_id)
-        with node.sdo.open(_DATA, 1, "wb", size=len(data), block_transfer=True) as sink:
-            for at in range(0, len(data), _CHUNK):
-                sink.write(data[at : at + _CHUNK])  # pyright: ignore[reportArgumentType]
-                self._progress.bytes_done(min(at + _CHUNK, len(data)), len(data))
 
     def _status(self, node_id: int) -> int:
         data = self._client.node(node_id).sdo.upload(_STATUS, 1)
@@ -162,8 +160,15 @@ class Updater:
         while status & _IN_PROGRESS:
             try:
                 status = self._status(node_id)
-            except SdoError as error:
-                raise UpdateError(f"cabinet {node_id} does not answer: {error}") from error
+            except SdoAbortedError as error:
+                raise UpdateError(
+                    f"cabinet {node_id} does not tell its verdict: {meaning(error.code)}"
+                ) from error
+            except SdoCommunicationError as error:
+                raise UpdateError(
+                    f"cabinet {node_id} fell silent while it verified; `autarky node list` shows "
+                    "who answers"
+                ) from error
             if time.monotonic() > deadline:
                 raise UpdateError(f"cabinet {node_id} has not verified it in {self._wait_s:.0f} s")
             time.sleep(0.02)
@@ -175,7 +180,9 @@ class Updater:
         try:
             self._client.node(node_id).sdo.download(_CONTROL, 1, _START)
         except SdoAbortedError as error:
-            raise UpdateError(f"cabinet {node_id} did not start it: {error}") from error
+            raise UpdateError(
+                f"cabinet {node_id} did not start it: {meaning(error.code)}"
+            ) from error
         except SdoCommunicationError:
             pass  # it may have been reset before it could answer: what it runs then tells
 

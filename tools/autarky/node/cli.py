@@ -157,7 +157,7 @@ def write(
       autarky node write 2 cell_ov_3_dmv 36400 --store
     """
     with clear_errors(), _client(interface, bus) as client:
-        from autarky.node.client import NodeError
+        from autarky.node.client import NodeError, find
 
         secret = parse_key(key)
         try:
@@ -165,21 +165,32 @@ def write(
         except ValueError:
             raise NodeError(f"write {value!r} as an integer, in the unit of {name}") from None
         client.unlock(node, secret)
-        reading = client.write(node, name, number)
+        before = client.read(node, name)
+        after = client.write(node, name, number)
         if store:
             client.store(node)
         if as_json:
-            typer.echo(json.dumps({reading.name: reading.raw}))
+            unit = find(name).unit
+            typer.echo(
+                json.dumps(
+                    {"name": name, "old": before.value, "new": after.value, "unit": unit,
+                     "old_raw": before.raw, "new_raw": after.raw, "stored": store,
+                     "in_force": _acts_at_once(name)}
+                )
+            )  # fmt: skip
         else:
-            typer.echo(f"{name} is {reading.shown}; {_when_it_acts(name, store)}")
+            typer.echo(f"{name}: {before.shown} -> {after.shown}; {_when_it_acts(name, store)}")
 
 
-def _when_it_acts(name: str, stored: bool) -> str:
+def _acts_at_once(name: str) -> bool:
     """Parameters of CiA 301 act at once, our own with the next start of the cabinet."""
     from autarky.node.client import find
 
-    index = find(name).index
-    if index < _OWN_INDEX or index >= _OBJECTS:
+    return not _OWN_INDEX <= find(name).index < _OBJECTS
+
+
+def _when_it_acts(name: str, stored: bool) -> str:
+    if _acts_at_once(name):
         return "it acts at once" + (" and is stored" if stored else ", and is lost with a reset")
     if stored:
         return "stored, it acts from the cabinet's next start (NMT reset node)"

@@ -22,7 +22,8 @@ from canopen.objectdictionary import ODVariable
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
 
 from autarky.errors import AutarkyError
-from autarky.generate import GENERATED
+from autarky.generate import GENERATED, LEVELS
+from autarky.node.aborts import meaning
 from autarky.node.unlock import unlock
 from bess import modes
 from bess.control import contactors, thermal
@@ -36,7 +37,6 @@ EDS = GENERATED / "cabinet.eds"
 SNAPSHOT, EVENT_LOG, TRACE, TREND = 0x2204, 0x2400, 0x2410, 0x2411
 _LISTEN_S = 3.0
 _INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
-LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _CHOICES = {
     "state": modes.NAMES.decode().split(),
     "contactors.state": contactors.STATE_NAMES.decode().split(),
@@ -45,17 +45,6 @@ _CHOICES = {
 _KEY_HINTS = {
     0x06010000: "it is the wrong one; the next try must wait, longer each time",
     0x08000022: "after a wrong key it takes none for a while: read session.wait",
-}
-# what a person can do about an abort code
-_HINTS = {
-    0x06010000: "the session is locked; give the device key with --key",
-    0x08000022: "its contactors are closed: stop the cabinet first (on a virtual site "
-    "`autarky site --no-coordinator` keeps them open); or it is a time of a PDO that is enabled",
-    0x06010002: "it can only be read",
-    0x06010001: "it can only be written",
-    0x06090031: "the value is too high",
-    0x06090032: "the value is too low",
-    0x06020000: "this cabinet has no such object",
 }
 # abort codes of a server that knows nothing of the transfer: unknown command, toggle bit
 _CUT = (0x05040001, 0x05030000)
@@ -83,6 +72,14 @@ class Reading:
     name: str
     raw: Any
     shown: str
+
+    @property
+    def value(self) -> Any:
+        """In the unit of its name; raw where it has none."""
+        variable = find(self.name)
+        if not variable.unit or not isinstance(self.raw, int):
+            return self.raw
+        return float(f"{self.raw * variable.factor:.10g}")
 
 
 @cache
@@ -169,12 +166,7 @@ class Client:
 
     def _guard(self, node_id: int, what: str, error: Exception) -> NodeError:
         if isinstance(error, SdoAbortedError):
-            text = SdoAbortedError.CODES.get(error.code, "unknown abort code")
-            hint = _HINTS.get(error.code, "")
-            return NodeError(
-                f"cabinet {node_id} refused {what}: {text} (0x{error.code:08X})"
-                + (f"; {hint}" if hint else "")
-            )
+            return NodeError(f"cabinet {node_id} refused {what}: {meaning(error.code)}")
         return NodeError(f"cabinet {node_id} does not answer; `autarky node list` shows who does")
 
     def _upload(self, node_id: int, variable: ODVariable) -> bytes:
@@ -236,7 +228,7 @@ class Client:
             unlock(self.node(node_id), key)
         except (SdoAbortedError, SdoCommunicationError) as error:
             if isinstance(error, SdoAbortedError):
-                text = _KEY_HINTS.get(error.code, str(error))
+                text = _KEY_HINTS.get(error.code) or meaning(error.code)
                 raise NodeError(f"cabinet {node_id} did not take the key: {text}") from None
             raise self._guard(node_id, "the key", error) from error
 

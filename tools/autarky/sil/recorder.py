@@ -11,6 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autarky.sil.site import VirtualSite
+from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.table import rows
+
+_FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 
 SAMPLE_MS = 500
 
@@ -74,6 +78,7 @@ class Recorder:
                 {
                     "time_s": t, "node_id": view.node_id, "state": view.state_name,
                     "state_number": view.state, "level": view.level, "fault": view.worst_fault,
+                    "fault_name": _FAULT_NAMES.get(view.worst_fault, ""),
                     "power_w": plants.pcs_power_w[i], "setpoint_w": view.setpoint_w,
                     "current_a": plants.current_a[i], "string_v": plants.string_v[i],
                     "link_v": plants.link_v[i], "cell_min_v": low[i], "cell_max_v": high[i],

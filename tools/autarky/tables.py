@@ -1,0 +1,139 @@
+"""The firmware's tables looked at before anything is made of them: a broken row is a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from autarky.errors import AutarkyError
+from bess import objects, parameters
+from bess.drivers import pcs_can
+from bess.measure import signals
+from bess.protect import fault_table
+from bess.table import rows
+
+FAULT_IDS = range(1, 128)
+EMCY_CODES = range(0x1000, 0x10000)
+_FAULT_COLUMNS = 11
+_COLUMNS = {"frame": 5, "field": 7}
+
+
+class TableError(AutarkyError):
+    """A row that nothing can be made of; the message names file and row."""
+
+
+def _number(text: str, allowed: range, what: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        raise ValueError(f"{what} {text!r} is no number") from None
+    if number not in allowed:
+        raise ValueError(f"{what} {text} is not within {allowed.start}..{allowed.stop - 1}")
+    return number
+
+
+def _width(fields: list[str], wanted: int) -> None:
+    if len(fields) != wanted:
+        raise ValueError(f"it has {len(fields)} columns, {wanted} are wanted")
+
+
+def _fault(fields: list[str], seen: set[object]) -> None:
+    _width(fields, _FAULT_COLUMNS)
+    new = [
+        _number(fields[0], FAULT_IDS, "id"), fields[1],
+        ("EMCY", _number(fields[9], EMCY_CODES, "EMCY code")),
+    ]  # fmt: skip
+    for one, what in zip(new, ("id", "name", "EMCY code"), strict=True):
+        if one in seen:
+            raise ValueError(f"its {what} belongs to another row already")
+    seen.update(new)
+    for name in (fields[2], *([] if fields[5] == "-" else [fields[5]])):
+        if name not in signals.names():
+            raise ValueError(f"no signal of bess/measure/signals.py is named {name!r}")
+    if fields[3] not in ("over", "under"):
+        raise ValueError(f"{fields[3]!r} is neither over nor under")
+    if not fields[6] or set(fields[6]) - set("1234S"):
+        raise ValueError(f"levels {fields[6]!r} are not of 1, 2, 3, 4, S")
+    if fields[7] not in ("charge", "discharge", "both"):
+        raise ValueError(f"direction {fields[7]!r} is not charge, discharge or both")
+    _number(fields[8], range(1, 60001), "period in ms")
+
+
+def _frame(fields: list[str], seen: set[object]) -> None:
+    if fields[0] not in _COLUMNS:
+        raise ValueError(f"{fields[0]!r} is neither frame nor field")
+    _width(fields, _COLUMNS[fields[0]])
+    if fields[0] == "frame":
+        _number(fields[2], range(0x800), "identifier")
+        return
+    start = _number(fields[2], range(64), "first bit")
+    _number(fields[3], range(1, 65 - start), "number of bits")
+    if fields[4] not in ("u", "i"):
+        raise ValueError(f"sign {fields[4]!r} is neither u nor i")
+    float(fields[5])
+
+
+def _parameter(fields: list[str], seen: set[object]) -> None:
+    if len(fields) < 2:  # an index whose row is left to the rest of the table
+        _number(fields[0].partition(".")[0], range(0x10000), "index")
+        return
+    if len(fields) < 5:
+        raise ValueError("index, name, default, minimum and maximum are wanted")
+    _number(fields[0].partition(".")[0], range(0x10000), "index")
+    low, high = (_number(text, range(-(2**31), 2**31), "bound") for text in fields[3:5])
+    _number(fields[2], range(low, high + 1), "default")
+    if fields[1] in seen:
+        raise ValueError("its name belongs to another row already")
+    seen.add(fields[1])
+
+
+_TABLES = (
+    ("firmware/bess/protect/fault_table.py", fault_table, "TABLE", _fault),
+    ("firmware/bess/objects.py", objects, "PDO_TABLE", _frame),
+    ("firmware/bess/drivers/pcs_can.py", pcs_can, "PCS_TABLE", _frame),
+    ("firmware/bess/parameters.py", parameters, "TABLE", _parameter),
+)
+
+
+def check() -> None:
+    """Raise TableError at the first row that nothing can be made of."""
+    for path, module, name, look in _TABLES:
+        seen: set[object] = set()
+        for fields in rows(getattr(module, name)):
+            try:
+                look(fields, seen)
+            except ValueError as error:
+                raise TableError(f"{path}: {error} in the row `{' '.join(fields)}`") from None
+
+
+def _spans(numbers: Iterable[int], form: str) -> str:
+    """1..3, 7 of 1, 2, 3, 7."""
+    spans: list[list[int]] = []
+    for number in sorted(numbers):
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(
+        format(a, form) if a == b else f"{format(a, form)}..{format(b, form)}" for a, b in spans
+    )
+
+
+def free_places() -> str:
+    """Markdown for host_tests/kit: what a fault, a parameter and an object of your own may take."""
+    faults = list(rows(fault_table.TABLE))
+    ids = set(FAULT_IDS) - {int(fields[0]) for fields in faults}
+    codes = set(range(0xFF80, 0x10000)) - {int(fields[9], 0) for fields in faults}
+    taken = {
+        int(fields[0].partition(".")[0], 16)
+        for table in (parameters.TABLE, objects.OBJECT_TABLE)
+        for fields in rows(table)
+        if fields[0].startswith("0x")
+    }
+    indices = set(range(0x2000, 0x2100)) - taken
+    return "\n".join(
+        (
+            f"- fault ids: {_spans(ids, 'd')}",
+            f"- EMCY codes (device specific): {_spans(codes, '#06X').replace('0X', '0x')}",
+            f"- indices of parameters: {_spans(indices, '#06X').replace('0X', '0x')}",
+        )
+    )
