@@ -107,10 +107,15 @@ def print_summary(console: Console, summary: Summary) -> None:
                 str(fault.deadline_ms - fault.injected_ms), _mark(fault.passed),
             )  # fmt: skip
         console.print(table)
+    if summary.only_tested:
+        console.print(
+            f"{len(summary.only_tested)} more are provoked by make test alone; the report says why",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
     for check in summary.checks:
         detail = f": {check.detail}" if check.detail else ""
         console.print(
-            f"{_mark(check.passed)} {check.name}{detail}", highlight=False, soft_wrap=True
+            f"{_STYLED[check.status]} {check.name}{detail}", highlight=False, soft_wrap=True
         )
     console.print(
         f"{summary.scenario}: {summary.virtual_s:.0f} s in {summary.wall_s:.1f} s "
@@ -120,6 +125,12 @@ def print_summary(console: Console, summary: Summary) -> None:
     )  # fmt: skip
     console.print(f"log_sha256 {summary.log_sha256}", highlight=False, soft_wrap=True)
     console.print(f"report {summary.folder}/report.html", highlight=False, soft_wrap=True)
+
+
+_STYLED = {
+    "pass": "[green]pass[/green]", "FAIL": "[red]FAIL[/red]",
+    "not reached": "[yellow]not reached[/yellow]",
+}  # fmt: skip
 
 
 def _mark(passed: bool) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from autarky.sil.happened import Happened
 from autarky.sil.site import VirtualSite
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
@@ -21,11 +22,22 @@ SAMPLE_MS = 500
 
 @dataclass
 class Check:
-    """One thing that a scenario promises, and whether it held."""
+    """One thing that a scenario promises, and whether it held.
+
+    awaits_s: virtual time by which it can have come true; a run that ends before has not reached
+    it, which is no pass either.
+    """
 
     name: str
     passed: bool
     detail: str = ""
+    awaits_s: float = 0.0
+    status: str = ""
+
+    def judge(self, seconds: float) -> None:
+        """Its status after a run of that length."""
+        reached = seconds >= self.awaits_s
+        self.status = "pass" if self.passed else "FAIL" if reached else "not reached"
 
 
 @dataclass
@@ -50,10 +62,16 @@ class FaultResult:
 
 @dataclass
 class Recorder:
-    """Samples a site every 500 ms; `events` are (time s, text) for the plots."""
+    """Samples a site every 500 ms; `events` are (time s, text) for the plots.
+
+    contract_w: what the site may draw from its grid, None without a contract. cells: of each
+    cabinet the voltages (V) and sensors (degC) by module, when `look_at_cells` was called.
+    """
 
     load_w: float = 0.0
     grid_w: float = 0.0
+    contract_w: float | None = None
+    cells: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     site_rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
@@ -90,6 +108,33 @@ class Recorder:
                     "temp_max_c": float(temperatures.max()),
                 }
             )  # fmt: skip
+
+    def look_at_cells(self, site: VirtualSite) -> None:
+        """Every cell and sensor as it is now."""
+        plants = site.plants
+        self.cells = []
+        for cabinet in site.cabinets:
+            i = cabinet.index
+            volts = plants.cells.voltage(i, plants.current_a[i]).reshape(plants.modules, -1)
+            celsius = plants.sensor_c(i).reshape(plants.modules, -1)
+            self.cells.append(
+                {"node": cabinet.node_id, "volts": volts.round(4).tolist(),
+                 "celsius": celsius.round(1).tolist()}
+            )  # fmt: skip
+
+    def peak_kw(self) -> dict[str, float]:
+        """Largest load and grid power, what the batteries saved of it, and what went beyond the
+        contract: by how much, and for how long (s) by more than a hundredth of it."""
+        load_kw = max((row["load_w"] for row in self.site_rows), default=0.0) / 1000
+        grid_kw = max((row["grid_w"] for row in self.site_rows), default=0.0) / 1000
+        found = {"load_kw": load_kw, "grid_kw": grid_kw, "saved_kw": load_kw - grid_kw}
+        if self.contract_w is not None:
+            over = [row["grid_w"] - self.contract_w for row in self.site_rows]
+            found["contract_kw"] = self.contract_w / 1000
+            found["exceeded_kw"] = max(max(over, default=0.0), 0.0) / 1000
+            beyond = [watts > 0.01 * self.contract_w for watts in over]
+            found["exceeded_s"] = sum(beyond) * SAMPLE_MS / 1000
+        return found
 
     def soc_errors(self) -> dict[int, dict[str, float]]:
         """Of each cabinet by node id, 0..1: largest error of the reported SOC, the largest in its
@@ -133,7 +178,23 @@ class Summary:
     faults: list[FaultResult]
     energy_kwh: dict[str, float]
     soc: dict[int, dict[str, float]]
+    peak: dict[str, float]
+    happened: list[Happened]
+    only_tested: dict[str, str]
     folder: str
+
+    def __post_init__(self) -> None:
+        for check in self.checks:
+            check.judge(self.virtual_s)
+
+    @property
+    def verdict(self) -> str:
+        """In a word or two."""
+        if self.passed:
+            return "passed"
+        failed = any(c.status == "FAIL" for c in self.checks)
+        failed |= not all(f.passed for f in self.faults)
+        return "failed" if failed else "too short: something was not reached"
 
     @property
     def passed(self) -> bool:
@@ -144,7 +205,8 @@ class Summary:
         content["realtime_factor"] = self.virtual_s / self.wall_s if self.wall_s else 0.0
         content["pass"] = self.passed
         content["checks"] = [
-            {"name": c.name, "pass": c.passed, "detail": c.detail} for c in self.checks
+            {"name": c.name, "pass": c.passed, "status": c.status, "detail": c.detail}
+            for c in self.checks
         ]
         content["faults"] = [
             {
@@ -154,4 +216,5 @@ class Summary:
             }
             for f in self.faults
         ]  # fmt: skip
+        content["faults"] = content["faults"] or content["happened"]
         return json.dumps(content, indent=2) + "\n"

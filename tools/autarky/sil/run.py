@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autarky.generate import GENERATED
-from autarky.sil import folders
+from autarky.sil import folders, happened
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import SAMPLE_MS, Recorder, Summary
 from autarky.sil.report import write_report
@@ -60,6 +60,8 @@ def run_scenario(
                         progress(site, recorder, seconds)
             wall_s = time.monotonic() - started
             checks, faults = scenario.finish()
+            recorder.look_at_cells(site)
+            state = site.state_folder
     summary = Summary(
         scenario=name,
         seed=config.seed,
@@ -75,6 +77,9 @@ def run_scenario(
         faults=faults,
         energy_kwh={key: value / 3.6e6 for key, value in energy_ws.items()},
         soc=recorder.soc_errors(),
+        peak=recorder.peak_kw(),
+        happened=happened.of_run(state, [c.node_id for c in site.cabinets]) if state else [],
+        only_tested=scenario.elsewhere(),
         folder=str(folder),
     )
     recorder.write(folder)

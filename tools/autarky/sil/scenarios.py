@@ -63,6 +63,10 @@ class Scenario:
             self.recorder.events.append((now_s, text))
             action()
 
+    def elsewhere(self) -> dict[str, str]:
+        """What a reader may miss here, and why it is not: for `trip`, faults."""
+        return {}
+
     def finish(self) -> tuple[list[Check], list[FaultResult]]:
         """What held and what did not."""
         return [], []
@@ -87,6 +91,7 @@ class Peak(Scenario):
         rated_w = 125_000.0 * len(self.site.cabinets)
         self.cluster_w = 2.0 * rated_w
         self.rule = PeakShaving(peak_w=0.55 * self.cluster_w, recharge_w=0.42 * self.cluster_w)
+        self.recorder.contract_w = self.rule.peak_w
         self._random = random.Random(self.site.config.seed)
         self._next_step_ms = 0
         self._load = self._goal = 0.45
@@ -172,7 +177,7 @@ class Peak(Scenario):
         run_s = self.first_run_s
         checks = [
             Check("all cabinets ran", run_s is not None,
-                  f"after {run_s:.1f} s" if run_s is not None else "never"),
+                  f"after {run_s:.1f} s" if run_s is not None else "never", 10.0),
         ]  # fmt: skip
         if self.seconds >= 120:
             parted_a = float(self.site.plants.strings.current_at_parting_a.max())
@@ -215,6 +220,28 @@ TRIP_CASES = (
         note="every answer of a device has a bit error (AFE CRC)",
     ),
 )  # fmt: skip
+_SETUPS = {
+    "boot": "is there at the start, before a cabinet runs", "standby": "is met in standby",
+    "load": "needs twelve seconds of load first", "overload": "needs an overload first",
+}  # fmt: skip
+
+
+def only_tested() -> dict[str, str]:
+    """Faults that trip or lock out and that `trip` does not provoke; why not. make test does."""
+    here = {case.fault for case in TRIP_CASES}
+    found = {}
+    for fields in rows(FAULT_TABLE):
+        name = fields[1]
+        if name in here or not {"3", "4"} & set(fields[6]):
+            continue
+        case = _CASES_BY_NAME[name]
+        if case.inside:
+            found[name] = "needs a hand inside the firmware"
+        else:
+            found[name] = _SETUPS.get(case.setup, "has no cabinet: the bus of a site carries 32")
+    return found
+
+
 # protection.md, "Latency goals": fault at the sensor to open command, default delays included
 LATENCY_GOALS_MS = {
     "charge_oc": 550, "discharge_oc": 550, "cell_ov": 1200, "cell_uv": 1200, "charge_ot": 2200,
@@ -275,6 +302,9 @@ class Trip(Scenario):
         self.results.append(result)
         case.inject(self.site, i)
 
+    def elsewhere(self) -> dict[str, str]:
+        return only_tested()
+
     def _watch_outputs(self, site: VirtualSite, i: int, outputs: int) -> None:
         closed = outputs & _MAIN_CONTACTORS == _MAIN_CONTACTORS
         if self._closed[i] and not closed:
@@ -304,11 +334,11 @@ class Trip(Scenario):
         checks = [
             Check("all cabinets ran before their fault",
                   bool(self.results) and not self.open_before,
-                  "; ".join(self.open_before)),
+                  "; ".join(self.open_before), self.hours * 3600),
             Check("every fault was provoked", len(self.results) == len(TRIP_CASES),
-                  f"{len(self.results)} of {len(TRIP_CASES)}"),
+                  f"{len(self.results)} of {len(TRIP_CASES)}", self.hours * 3600),
             Check("every fault was named by its own id", bool(self.results) and not wrong,
-                  "; ".join(wrong)),
+                  "; ".join(wrong), self.hours * 3600),
             *self._latencies(),
         ]  # fmt: skip
         return checks, sorted(self.results, key=lambda r: r.injected_ms)
@@ -329,7 +359,12 @@ class Trip(Scenario):
             _RAMP_GOAL_MS - _COMMAND_MS <= ramp_ms <= _RAMP_GOAL_MS + 4 * TICK_MS
         )
         checks.append(
-            Check("host lost: ramp begins", held, f"{ramp_ms} ms, goal {_RAMP_GOAL_MS} ms")
+            Check(
+                "host lost: ramp begins",
+                held,
+                f"{ramp_ms} ms, goal {_RAMP_GOAL_MS} ms",
+                self.hours * 3600,
+            )
         )
         return checks
 
@@ -368,21 +403,25 @@ class Precharge(Scenario):
         limit_a = 800 / self.site.plants.strings.model.precharge_ohm
         gap = self.gap_v
         checks = [
-            Check("good cabinet runs", views[0].state == modes.RUN, views[0].state_name),
+            Check("good cabinet runs", views[0].state == modes.RUN, views[0].state_name, 10.0),
             Check("plus closed only on a matching link", gap is not None and gap <= 25.0,
-                  f"{gap:.1f} V apart" if gap is not None else "never closed"),
+                  f"{gap:.1f} V apart" if gap is not None else "never closed", 10.0),
             Check("inrush held by the resistor", self.peak_a <= limit_a,
                   f"{self.peak_a:.1f} A of {limit_a:.1f} A"),
             Check("open resistor: plus never closed",
                   not bool(self.site.plants.strings.contactors.closed[1, 1])),
             Check("open resistor: three tries, then a trip", self.tries == 3
-                  and views[1].worst_fault == 13, f"{self.tries} tries, {views[1].state_name}"),
+                  and views[1].worst_fault == 13, f"{self.tries} tries, {views[1].state_name}",
+                  self.hours * 3600),
         ]  # fmt: skip
         return checks, []
 
 
 def _seconds(value: float | None) -> str:
     return "never" if value is None else f"{value:.2f} s"
+
+
+_SILENT_S = 15.0
 
 
 class LostHost(Scenario):
@@ -398,7 +437,7 @@ class LostHost(Scenario):
         self._seen: dict[str, float | None] = {"ramp": None, "open": None}
         self._silent_s: float | None = None
         self._power_before = 0.0
-        self.at(15.0, "coordinator falls silent", self._fall_silent)
+        self.at(_SILENT_S, "coordinator falls silent", self._fall_silent)
         self.at(
             25.0, "coordinator is back", lambda: setattr(self.site.coordinator, "silent", False)
         )
@@ -430,11 +469,14 @@ class LostHost(Scenario):
         return [
             Check(f"power was held for {hold_s:g} s",
                   ramp is not None and hold_s - 0.1 <= ramp <= hold_s + 0.15,
-                  f"the ramp began after {_seconds(ramp)}, the last command up to 0.1 s earlier"),
+                  f"the ramp began after {_seconds(ramp)}, the last command up to 0.1 s earlier",
+                  _SILENT_S + hold_s + 1),
             Check(f"contactors opened after {stop_s:g} s",
                   opened is not None and stop_s - 0.1 <= opened <= late_s,
-                  f"after {_seconds(opened)}, stop ramp and current included"),
-            Check("cabinets run again", states == {"run"}, ", ".join(sorted(states))),
+                  f"after {_seconds(opened)}, stop ramp and current included",
+                  _SILENT_S + late_s + 1),
+            Check("cabinets run again", states == {"run"}, ", ".join(sorted(states)),
+                  self.hours * 3600),
         ], []  # fmt: skip
 
 
@@ -506,7 +548,9 @@ class Soak(Scenario):
         names = sorted(FAULT_NAMES.get(n, "?") for n in seen)
         return [
             Check("latched means open", not self._latched_closed, "; ".join(self._latched_closed)),
-            Check("faults were met", bool(seen), f"{self.injected} actions: {', '.join(names)}"),
+            Check(
+                "faults were met", bool(seen), f"{self.injected} actions: {', '.join(names)}", 60.0
+            ),
         ], []
 
 

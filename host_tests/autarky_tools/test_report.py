@@ -1,0 +1,152 @@
+"""What a run tells people: numbers computed again from what was recorded, a page of them."""
+
+import json
+import re
+
+from autarky.node.client import LEVELS
+from autarky.sil import happened, report
+from autarky.sil.recorder import Check, FaultResult, Recorder, Summary
+from autarky.sil.scenarios import TRIP_CASES, only_tested
+from bess.port.memory import MemoryRegion
+from bess.protect import event_log
+from bess.protect.event_log import EventLog
+from bess.protect.fault_table import TABLE
+from bess.table import rows
+
+IDS = {fields[1]: int(fields[0]) for fields in rows(TABLE)}
+
+
+def recorded(grid_kw: list[float], contract_kw: float | None = 100.0) -> Recorder:
+    """A site whose load is 50 kW above what it takes from the grid."""
+    recorder = Recorder(contract_w=None if contract_kw is None else 1000 * contract_kw)
+    for number, kw in enumerate(grid_kw):
+        recorder.site_rows.append(
+            {"time_s": number / 2, "load_w": 1000 * kw + 50_000, "grid_w": 1000 * kw,
+             "battery_w": 50_000.0}
+        )  # fmt: skip
+        recorder.rows.append(
+            {"time_s": number / 2, "node_id": 2, "state_number": -1 if number == 0 else 4,
+             "level": 0, "power_w": 50_000.0, "setpoint_w": 50_000.0, "current_a": 60.0,
+             "cell_min_v": 3.2, "cell_max_v": 3.3, "soc_reported": None if number == 0 else 0.5,
+             "soc_sigma": 0.02, "soc_true": 0.51, "charge_limit_w": 100_000.0,
+             "discharge_limit_w": 90_000.0, "temp_min_c": 20.0, "temp_max_c": 21.0}
+        )  # fmt: skip
+    return recorder
+
+
+def summary(checks: list[Check], recorder: Recorder, seconds: float = 10.0, **more) -> Summary:
+    fields = {
+        "scenario": "test", "seed": 1, "cabinets": 1, "interpreter": "inline",
+        "virtual_s": seconds, "wall_s": 1.0, "log_sha256": "00", "log_frames": 1, "bus_load": 0.1,
+        "worst_latency_us": 100, "checks": checks, "faults": [],
+        "energy_kwh": {"discharged": 1.0, "charged": 0.5}, "soc": recorder.soc_errors(),
+        "peak": recorder.peak_kw(), "happened": [], "only_tested": {}, "folder": "x", **more,
+    }  # fmt: skip
+    return Summary(**fields)
+
+
+def page(tmp_path, made: Summary, recorder: Recorder) -> tuple[str, dict]:
+    """(the page, what it draws)."""
+    report.write_report(tmp_path, made, recorder)
+    text = (tmp_path / "report.html").read_text()
+    found = re.search(r'id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return text, json.loads(found[1])
+
+
+def test_saved_peak_and_what_went_beyond_the_contract() -> None:
+    peak = recorded([80, 120, 100.5, 130, 90]).peak_kw()
+    assert (peak["load_kw"], peak["grid_kw"], peak["saved_kw"]) == (180, 130, 50)
+    assert (peak["contract_kw"], peak["exceeded_kw"], peak["exceeded_s"]) == (100, 30, 1.0)
+    assert "contract_kw" not in recorded([80], None).peak_kw()
+
+
+def test_a_check_that_a_run_was_too_short_for_is_not_reached_and_no_pass() -> None:
+    recorder = recorded([80])
+    checks = [Check("a", True), Check("late", False, awaits_s=20.0)]
+    made = summary(checks, recorder)
+    assert [check.status for check in made.checks] == ["pass", "not reached"]
+    assert (made.passed, made.verdict.split(":")[0]) == (False, "too short")
+    assert json.loads(made.as_json())["checks"][1]["status"] == "not reached"
+    made = summary([Check("late", False, awaits_s=20.0)], recorder, seconds=20.0)
+    assert (made.checks[0].status, made.verdict) == ("FAIL", "failed")
+    late = FaultResult("hvil", 100, 150, 300, 200)
+    assert summary(checks, recorder, faults=[late]).verdict == "failed"
+
+
+def test_what_happened_is_read_from_a_cabinet_s_own_log_with_units(tmp_path) -> None:
+    log = EventLog(MemoryRegion(24 * 100))
+    for ticks, kind, name, level, value in (
+        (100, event_log.RAISED, "cell_ov", 1, 35900), (150, event_log.CLEARED, "cell_ov", 1, 35000),
+        (200, event_log.RAISED, "cell_ov", 1, 35950), (300, event_log.RAISED, "hvil", 3, 1),
+        (400, event_log.RAISED, "cell_ov", 3, 36501),
+    ):  # fmt: skip
+        log.put(ticks, kind, IDS[name], level, value, 35800)
+    log.flush(10)
+    folder = tmp_path / "cabinet5"
+    folder.mkdir()
+    (folder / "log.bin").write_bytes(log.read(0, log.size()))
+    found = happened.of_run(tmp_path, [4, 5])
+    assert [(h.id, h.node, h.level, h.first_s, h.last_s, h.count) for h in found] == [
+        ("hvil", 5, "trip", 3.0, 3.0, 1), ("cell_ov", 5, "trip", 4.0, 4.0, 1),
+        ("cell_ov", 5, "warn", 1.0, 2.0, 2),
+    ]  # fmt: skip
+    assert [(h.value, h.limit) for h in found] == [
+        ("", ""), ("3.650 V", "3.580 V"), ("3.590 V", "3.580 V"),
+    ]  # fmt: skip
+    assert set(LEVELS) >= {"warn", "limit", "trip", "lockout"}
+
+
+def test_every_row_s_unit_is_shown_or_is_a_flag() -> None:
+    for fields in rows(TABLE):
+        assert (happened.shown(fields[1], 1) == "") == (fields[4] == "flag"), fields[1]
+
+
+def test_summary_tells_faults_in_every_scenario() -> None:
+    recorder = recorded([80])
+    event = happened.Happened("cell_ov", 2, "trip", 1.0, 1.0, 1, "3.700 V", "3.650 V")
+    assert (
+        json.loads(summary([], recorder, happened=[event]).as_json())["faults"][0]["id"]
+        == "cell_ov"
+    )
+    provoked = FaultResult("hvil", 100, 150, 160, 200)
+    made = json.loads(summary([], recorder, happened=[event], faults=[provoked]).as_json())
+    assert (made["faults"][0]["id"], made["faults"][0]["latency_ms"]) == ("hvil", 60)
+    assert made["happened"][0]["value"] == "3.700 V"
+
+
+def test_the_page_needs_no_other_file_and_draws_what_was_recorded(tmp_path) -> None:
+    recorder = recorded([80, 120, 90])
+    recorder.events = [(0.5, "</script><b>"), (1.0, "")]
+    recorder.cells = [{"node": 2, "volts": [[3.2, 3.3]], "celsius": [[20.0]]}]
+    text, data = page(tmp_path, summary([Check("a", True, "<i>")], recorder), recorder)
+    assert not re.search(r'(src|href)="(?!data:)', text)
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "<i>" not in text.replace("<i></i>", "").split("<script", 1)[0]
+    assert data["t"] == [0, 0.5, 1.0]
+    assert (data["site"]["grid"], data["contract"]) == ([80, 120, 90], 100)
+    cabinet = data["cabinets"][0]
+    assert (cabinet["state"], cabinet["soc"]) == ([None, 4, 4], [None, 50, 50])
+    assert (cabinet["soc_low"][1], cabinet["soc_high"][1], cabinet["soc_true"][1]) == (44, 56, 51)
+    assert (cabinet["low"][0], cabinet["high"][0]) == (-100, 90)
+    assert data["events"] == [[0.5, "</script><b>"]]
+    for value in ("170 kW", "120 kW", "50 kW", "20 kW, 0.5 s", "peak saved"):
+        assert value in text, value
+
+
+def test_a_long_run_is_thinned_and_no_peak_is_lost(tmp_path) -> None:
+    recorder = recorded([80.0] * 5000 + [400.0] + [80.0] * 5000)
+    _, data = page(tmp_path, summary([], recorder), recorder)
+    assert len(data["t"]) <= 1600
+    assert max(data["site"]["grid"]) == 400
+    assert data["t"] == sorted(data["t"])
+    assert (
+        len({len(data["t"]), *(len(v) for k, v in data["cabinets"][0].items() if k != "node")}) == 1
+    )
+
+
+def test_trip_provokes_every_fault_that_trips_or_says_why_not() -> None:
+    latching = {fields[1] for fields in rows(TABLE) if {"3", "4"} & set(fields[6])}
+    here = {case.fault for case in TRIP_CASES}
+    assert latching - here == set(only_tested())
+    assert all(only_tested().values())
