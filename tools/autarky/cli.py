@@ -8,7 +8,7 @@ import signal
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from autarky.soc.cli import fit_command
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autarky.sil.provoke import Step
     from autarky.sil.site import VirtualSite
 
 app = typer.Typer(
@@ -167,6 +168,13 @@ def site(
     coordinator: Annotated[
         bool, typer.Option(help="Run our coordinator; --no-coordinator leaves that to a client.")
     ] = True,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Where `autarky provoke` reaches it (default: the port after --bus)."),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="Provoke by this JSON script, times from the start on.")
+    ] = None,
 ) -> None:
     """Keep virtual cabinets alive for any CAN client until Ctrl-C.
 
@@ -179,16 +187,20 @@ def site(
       autarky site --realtime --socketcand 29536 --no-coordinator
 
       .venv/bin/can_logger -i socketcand -c can0 --bus-kwargs host=127.0.0.1 port=29536
+
+      autarky provoke pull 2 3                                (in another terminal)
     """
     with clear_errors(), contextlib.ExitStack() as stack:
         from rich.console import Console
 
         from autarky.flash import keys
+        from autarky.sil.provoke import Agenda, Port
         from autarky.sil.recorder import Recorder
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
-        parse_address(bus)
+        host, port = parse_address(bus)
+        steps = _script(script) if script is not None else []
         signer = signing_key or flash_cli.developer_key(make=False)
         config = SiteConfig(
             cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
@@ -199,6 +211,10 @@ def site(
         running = VirtualSite(config)
         # the listener first: a port in use is known before any cabinet has started
         _attach(stack, running, bus, socketcand)
+        agenda = Agenda(running)
+        at = parse_address(control) if control else (host, port + 1 if port else 0)
+        provoked = Port(running, agenda, *at)
+        stack.callback(provoked.close)
         stack.enter_context(running)
         running.coordinator.silent = not coordinator
         console = Console()
@@ -206,6 +222,8 @@ def site(
             console.print("no signing key: `autarky sign` first, if they are to take updates")
         many = "1 cabinet" if cabinets == 1 else f"{cabinets} cabinets"
         console.print(f"site bus at {bus}, {many}; Ctrl-C ends it", highlight=False)
+        console.print(f"`autarky provoke` reaches it at {at[0]}:{provoked.port}", highlight=False)
+        agenda.add(running, steps, lambda told: console.print(_told(told), highlight=False))
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
         recorder = Recorder()
         try:
@@ -228,6 +246,75 @@ def _stop_in_order(site: VirtualSite, console: Console) -> None:
             "not every contactor opened: such a cabinet starts with the fault unclean_stop, "
             "which its reset key clears"
         )
+
+
+def _script(path: Path) -> list[tuple[float, Step]]:
+    from autarky.sil.provoke import read_script
+
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"--script {path} is no JSON: {error}") from None
+    return read_script(content)
+
+
+def _told(answer: dict[str, Any]) -> str:
+    if answer.get("end"):
+        return "script done"
+    at = f"at {answer['at_s']:.2f} s: " if "at_s" in answer else ""
+    return at + answer.get("did", answer.get("error", ""))
+
+
+@app.command()
+def provoke(
+    words: Annotated[list[str] | None, typer.Argument(help="ACTION CABINET [VALUES].")] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="JSON list of steps: at_s (virtual s from now), do.")
+    ] = None,
+    site: Annotated[str, typer.Option(help="Where the site listens for this.")] = "127.0.0.1:4501",
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Do something to a running virtual site, from another terminal; without words list what.
+
+    Examples:
+
+      autarky provoke                        what can be done
+
+      autarky provoke pull 2 3               draw module 3 of cabinet 2
+
+      autarky provoke cell 2 17 3.70         drive cell 17 of cabinet 2 to 3.70 V
+
+      autarky provoke line 3 estop on        press the E-stop of cabinet 3
+
+      autarky provoke fault 2 pcs_silent     anything that FAULTS.md names
+
+      autarky provoke --script steps.json    [{"at_s": 0, "do": "pull 2 3"}, ...]
+    """
+    with clear_errors():
+        from autarky.sil import provoke as module
+
+        if not words and script is None:
+            if as_json:
+                typer.echo(json.dumps({name: list(map(str, a.arguments))
+                                       for name, a in module.ACTIONS.items()}))  # fmt: skip
+            else:
+                typer.echo("\n".join(module.usage()))
+            return
+        if script is not None:
+            if words:
+                raise ValueError("give an action or --script, not both")
+            _script(script)
+            request = {"script": json.loads(script.read_text(encoding="utf-8"))}
+        else:
+            text = " ".join(words or ())
+            module.read(text)
+            request = {"do": text}
+        failed = False
+        for answer in module.ask(*parse_address(site), request):
+            failed |= "error" in answer
+            typer.echo(json.dumps(answer) if as_json else _told(answer), err="error" in answer)
+        if failed:
+            raise typer.Exit(1)
 
 
 def _terminate(signum: int, frame: object) -> None:
