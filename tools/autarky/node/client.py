@@ -54,6 +54,7 @@ _SILENCE = "No SDO response"  # canopen has one class for this and for an answer
 # A cabinet answers within two ticks. An answer that comes late, on a busy machine, is a wrong bit:
 # the scan then ends without a cabinet, and is done again with more patience.
 _LSS_ANSWER_S = (0.1, 0.5, 3.0)
+_LSS_TAKES_S = 10.0  # for what must be answered: a new id, which is stored first
 
 
 class NodeError(AutarkyError):
@@ -282,11 +283,14 @@ class Client:
     def fastscan(self) -> list[int] | None:
         """Identity of one cabinet without a node id, left in LSS configuration state, or None."""
         lss = self.network.lss
-        for lss.RESPONSE_TIMEOUT in _LSS_ANSWER_S:
-            self.leave_configuration()
-            found, identity = lss.fast_scan()
-            if found:
-                return identity
+        try:
+            for lss.RESPONSE_TIMEOUT in _LSS_ANSWER_S:
+                self.leave_configuration()
+                found, identity = lss.fast_scan()
+                if found:
+                    return identity
+        finally:
+            lss.RESPONSE_TIMEOUT = _LSS_TAKES_S
         return None
 
     def assign(self, node_id: int) -> None:
