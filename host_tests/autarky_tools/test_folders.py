@@ -92,12 +92,21 @@ def test_a_run_never_mixes_with_another_one(tmp_path: Path) -> None:
         (("run", "--set", "cell_ov_3_dmv=1", "--out", "{tmp}/new"), "allowed are 30000..43000"),
         (("run", "--bus", "nowhere", "--out", "{tmp}/new"), "write it as HOST:PORT"),
         (("bench", "--json", "{tmp}/none/x.json"), "its folder does not exist"),
+        (("soc", "evaluate", "{tmp}/file", "--json", "{tmp}/none/x.json"), "folder does not exist"),
+        (("soc", "evaluate", "{tmp}/file", "--plot", "{tmp}/none/x.png"), "folder does not exist"),
+        (("fit", "{tmp}/file", "--out", "{tmp}"), "Is a directory"),
     ],
 )
 def test_what_cannot_be_written_is_said_before_hours_of_work(tmp_path, arguments, sentence) -> None:
     (tmp_path / "file").touch()
     assert sentence in refused(*[argument.format(tmp=tmp_path) for argument in arguments])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_log_that_could_not_be_written_is_not_even_read(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["node", "log", "2", "--out", str(tmp_path / "none" / "x.csv")])
+    assert done.exit_code == 2
+    assert "its folder does not exist" in done.output.replace("\n", " ").replace("│", "")
 
 
 def test_looking_whether_a_file_can_be_written_leaves_it_as_it_was(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarky.errors import check_target, clear_errors, parse_address, parse_key
+from autarky.errors import check_target, clear_errors, parse_address, parse_key, write_target
 from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
@@ -39,13 +39,6 @@ for command in (
     flash_cli.board,
 ):  # fmt: skip
     app.command()(command)
-
-
-def _write_json(path: Path | None, text: str) -> None:
-    if str(path) == "-":
-        typer.echo(text, nl=False)
-    elif path is not None:
-        path.write_text(text, encoding="utf-8")
 
 
 def _overrides(settings: list[str] | None) -> dict[str, int]:
@@ -129,7 +122,7 @@ def run(
             attach = (lambda site: _attach(stack, site, bus)) if bus else None
             summary = run_scenario(scenario, config, folder, hours, view.update, attach)
         print_summary(console, summary)
-        _write_json(json_file, summary.as_json())
+        write_target(json_file, summary.as_json())
         if not summary.passed:
             raise typer.Exit(1)
 
@@ -347,7 +340,7 @@ def bench(
         check_target("--json", json_file)
         console = Console(stderr=str(json_file) == "-")
         result = run_bench(console, seconds, quick)
-        _write_json(json_file, json.dumps(result, indent=2) + "\n")
+        write_target(json_file, json.dumps(result, indent=2) + "\n")
 
 
 @app.command()

@@ -67,3 +67,11 @@ def check_target(option: str, path: Path | None) -> None:
         raise AutarkyError(f"{option} {path}: {hint}; name a file that can be written") from None
     if not there:
         path.unlink()
+
+
+def write_target(path: Path | None, text: str) -> None:
+    """Into a file, or to stdout for "-"; nothing where no path was given."""
+    if str(path) == "-":
+        typer.echo(text, nl=False)
+    elif path is not None:
+        path.write_text(text, encoding="utf-8")

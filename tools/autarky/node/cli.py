@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarky.errors import clear_errors, parse_key
+from autarky.errors import AutarkyError, check_target, clear_errors, parse_key
 
 if TYPE_CHECKING:
     from autarky.node.client import Client
@@ -23,6 +23,20 @@ app = typer.Typer(
 Bus = Annotated[str, typer.Option("--bus", help="Channel: HOST:PORT of a site, or can0.")]
 Interface = Annotated[str, typer.Option(help="python-can interface: autarky, socketcan ...")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def _writable(path: Path | None) -> Path | None:
+    """Before minutes of reading, not after them."""
+    try:
+        check_target("--out", path)
+    except AutarkyError as error:
+        raise typer.BadParameter(str(error)) from None
+    return path
+
+
+OutFile = Annotated[
+    Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.", callback=_writable)
+]
 NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
 _BUS = "127.0.0.1:4500"
 _OWN_INDEX = 0x2000  # our parameters; from 0x2100 on objects, which act at once
@@ -269,7 +283,7 @@ def _tell_damaged(count: int, what: str) -> None:
 @app.command()
 def log(
     node: NodeId,
-    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    out: OutFile = None,
     last: Annotated[int, typer.Option(help="Show only the newest records.", min=1)] = 40,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
@@ -295,7 +309,7 @@ def log(
 @app.command()
 def trend(
     node: NodeId,
-    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    out: OutFile = None,
     last: Annotated[int, typer.Option(help="Show only the newest samples.", min=1)] = 40,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
@@ -319,7 +333,7 @@ def trend(
 @app.command()
 def trace(
     node: NodeId,
-    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    out: OutFile = None,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
@@ -347,7 +361,7 @@ def trace(
 @app.command()
 def snapshot(
     node: NodeId,
-    out: Annotated[Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.")] = None,
+    out: OutFile = None,
     bus: Bus = _BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarky.errors import clear_errors
+from autarky.errors import check_target, clear_errors, write_target
 
 if TYPE_CHECKING:
     from autarky.soc.traces import Trace
@@ -96,7 +96,7 @@ def evaluate(
     invert_current: _Invert = None,
     seed: Annotated[int, typer.Option(help="Of the noise.", min=0)] = 1,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures here.")
+        Path | None, typer.Option("--json", help="Write the figures here; - is stdout.")
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Where the picture goes; default beside the JSON or here.")
@@ -127,15 +127,17 @@ def evaluate(
         from autarky.soc.chemistry import table_text
         from autarky.soc.traces import capacity_from, read_traces
 
-        console = Console()
+        console = Console(stderr=str(json_file) == "-")
         table = table_text(chemistry)
         for name, value in (("--capacity-ah", capacity_ah), ("--full-scale-a", full_scale_a)):
             if value is not None and value <= 0:
                 raise ValueError(f"{name} {value}: it must be above 0")
         if not 0.1 <= resistance_scale <= 20:
             raise ValueError(f"--resistance-scale {resistance_scale}: allowed are 0.1..20")
-        if json_file is not None and not json_file.resolve().parent.is_dir():
-            raise ValueError(f"--json {json_file}: its folder does not exist")
+        beside = json_file if json_file is not None and str(json_file) != "-" else Path("soc")
+        picture = plot or beside.with_suffix(".png")
+        check_target("--json", json_file)
+        check_target("--plot", picture)
         whole = read_traces(
             data, _pairs("--select", select), temperature, invert_current, _names(columns)
         )
@@ -158,12 +160,10 @@ def evaluate(
                 )
             )  # fmt: skip
         scores = [{**r.scores(), "notes": list(r.trace.notes)} for r in results]
-        picture = plot or (json_file.with_suffix(".png") if json_file else Path("soc.png"))
         evaluation.plot(results, picture)
         _show(console, scores)
         console.print(f"picture: {picture}", highlight=False)
-        if json_file is not None:
-            json_file.write_text(json.dumps(_summary(scores), indent=2) + "\n", encoding="utf-8")
+        write_target(json_file, json.dumps(_summary(scores), indent=2) + "\n")
 
 
 _WORST = ("rmse_pct", "max_pct", "hours_to_3_pct")
@@ -263,8 +263,7 @@ def fit_command(
 
         console = Console()
         family = load(like)
-        if not out.resolve().parent.is_dir():
-            raise ValueError(f"--out {out}: its folder does not exist")
+        check_target("--out", out)
         if len(data) == 1 and "SOC_OCV" in read_table(data[0]).column_names:
             text = fitting.curve_table(data[0], table_text(like), like)
             out.write_text(text, encoding="utf-8")

@@ -81,7 +81,8 @@ def _first_line(error: Exception) -> str:
 def _read_parquet(path: Path, data: bytes) -> pa.Table:
     import pyarrow.parquet
 
-    return pyarrow.parquet.read_table(pa.BufferReader(data))
+    # without threads: one that still runs when a sentence ends the command can abort the process
+    return pyarrow.parquet.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
 
 
 def _no_hdf(path: Path, data: bytes) -> pa.Table:
@@ -135,7 +136,7 @@ def _read_csv(path: Path, data: bytes) -> pa.Table:
     wrong: list[arrow_csv.InvalidRow] = []
     table = arrow_csv.read_csv(
         io.BytesIO("\n".join([*body, ""]).encode()),
-        arrow_csv.ReadOptions(column_names=names),
+        arrow_csv.ReadOptions(column_names=names, use_threads=False),
         arrow_csv.ParseOptions(
             delimiter=delimiter, invalid_row_handler=lambda row: wrong.append(row) or "skip"
         ),
