@@ -33,12 +33,12 @@ class Root:
 
 
 class Bench:
-    def __init__(self):
+    def __init__(self, node_id=5):
         self.root = Root()
         self.parameters = Parameters()
         codec = FrameCodec(objects.PDO_TABLE)
         self.pdo = Pdos(None, codec, objects.PDO_TABLE, self.parameters)
-        self.pdo.configure(5)
+        self.pdo.configure(node_id)
         tables = (communication.TABLE, ROOT_TABLE)
         self.dictionary = Dictionary(
             self.root, self.parameters, tables, self.pdo, self.may_write, self.changed
@@ -135,6 +135,17 @@ def test_inhibit_time_and_sync_start_are_fixed_while_the_pdo_exists():
             assert bench.write(index, sub, 7) == abort.NONE
         assert bench.write(index, 1, cob_id) == abort.NONE
         assert bench.write(index, 3, 8) == abort.STATE
+
+
+def test_a_cob_id_without_the_bit_for_no_remote_frames_is_refused():
+    """We answer no remote frames; of a neighbour's id no bit may stand in for bit 30."""
+    for node_id in (2, 3):  # an even identifier and an odd one
+        bench = Bench(node_id)
+        for pdo in range(6):
+            cob_id = unpack("<I", bench.read(0x1800 + pdo, 1))[0]
+            assert cob_id & 0x40000000
+            assert bench.write(0x1800 + pdo, 1, cob_id & ~0x40000000) == abort.VALUE
+            assert bench.write(0x1800 + pdo, 1, cob_id) == abort.NONE
 
 
 def test_what_was_not_measured_is_no_data():

@@ -121,6 +121,18 @@ def test_storage_that_fails_is_told_by_each_way_to_it():
     assert bench.values() == before
 
 
+def test_storage_that_cannot_be_read_at_the_start_is_damaged_and_leaves_what_was_provisioned():
+    bench = Bench()
+    bench.set(heartbeat_ms=700)
+    assert bench.keeper.store(SAVE) == abort.NONE
+    bench.region.unreadable = True
+    assert bench.start().keeper.damaged is True
+    assert bench.get("heartbeat_ms", "node_id") == [500, 3]
+    bench.region.unreadable = False
+    assert bench.start().keeper.damaged is False
+    assert bench.get("heartbeat_ms") == [700]
+
+
 def test_a_set_too_large_for_its_slot_is_told_and_changes_nothing():
     bench = Bench(size=60)
     bench.set(heartbeat_ms=700)

@@ -7,6 +7,8 @@ from bess.protect.event_log import (
     BOOT,
     CLEARED,
     KIND_NAMES,
+    PART_FAILED,
+    PROGRAM,
     RAISED,
     RECORD,
     STATE,
@@ -110,6 +112,22 @@ def test_flush_writes_as_many_as_it_is_told():
     for most, records in ((0, 0), (1, 1), (3, 4), (0, 4), (6, 10), (5, 10)):
         assert log.flush(most) is (records == 10)  # whether none is left
         assert log.records == records
+
+
+def test_each_start_counts_on_from_the_newest_record():
+    region = MemoryRegion(4 * RECORD)
+    for boot in range(1, 12):
+        log = EventLog(region)
+        assert log.boot == boot
+        fill(log, 1 + boot % 3)
+
+
+def test_the_kinds_have_their_names():
+    """Both are contracts with whoever reads a log."""
+    names = KIND_NAMES.decode().split()
+    kinds = (RAISED, CLEARED, STATE, BOOT, ANCHOR, PROGRAM, PART_FAILED)
+    words = ("raised", "cleared", "state", "boot", "anchor", "program", "part_failed")
+    assert [names[kind] for kind in kinds] == list(words)
 
 
 def test_the_boot_count_wraps():
