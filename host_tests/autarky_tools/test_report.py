@@ -3,27 +3,34 @@
 import json
 import re
 
+import numpy as np
+import pytest
+
 from autarky.node.client import LEVELS
 from autarky.sil import happened, report
+from autarky.sil.meter import Meter
 from autarky.sil.recorder import Check, FaultResult, Recorder, Summary
-from autarky.sil.scenarios import TRIP_CASES, only_tested
+from autarky.sil.run import run_scenario
+from autarky.sil.scenarios import TRIP_CASES, Peak, only_tested
+from autarky.sil.site import SiteConfig
 from bess.port.memory import MemoryRegion
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.fault_table import TABLE
 from bess.table import rows
 
+TICKS_A_ROW = 50
 IDS = {fields[1]: int(fields[0]) for fields in rows(TABLE)}
 
 
 def recorded(grid_kw: list[float], contract_kw: float | None = 100.0) -> Recorder:
     """A site whose load is 50 kW above what it takes from the grid."""
-    recorder = Recorder(contract_w=None if contract_kw is None else 1000 * contract_kw)
+    recorder = Recorder()
+    recorder.meter.contract_w = None if contract_kw is None else 1000 * contract_kw
     for number, kw in enumerate(grid_kw):
-        recorder.site_rows.append(
-            {"time_s": number / 2, "load_w": 1000 * kw + 50_000, "grid_w": 1000 * kw,
-             "battery_w": 50_000.0}
-        )  # fmt: skip
+        for _ in range(TICKS_A_ROW):
+            recorder.meter.tick(1000 * kw + 50_000, 50_000.0)
+        recorder.site_rows.append({"time_s": number / 2, **recorder.meter.row()})
         recorder.rows.append(
             {"time_s": number / 2, "node_id": 2, "state_number": -1 if number == 0 else 4,
              "level": 0, "power_w": 50_000.0, "setpoint_w": 50_000.0, "current_a": 60.0,
@@ -40,7 +47,8 @@ def summary(checks: list[Check], recorder: Recorder, seconds: float = 10.0, **mo
         "virtual_s": seconds, "wall_s": 1.0, "log_sha256": "00", "log_frames": 1, "bus_load": 0.1,
         "worst_latency_us": 100, "checks": checks, "faults": [],
         "energy_kwh": {"discharged": 1.0, "charged": 0.5}, "soc": recorder.soc_errors(),
-        "peak": recorder.peak_kw(), "happened": [], "only_tested": {}, "folder": "x", **more,
+        "peak": recorder.meter.peak_kw(recorder.site_rows), "happened": [], "only_tested": {},
+        "folder": "x", **more,
     }  # fmt: skip
     return Summary(**fields)
 
@@ -55,10 +63,56 @@ def page(tmp_path, made: Summary, recorder: Recorder) -> tuple[str, dict]:
 
 
 def test_saved_peak_and_what_went_beyond_the_contract() -> None:
-    peak = recorded([80, 120, 100.5, 130, 90]).peak_kw()
-    assert (peak["load_kw"], peak["grid_kw"], peak["saved_kw"]) == (180, 130, 50)
-    assert (peak["contract_kw"], peak["exceeded_kw"], peak["exceeded_s"]) == (100, 30, 1.0)
-    assert "contract_kw" not in recorded([80], None).peak_kw()
+    made = summary([], recorded([80, 120, 100.5, 130, 120, 90])).peak
+    assert (made["load_kw"], made["grid_kw"], made["saved_kw"]) == (180, 130, 50)
+    assert (made["contract_kw"], made["exceeded_kw"]) == (100, 30)
+    assert (made["exceeded_s"], made["exceeded_longest_s"]) == (1.5, 1.0)
+    assert made["exceeded_kwh"] == pytest.approx((20 + 0.5 + 30 + 20) * 0.5 / 3600)
+    assert "contract_kw" not in summary([], recorded([80], None)).peak
+
+
+def test_a_spike_of_one_tick_between_two_rows_is_seen() -> None:
+    meter = Meter(contract_w=100_000.0)
+    for tick in range(TICKS_A_ROW):
+        meter.tick(150_000.0 if tick == 7 else 80_000.0, 0.0)
+    row = meter.row()
+    assert row["grid_w"] == pytest.approx(81_400)
+    assert (row["grid_most_w"], meter.spike_w) == (150_000, 150_000)
+    assert (meter.peak_kw([row])["exceeded_kw"], meter.peak_kw([row])["exceeded_s"]) == (0, 0.01)
+    meter.tick(90_000.0, 0.0)
+    assert meter.row()["grid_most_w"] == 90_000
+
+
+def test_a_run_s_numbers_are_those_of_every_tick_of_the_plant(tmp_path, monkeypatch) -> None:
+    seen = []
+    set_load = Peak.tick
+
+    def watched(scenario: Peak, site) -> None:
+        set_load(scenario, site)
+        seen.append((scenario.recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
+
+    monkeypatch.setattr(Peak, "tick", watched)
+    made = run_scenario("peak", SiteConfig(interpreter="inline"), tmp_path / "run", 60 / 3600)
+    load, battery = np.array(seen).T / 1000
+    grid = load - battery
+    contract = made.peak["contract_kw"]
+    rows = [slice(0, 1)] + [slice(n, n + 50) for n in range(1, len(load) - 49, 50)]
+    high = max(grid[row].mean() for row in rows)
+    beyond = grid > 1.01 * contract
+    runs = "".join("x" if over else " " for over in beyond).split()
+    told = {
+        "load_kw": max(load[row].mean() for row in rows), "grid_kw": high,
+        "saved_kw": max(load[row].mean() for row in rows) - high, "grid_spike_kw": grid.max(),
+        "contract_kw": 275.0, "exceeded_kw": high - contract, "exceeded_s": beyond.sum() / 100,
+        "exceeded_longest_s": max(map(len, runs)) / 100,
+        "exceeded_kwh": np.maximum(grid - contract, 0).sum() / 360_000,
+    }  # fmt: skip
+    assert made.peak == pytest.approx(told)
+    assert made.energy_kwh == pytest.approx(
+        {"discharged": np.maximum(battery, 0).sum() / 360_000,
+         "charged": np.maximum(-battery, 0).sum() / 360_000}
+    )  # fmt: skip
+    assert grid.max() > max(grid[row][-1] for row in rows) + 50, "samples alone would miss it"
 
 
 def test_a_check_that_a_run_was_too_short_for_is_not_reached_and_no_pass() -> None:
@@ -130,7 +184,7 @@ def test_the_page_needs_no_other_file_and_draws_what_was_recorded(tmp_path) -> N
     assert (cabinet["soc_low"][1], cabinet["soc_high"][1], cabinet["soc_true"][1]) == (44, 56, 51)
     assert (cabinet["low"][0], cabinet["high"][0]) == (-100, 90)
     assert data["events"] == [[0.5, "</script><b>"]]
-    for value in ("170 kW", "120 kW", "50 kW", "20 kW, 0.5 s", "peak saved"):
+    for value in ("170 kW", "120 kW", "50 kW", "20 kW, 0.00 kWh", "0.5 s, 0.5 s", "peak saved"):
         assert value in text, value
 
 

@@ -91,7 +91,7 @@ class Peak(Scenario):
         rated_w = 125_000.0 * len(self.site.cabinets)
         self.cluster_w = 2.0 * rated_w
         self.rule = PeakShaving(peak_w=0.55 * self.cluster_w, recharge_w=0.42 * self.cluster_w)
-        self.recorder.contract_w = self.rule.peak_w
+        self.recorder.meter.contract_w = self.rule.peak_w
         self._random = random.Random(self.site.config.seed)
         self._next_step_ms = 0
         self._load = self._goal = 0.45
@@ -134,7 +134,6 @@ class Peak(Scenario):
         load_w = self._load * self.cluster_w
         battery_w = sum(site.plants.pcs_power_w)
         self.recorder.load_w = load_w
-        self.recorder.grid_w = load_w - battery_w
         views = list(site.coordinator.views.values())
         soc = mean_of_known(v.soc for v in views)
         site.coordinator.target_w = wanted_power_w(self.rule, load_w, soc)
