@@ -140,7 +140,7 @@ def test_what_happened_is_read_from_a_cabinet_s_own_log_with_units(tmp_path) -> 
     folder = tmp_path / "cabinet5"
     folder.mkdir()
     (folder / "log.bin").write_bytes(log.read(0, log.size()))
-    found = happened.of_run(tmp_path, [4, 5])
+    found = happened.of_run(happened.stored(tmp_path, [4, 5]))
     assert [(h.id, h.node, h.level, h.first_s, h.last_s, h.count) for h in found] == [
         ("hvil", 5, "trip", 3.0, 3.0, 1), ("cell_ov", 5, "trip", 4.0, 4.0, 1),
         ("cell_ov", 5, "warn", 1.0, 2.0, 2),
@@ -149,6 +149,38 @@ def test_what_happened_is_read_from_a_cabinet_s_own_log_with_units(tmp_path) -> 
         ("", ""), ("3.650 V", "3.580 V"), ("3.590 V", "3.580 V"),
     ]  # fmt: skip
     assert set(LEVELS) >= {"warn", "limit", "trip", "lockout"}
+
+
+def test_a_cell_stood_out_before_its_trip_and_a_module_is_out_from_then_on() -> None:
+    samples = [
+        {"time_s": t, "node_id": node, "cell_min_at": 5, "cell_max_at": cell, "modules_out": out,
+         "sensor_min_at": 2, "sensor_max_at": 7}
+        for t, cell, out in ((0.5, 1, ""), (1.0, 18, ""), (1.5, 3, "4"))
+        for node in (2, 3)
+    ]  # fmt: skip
+    made = [
+        happened.Happened(name, 3, "trip", 1.2, 1.2, 1, "", "")
+        for name in ("cell_ov", "cell_uv", "cell_spread", "charge_ot", "module_pulled", "estop")
+    ]
+    assert [one.place for one in happened.placed(made, samples)] == [
+        "cell 18", "cell 5", "cell 5 and 18", "sensor 7", "module 4", "",
+    ]  # fmt: skip
+    assert happened.placed(made, [])[0].place == ""
+    assert {one.place for one in happened.placed(made, samples[:2])} >= {"cell 1", ""}
+
+
+def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(tmp_path) -> None:
+    heard = []
+    config = SiteConfig(interpreter="inline")
+    made = run_scenario("peak", config, tmp_path / "run", 120 / 3600, prepared=heard.append)
+    emergencies = [e for e in heard[0].coordinator.emergencies if e.code]
+    assert {(one.node, IDS[one.id]) for one in made.happened} == {
+        (e.node_id, e.fault_id) for e in emergencies
+    }
+    events = (tmp_path / "run" / "report.html").read_text()
+    told = {one.id: one.place for one in made.happened if one.level == "trip"}
+    assert f"{told['module_pulled']} of cabinet 3 pulled" in events
+    assert f"{told['cell_ov']} of cabinet 2 driven" in events
 
 
 def test_every_row_s_unit_is_shown_or_is_a_flag() -> None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -66,8 +67,9 @@ class Recorder:
     """Samples a site every 500 ms; `events` are (time s, text) for the plots.
 
     `load_w` is the site's load now, grid_w what its grid gives. Powers in `site_rows` are means
-    since the row before, of every tick; grid_most_w is the highest tick of that time. cells: of
-    each cabinet the voltages (V) and sensors (degC) by module, when `look_at_cells` was called.
+    since the row before, of every tick; grid_most_w is the highest tick of that time. Cells,
+    sensors and modules are numbered from 1. cells: of each cabinet the voltages (V) and sensors
+    (degC) by module, when `look_at_cells` was called.
     """
 
     load_w: float = 0.0
@@ -96,9 +98,10 @@ class Recorder:
         volts = emf - r0 * current[:, None]
         soc_true = plants.cells.usable_soc()
         low, high = volts.min(axis=1).tolist(), volts.max(axis=1).tolist()
+        lowest, highest = volts.argmin(axis=1).tolist(), volts.argmax(axis=1).tolist()
         for cabinet, view in zip(site.cabinets, site.coordinator.views.values(), strict=True):
             i = cabinet.index
-            temperatures = plants.heat.module_c[i]
+            temperatures, felt = plants.heat.module_c[i], plants.sensor_c(i)
             self.rows.append(
                 {
                     "time_s": t, "node_id": view.node_id, "state": view.state_name,
@@ -113,6 +116,12 @@ class Recorder:
                     "discharge_limit_w": view.discharge_limit_w,
                     "temp_min_c": float(temperatures.min()),
                     "temp_max_c": float(temperatures.max()),
+                    "cell_min_at": lowest[i] + 1, "cell_max_at": highest[i] + 1,
+                    "sensor_min_at": int(felt.argmin()) + 1,
+                    "sensor_max_at": int(felt.argmax()) + 1,
+                    "modules_out": " ".join(
+                        str(module + 1) for module in np.flatnonzero(plants.strings.module_out[i])
+                    ),
                 }
             )  # fmt: skip
 

@@ -59,6 +59,9 @@ def run_scenario(
             checks, faults = scenario.finish()
             recorder.look_at_cells(site)
             state = site.state_folder
+            logs = {} if state else happened.in_memory(site)
+    if state:
+        logs = happened.stored(state, [cabinet.node_id for cabinet in site.cabinets])
     summary = Summary(
         scenario=name,
         seed=config.seed,
@@ -78,7 +81,7 @@ def run_scenario(
         },
         soc=recorder.soc_errors(),
         peak=recorder.meter.peak_kw(recorder.site_rows),
-        happened=happened.of_run(state, [c.node_id for c in site.cabinets]) if state else [],
+        happened=happened.placed(happened.of_run(logs), recorder.rows),
         only_tested=scenario.elsewhere(),
         folder=str(folder),
     )
