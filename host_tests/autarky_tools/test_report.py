@@ -183,6 +183,25 @@ def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(t
     assert f"{told['cell_ov']} of cabinet 2 driven" in events
 
 
+def test_a_milder_stop_is_not_taken_for_the_fault_s_own_trip(tmp_path) -> None:
+    def at(level: str, seconds: float, node: int = 14, fault: str = "afe_silent"):
+        return happened.Happened(fault, node, level, seconds, seconds, 1, "", "")
+
+    found = [
+        at("limit", 9.0), at("trip", 11.0), at("trip", 10.0, 15), at("trip", 10.5, 14, "afe_crc"),
+    ]  # fmt: skip
+    assert happened.tripped_ms(found, "afe_silent", 14, 8000) == 11_000
+    assert happened.tripped_ms(found, "afe_silent", 14, 11_010) is None
+    assert happened.tripped_ms([at("stop", 9.0)], "afe_silent", 14, 8000) == 9000
+    fault = FaultResult("afe_silent", 8000, 8040, 8050, 12_000, "afe_crc", 14, 11_000)
+    recorder = recorded([80])
+    text, _ = page(tmp_path, summary([], recorder, faults=[fault]), recorder)
+    row = re.search(r"<td>afe_silent</td>(.*?)</tr>", text, re.DOTALL)
+    assert row is not None
+    assert re.findall(r"width:([\d.]+)%", row[1]) == ["75.0", "1.2"]
+    assert re.findall(r'class="n">(\w+)<', row[1])[:3] == ["50", "3000", "4000"]
+
+
 def test_every_row_s_unit_is_shown_or_is_a_flag() -> None:
     for fields in rows(TABLE):
         assert (happened.shown(fields[1], 1) == "") == (fields[4] == "flag"), fields[1]

@@ -119,3 +119,13 @@ def placed(found: list[Happened], samples: list[dict[str, Any]]) -> list[Happene
         place = " and ".join(number for number in numbers if number)
         out.append(replace(one, place=f"{what} {place}" if place else ""))
     return out
+
+
+def tripped_ms(found: list[Happened], fault: str, node: int, injected_ms: int) -> int | None:
+    """When a provoked fault itself tripped, locked out or stopped its cabinet, ms; None: never."""
+    times = [
+        round(1000 * one.first_s)
+        for one in found
+        if (one.id, one.node) == (fault, node) and one.level in ("trip", "lockout", "stop")
+    ]
+    return min((time for time in times if time >= injected_ms), default=None)

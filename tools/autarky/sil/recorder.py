@@ -44,7 +44,11 @@ class Check:
 
 @dataclass
 class FaultResult:
-    """A provoked fault: when, when commanded open, and the deadline, in ms of virtual time."""
+    """A provoked fault: when, when commanded open, and the deadline, in ms of virtual time.
+
+    A milder level, or a milder fault of the same cause, may stop the cabinet before: tripped_ms is
+    when the fault itself reached the level that the deadline is for, None if it never did.
+    """
 
     id: str
     injected_ms: int
@@ -52,6 +56,13 @@ class FaultResult:
     command_ms: int | None
     deadline_ms: int
     seen_as: str = ""
+    node: int = 0
+    tripped_ms: int | None = None
+
+    @property
+    def own_ms(self) -> int | None:
+        """From the injection to its own trip."""
+        return None if self.tripped_ms is None else self.tripped_ms - self.injected_ms
 
     @property
     def latency_ms(self) -> int | None:
@@ -215,6 +226,7 @@ class Summary:
                 "id": f.id, "injected_ms": f.injected_ms, "seen_ms": f.seen_ms,
                 "command_ms": f.command_ms, "deadline_ms": f.deadline_ms,
                 "latency_ms": f.latency_ms, "seen_as": f.seen_as, "pass": f.passed,
+                "node": f.node, "tripped_ms": f.tripped_ms,
             }
             for f in self.faults
         ]  # fmt: skip

@@ -62,6 +62,9 @@ def run_scenario(
             logs = {} if state else happened.in_memory(site)
     if state:
         logs = happened.stored(state, [cabinet.node_id for cabinet in site.cabinets])
+    noted = happened.placed(happened.of_run(logs), recorder.rows)
+    for fault in faults:
+        fault.tripped_ms = happened.tripped_ms(noted, fault.id, fault.node, fault.injected_ms)
     summary = Summary(
         scenario=name,
         seed=config.seed,
@@ -81,7 +84,7 @@ def run_scenario(
         },
         soc=recorder.soc_errors(),
         peak=recorder.meter.peak_kw(recorder.site_rows),
-        happened=happened.placed(happened.of_run(logs), recorder.rows),
+        happened=noted,
         only_tested=scenario.elsewhere(),
         folder=str(folder),
     )

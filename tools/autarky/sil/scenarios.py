@@ -299,7 +299,8 @@ class Trip(Scenario):
         view = self.site.coordinator.views[self.site.cabinets[i].node_id]
         if view.state != modes.RUN:
             self.open_before.append(f"{case.fault}: cabinet was in {view.state_name}")
-        result = FaultResult(case.fault, now_ms, None, None, now_ms + case.deadline_ms(parameters))
+        deadline_ms = now_ms + case.deadline_ms(parameters)
+        result = FaultResult(case.fault, now_ms, None, None, deadline_ms, node=view.node_id)
         self._result_of[i] = result
         self.results.append(result)
         case.inject(self.site, i)
