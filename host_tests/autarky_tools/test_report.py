@@ -3,27 +3,34 @@
 import json
 import re
 
+import numpy as np
+import pytest
+
 from autarky.node.client import LEVELS
 from autarky.sil import happened, report
+from autarky.sil.meter import Meter
 from autarky.sil.recorder import Check, FaultResult, Recorder, Summary
-from autarky.sil.scenarios import TRIP_CASES, only_tested
+from autarky.sil.run import run_scenario
+from autarky.sil.scenarios import TRIP_CASES, Peak, only_tested
+from autarky.sil.site import SiteConfig
 from bess.port.memory import MemoryRegion
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.fault_table import TABLE
 from bess.table import rows
 
+TICKS_A_ROW = 50
 IDS = {fields[1]: int(fields[0]) for fields in rows(TABLE)}
 
 
 def recorded(grid_kw: list[float], contract_kw: float | None = 100.0) -> Recorder:
     """A site whose load is 50 kW above what it takes from the grid."""
-    recorder = Recorder(contract_w=None if contract_kw is None else 1000 * contract_kw)
+    recorder = Recorder()
+    recorder.meter.contract_w = None if contract_kw is None else 1000 * contract_kw
     for number, kw in enumerate(grid_kw):
-        recorder.site_rows.append(
-            {"time_s": number / 2, "load_w": 1000 * kw + 50_000, "grid_w": 1000 * kw,
-             "battery_w": 50_000.0}
-        )  # fmt: skip
+        for _ in range(TICKS_A_ROW):
+            recorder.meter.tick(1000 * kw + 50_000, 50_000.0)
+        recorder.site_rows.append({"time_s": number / 2, **recorder.meter.row()})
         recorder.rows.append(
             {"time_s": number / 2, "node_id": 2, "state_number": -1 if number == 0 else 4,
              "level": 0, "power_w": 50_000.0, "setpoint_w": 50_000.0, "current_a": 60.0,
@@ -40,7 +47,8 @@ def summary(checks: list[Check], recorder: Recorder, seconds: float = 10.0, **mo
         "virtual_s": seconds, "wall_s": 1.0, "log_sha256": "00", "log_frames": 1, "bus_load": 0.1,
         "worst_latency_us": 100, "checks": checks, "faults": [],
         "energy_kwh": {"discharged": 1.0, "charged": 0.5}, "soc": recorder.soc_errors(),
-        "peak": recorder.peak_kw(), "happened": [], "only_tested": {}, "folder": "x", **more,
+        "peak": recorder.meter.peak_kw(recorder.site_rows), "happened": [], "only_tested": {},
+        "folder": "x", **more,
     }  # fmt: skip
     return Summary(**fields)
 
@@ -55,10 +63,56 @@ def page(tmp_path, made: Summary, recorder: Recorder) -> tuple[str, dict]:
 
 
 def test_saved_peak_and_what_went_beyond_the_contract() -> None:
-    peak = recorded([80, 120, 100.5, 130, 90]).peak_kw()
-    assert (peak["load_kw"], peak["grid_kw"], peak["saved_kw"]) == (180, 130, 50)
-    assert (peak["contract_kw"], peak["exceeded_kw"], peak["exceeded_s"]) == (100, 30, 1.0)
-    assert "contract_kw" not in recorded([80], None).peak_kw()
+    made = summary([], recorded([80, 120, 100.5, 130, 120, 90])).peak
+    assert (made["load_kw"], made["grid_kw"], made["saved_kw"]) == (180, 130, 50)
+    assert (made["contract_kw"], made["exceeded_kw"]) == (100, 30)
+    assert (made["exceeded_s"], made["exceeded_longest_s"]) == (1.5, 1.0)
+    assert made["exceeded_kwh"] == pytest.approx((20 + 0.5 + 30 + 20) * 0.5 / 3600)
+    assert "contract_kw" not in summary([], recorded([80], None)).peak
+
+
+def test_a_spike_of_one_tick_between_two_rows_is_seen() -> None:
+    meter = Meter(contract_w=100_000.0)
+    for tick in range(TICKS_A_ROW):
+        meter.tick(150_000.0 if tick == 7 else 80_000.0, 0.0)
+    row = meter.row()
+    assert row["grid_w"] == pytest.approx(81_400)
+    assert (row["grid_most_w"], meter.spike_w) == (150_000, 150_000)
+    assert (meter.peak_kw([row])["exceeded_kw"], meter.peak_kw([row])["exceeded_s"]) == (0, 0.01)
+    meter.tick(90_000.0, 0.0)
+    assert meter.row()["grid_most_w"] == 90_000
+
+
+def test_a_run_s_numbers_are_those_of_every_tick_of_the_plant(tmp_path, monkeypatch) -> None:
+    seen = []
+    set_load = Peak.tick
+
+    def watched(scenario: Peak, site) -> None:
+        set_load(scenario, site)
+        seen.append((scenario.recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
+
+    monkeypatch.setattr(Peak, "tick", watched)
+    made = run_scenario("peak", SiteConfig(interpreter="inline"), tmp_path / "run", 60 / 3600)
+    load, battery = np.array(seen).T / 1000
+    grid = load - battery
+    contract = made.peak["contract_kw"]
+    rows = [slice(0, 1)] + [slice(n, n + 50) for n in range(1, len(load) - 49, 50)]
+    high = max(grid[row].mean() for row in rows)
+    beyond = grid > 1.01 * contract
+    runs = "".join("x" if over else " " for over in beyond).split()
+    told = {
+        "load_kw": max(load[row].mean() for row in rows), "grid_kw": high,
+        "saved_kw": max(load[row].mean() for row in rows) - high, "grid_spike_kw": grid.max(),
+        "contract_kw": 275.0, "exceeded_kw": high - contract, "exceeded_s": beyond.sum() / 100,
+        "exceeded_longest_s": max(map(len, runs)) / 100,
+        "exceeded_kwh": np.maximum(grid - contract, 0).sum() / 360_000,
+    }  # fmt: skip
+    assert made.peak == pytest.approx(told)
+    assert made.energy_kwh == pytest.approx(
+        {"discharged": np.maximum(battery, 0).sum() / 360_000,
+         "charged": np.maximum(-battery, 0).sum() / 360_000}
+    )  # fmt: skip
+    assert grid.max() > max(grid[row][-1] for row in rows) + 50, "samples alone would miss it"
 
 
 def test_a_check_that_a_run_was_too_short_for_is_not_reached_and_no_pass() -> None:
@@ -86,7 +140,7 @@ def test_what_happened_is_read_from_a_cabinet_s_own_log_with_units(tmp_path) -> 
     folder = tmp_path / "cabinet5"
     folder.mkdir()
     (folder / "log.bin").write_bytes(log.read(0, log.size()))
-    found = happened.of_run(tmp_path, [4, 5])
+    found = happened.of_run(happened.stored(tmp_path, [4, 5]))
     assert [(h.id, h.node, h.level, h.first_s, h.last_s, h.count) for h in found] == [
         ("hvil", 5, "trip", 3.0, 3.0, 1), ("cell_ov", 5, "trip", 4.0, 4.0, 1),
         ("cell_ov", 5, "warn", 1.0, 2.0, 2),
@@ -95,6 +149,57 @@ def test_what_happened_is_read_from_a_cabinet_s_own_log_with_units(tmp_path) -> 
         ("", ""), ("3.650 V", "3.580 V"), ("3.590 V", "3.580 V"),
     ]  # fmt: skip
     assert set(LEVELS) >= {"warn", "limit", "trip", "lockout"}
+
+
+def test_a_cell_stood_out_before_its_trip_and_a_module_is_out_from_then_on() -> None:
+    samples = [
+        {"time_s": t, "node_id": node, "cell_min_at": 5, "cell_max_at": cell, "modules_out": out,
+         "sensor_min_at": 2, "sensor_max_at": 7}
+        for t, cell, out in ((0.5, 1, ""), (1.0, 18, ""), (1.5, 3, "4"))
+        for node in (2, 3)
+    ]  # fmt: skip
+    made = [
+        happened.Happened(name, 3, "trip", 1.2, 1.2, 1, "", "")
+        for name in ("cell_ov", "cell_uv", "cell_spread", "charge_ot", "module_pulled", "estop")
+    ]
+    assert [one.place for one in happened.placed(made, samples)] == [
+        "cell 18", "cell 5", "cell 5 and 18", "sensor 7", "module 4", "",
+    ]  # fmt: skip
+    assert happened.placed(made, [])[0].place == ""
+    assert {one.place for one in happened.placed(made, samples[:2])} >= {"cell 1", ""}
+
+
+def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(tmp_path) -> None:
+    heard = []
+    config = SiteConfig(interpreter="inline")
+    made = run_scenario("peak", config, tmp_path / "run", 120 / 3600, prepared=heard.append)
+    emergencies = [e for e in heard[0].coordinator.emergencies if e.code]
+    assert {(one.node, IDS[one.id]) for one in made.happened} == {
+        (e.node_id, e.fault_id) for e in emergencies
+    }
+    events = (tmp_path / "run" / "report.html").read_text()
+    told = {one.id: one.place for one in made.happened if one.level == "trip"}
+    assert f"{told['module_pulled']} of cabinet 3 pulled" in events
+    assert f"{told['cell_ov']} of cabinet 2 driven" in events
+
+
+def test_a_milder_stop_is_not_taken_for_the_fault_s_own_trip(tmp_path) -> None:
+    def at(level: str, seconds: float, node: int = 14, fault: str = "afe_silent"):
+        return happened.Happened(fault, node, level, seconds, seconds, 1, "", "")
+
+    found = [
+        at("limit", 9.0), at("trip", 11.0), at("trip", 10.0, 15), at("trip", 10.5, 14, "afe_crc"),
+    ]  # fmt: skip
+    assert happened.tripped_ms(found, "afe_silent", 14, 8000) == 11_000
+    assert happened.tripped_ms(found, "afe_silent", 14, 11_010) is None
+    assert happened.tripped_ms([at("stop", 9.0)], "afe_silent", 14, 8000) == 9000
+    fault = FaultResult("afe_silent", 8000, 8040, 8050, 12_000, "afe_crc", 14, 11_000)
+    recorder = recorded([80])
+    text, _ = page(tmp_path, summary([], recorder, faults=[fault]), recorder)
+    row = re.search(r"<td>afe_silent</td>(.*?)</tr>", text, re.DOTALL)
+    assert row is not None
+    assert re.findall(r"width:([\d.]+)%", row[1]) == ["75.0", "1.2"]
+    assert re.findall(r'class="n">(\w+)<', row[1])[:3] == ["50", "3000", "4000"]
 
 
 def test_every_row_s_unit_is_shown_or_is_a_flag() -> None:
@@ -130,7 +235,7 @@ def test_the_page_needs_no_other_file_and_draws_what_was_recorded(tmp_path) -> N
     assert (cabinet["soc_low"][1], cabinet["soc_high"][1], cabinet["soc_true"][1]) == (44, 56, 51)
     assert (cabinet["low"][0], cabinet["high"][0]) == (-100, 90)
     assert data["events"] == [[0.5, "</script><b>"]]
-    for value in ("170 kW", "120 kW", "50 kW", "20 kW, 0.5 s", "peak saved"):
+    for value in ("170 kW", "120 kW", "50 kW", "20 kW, 0.00 kWh", "0.5 s, 0.5 s", "peak saved"):
         assert value in text, value
 
 

@@ -91,6 +91,9 @@ def test_trip_scenario_passes_and_lists_every_fault(tmp_path: Path) -> None:
     for fault in summary["faults"]:
         assert fault["pass"], fault
         assert fault["command_ms"] <= fault["deadline_ms"]
+        assert fault["id"] in done.stdout, "cut off in 80 columns"
+        # a milder level may have opened the contactors: the fault's own trip keeps it as well
+        assert fault["injected_ms"] <= fault["tripped_ms"] <= fault["deadline_ms"], fault
 
 
 def test_a_run_leaves_a_folder_that_stock_tools_read(tmp_path: Path) -> None:

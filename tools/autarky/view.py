@@ -98,13 +98,14 @@ def print_scenarios(console: Console) -> None:
 def print_summary(console: Console, summary: Summary) -> None:
     """The end of a run."""
     if summary.faults:
-        table = Table(title="faults", title_justify="left")
-        for name in ("fault", "injected ms", "seen ms", "open command after ms", "deadline ms", ""):
-            table.add_column(name, justify="left" if name in ("fault", "") else "right")
+        table = Table(title="faults, ms", title_justify="left")
+        for name in ("fault", "at", "seen", "open after", "own trip", "deadline", ""):
+            left = name in ("fault", "")
+            table.add_column(name, justify="left" if left else "right", no_wrap=left)
         for fault in summary.faults:
             table.add_row(
                 fault.id, str(fault.injected_ms), str(fault.seen_ms), str(fault.latency_ms),
-                str(fault.deadline_ms - fault.injected_ms), _mark(fault.passed),
+                str(fault.own_ms), str(fault.deadline_ms - fault.injected_ms), _mark(fault.passed),
             )  # fmt: skip
         console.print(table)
     if summary.only_tested:

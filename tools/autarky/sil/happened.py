@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from autarky.node.client import decode_log
+from autarky.sil.inline import InlineFirmware
+from autarky.sil.site import VirtualSite
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
@@ -16,12 +20,22 @@ _UNITS = {
     "dc_s": (0.1, "K/s", 1), "cpct": (0.01, "%", 2), "count": (1.0, "", 0),
 }  # fmt: skip
 _UNIT_OF = {fields[1]: fields[4] for fields in rows(FAULT_TABLE)}
+_SIGNAL_OF = {fields[1]: fields[2] for fields in rows(FAULT_TABLE)}
+# signal: what is furthest out, and where the recorder has its number
+_PLACES = {
+    "cell_max": ("cell", ("cell_max_at",)), "cell_min": ("cell", ("cell_min_at",)),
+    "cell_min_raw": ("cell", ("cell_min_at",)),
+    "cell_spread": ("cell", ("cell_min_at", "cell_max_at")),
+    "temp_max": ("sensor", ("sensor_max_at",)), "temp_min": ("sensor", ("sensor_min_at",)),
+    "temp_spread": ("sensor", ("sensor_min_at", "sensor_max_at")),
+    "modules_missing": ("module", ("modules_out",)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Happened:
     """One level of one fault of one cabinet. Times in s since the cabinet's start; value and
-    limit, of its first time, with their unit, "" for a flag."""
+    limit, of its first time, with their unit, "" for a flag; place: see `placed`."""
 
     id: str
     node: int
@@ -31,6 +45,7 @@ class Happened:
     count: int
     value: str
     limit: str
+    place: str = ""
 
 
 def shown(fault: str, raw: int) -> str:
@@ -58,15 +73,59 @@ def of_log(node: int, data: bytes) -> list[Happened]:
     return sorted(found.values(), key=lambda happened: happened.first_s)
 
 
-def of_run(state: Path, nodes: list[int]) -> list[Happened]:
-    """From the storage that a run's cabinets left, the most severe and earliest first."""
-    found = []
-    for node in nodes:
-        log = state / f"cabinet{node}" / "log.bin"
-        if log.is_file():
-            found += of_log(node, log.read_bytes())
+def stored(state: Path, nodes: list[int]) -> dict[int, bytes]:
+    """The event logs that a run's cabinets left in their storage, by node id."""
+    logs = {node: state / f"cabinet{node}" / "log.bin" for node in nodes}
+    return {node: log.read_bytes() for node, log in logs.items() if log.is_file()}
+
+
+def in_memory(site: VirtualSite) -> dict[int, bytes]:
+    """The same of a running site without a state folder, whose storage goes with it."""
+    logs = {
+        cabinet.node_id: cabinet.firmware.app.log
+        for cabinet in site.cabinets
+        if isinstance(cabinet.firmware, InlineFirmware)
+    }
+    return {node: log.read(0, log.size()) for node, log in logs.items()}
+
+
+def of_run(logs: dict[int, bytes]) -> list[Happened]:
+    """Of every cabinet, the most severe and earliest first."""
+    found = [happened for node, data in logs.items() for happened in of_log(node, data)]
     order = ("lockout", "trip", "limit", "warn")
     return sorted(
         found,
         key=lambda h: (order.index(h.level) if h.level in order else 9, h.first_s, h.node),
     )
+
+
+def placed(found: list[Happened], samples: list[dict[str, Any]]) -> list[Happened]:
+    """With the cell, sensor or module, from 1, that was furthest out in the plant; "" where a
+    fault has no place. samples: the recorder's, by time.
+
+    A cell or sensor stood out before the level was reached, a module is out from then on.
+    """
+    of_node: dict[int, list[dict[str, Any]]] = {}
+    for sample in samples:
+        of_node.setdefault(sample["node_id"], []).append(sample)
+    out = []
+    for one in found:
+        what, columns = _PLACES.get(_SIGNAL_OF.get(one.id, ""), ("", ()))
+        mine = of_node.get(one.node, [])
+        at = bisect_right(mine, one.first_s, key=lambda sample: sample["time_s"]) - 1
+        if what == "module" and 0 <= at < len(mine) - 1 and not mine[at]["modules_out"]:
+            at += 1
+        numbers = [str(mine[at][column]) for column in columns] if at >= 0 else []
+        place = " and ".join(number for number in numbers if number)
+        out.append(replace(one, place=f"{what} {place}" if place else ""))
+    return out
+
+
+def tripped_ms(found: list[Happened], fault: str, node: int, injected_ms: int) -> int | None:
+    """When a provoked fault itself tripped, locked out or stopped its cabinet, ms; None: never."""
+    times = [
+        round(1000 * one.first_s)
+        for one in found
+        if (one.id, one.node) == (fault, node) and one.level in ("trip", "lockout", "stop")
+    ]
+    return min((time for time in times if time >= injected_ms), default=None)

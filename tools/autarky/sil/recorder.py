@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from autarky.sil.happened import Happened
+from autarky.sil.meter import Meter
 from autarky.sil.site import VirtualSite
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
@@ -42,7 +44,11 @@ class Check:
 
 @dataclass
 class FaultResult:
-    """A provoked fault: when, when commanded open, and the deadline, in ms of virtual time."""
+    """A provoked fault: when, when commanded open, and the deadline, in ms of virtual time.
+
+    A milder level, or a milder fault of the same cause, may stop the cabinet before: tripped_ms is
+    when the fault itself reached the level that the deadline is for, None if it never did.
+    """
 
     id: str
     injected_ms: int
@@ -50,6 +56,13 @@ class FaultResult:
     command_ms: int | None
     deadline_ms: int
     seen_as: str = ""
+    node: int = 0
+    tripped_ms: int | None = None
+
+    @property
+    def own_ms(self) -> int | None:
+        """From the injection to its own trip."""
+        return None if self.tripped_ms is None else self.tripped_ms - self.injected_ms
 
     @property
     def latency_ms(self) -> int | None:
@@ -64,34 +77,42 @@ class FaultResult:
 class Recorder:
     """Samples a site every 500 ms; `events` are (time s, text) for the plots.
 
-    contract_w: what the site may draw from its grid, None without a contract. cells: of each
-    cabinet the voltages (V) and sensors (degC) by module, when `look_at_cells` was called.
+    `load_w` is the site's load now, grid_w what its grid gives. Powers in `site_rows` are means
+    since the row before, of every tick; grid_most_w is the highest tick of that time. Cells,
+    sensors and modules are numbered from 1. cells: of each cabinet the voltages (V) and sensors
+    (degC) by module, when `look_at_cells` was called.
     """
 
     load_w: float = 0.0
     grid_w: float = 0.0
-    contract_w: float | None = None
+    meter: Meter = field(default_factory=Meter)
     cells: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
     site_rows: list[dict[str, Any]] = field(default_factory=list)
     events: list[tuple[float, str]] = field(default_factory=list)
 
+    def tick(self, site: VirtualSite) -> None:
+        """Before every tick, after the load was set: what flows now."""
+        battery_w = sum(site.plants.pcs_power_w)
+        self.grid_w = self.load_w - battery_w
+        self.meter.tick(self.load_w, battery_w)
+
     def sample(self, site: VirtualSite) -> None:
         """Take one row for the site and one for each cabinet."""
         t = site.now_ms / 1000
         plants = site.plants
-        battery_w = sum(plants.pcs_power_w)
         self.site_rows.append(
-            {"time_s": t, "load_w": self.load_w, "grid_w": self.grid_w, "battery_w": battery_w,
+            {"time_s": t, **self.meter.row(),
              "target_w": site.coordinator.target_w, "deficit_w": site.coordinator.deficit_w}
         )  # fmt: skip
         emf, r0, current = plants.cells.emf, plants.cells.r0, plants.strings.current_a
         volts = emf - r0 * current[:, None]
         soc_true = plants.cells.usable_soc()
         low, high = volts.min(axis=1).tolist(), volts.max(axis=1).tolist()
+        lowest, highest = volts.argmin(axis=1).tolist(), volts.argmax(axis=1).tolist()
         for cabinet, view in zip(site.cabinets, site.coordinator.views.values(), strict=True):
             i = cabinet.index
-            temperatures = plants.heat.module_c[i]
+            temperatures, felt = plants.heat.module_c[i], plants.sensor_c(i)
             self.rows.append(
                 {
                     "time_s": t, "node_id": view.node_id, "state": view.state_name,
@@ -106,6 +127,12 @@ class Recorder:
                     "discharge_limit_w": view.discharge_limit_w,
                     "temp_min_c": float(temperatures.min()),
                     "temp_max_c": float(temperatures.max()),
+                    "cell_min_at": lowest[i] + 1, "cell_max_at": highest[i] + 1,
+                    "sensor_min_at": int(felt.argmin()) + 1,
+                    "sensor_max_at": int(felt.argmax()) + 1,
+                    "modules_out": " ".join(
+                        str(module + 1) for module in np.flatnonzero(plants.strings.module_out[i])
+                    ),
                 }
             )  # fmt: skip
 
@@ -121,20 +148,6 @@ class Recorder:
                 {"node": cabinet.node_id, "volts": volts.round(4).tolist(),
                  "celsius": celsius.round(1).tolist()}
             )  # fmt: skip
-
-    def peak_kw(self) -> dict[str, float]:
-        """Largest load and grid power, what the batteries saved of it, and what went beyond the
-        contract: by how much, and for how long (s) by more than a hundredth of it."""
-        load_kw = max((row["load_w"] for row in self.site_rows), default=0.0) / 1000
-        grid_kw = max((row["grid_w"] for row in self.site_rows), default=0.0) / 1000
-        found = {"load_kw": load_kw, "grid_kw": grid_kw, "saved_kw": load_kw - grid_kw}
-        if self.contract_w is not None:
-            over = [row["grid_w"] - self.contract_w for row in self.site_rows]
-            found["contract_kw"] = self.contract_w / 1000
-            found["exceeded_kw"] = max(max(over, default=0.0), 0.0) / 1000
-            beyond = [watts > 0.01 * self.contract_w for watts in over]
-            found["exceeded_s"] = sum(beyond) * SAMPLE_MS / 1000
-        return found
 
     def soc_errors(self) -> dict[int, dict[str, float]]:
         """Of each cabinet by node id, 0..1: largest error of the reported SOC, the largest in its
@@ -213,6 +226,7 @@ class Summary:
                 "id": f.id, "injected_ms": f.injected_ms, "seen_ms": f.seen_ms,
                 "command_ms": f.command_ms, "deadline_ms": f.deadline_ms,
                 "latency_ms": f.latency_ms, "seen_as": f.seen_as, "pass": f.passed,
+                "node": f.node, "tripped_ms": f.tripped_ms,
             }
             for f in self.faults
         ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from autarky.sil.meter import BEYOND
 from autarky.sil.recorder import Recorder, Summary
 from bess import modes
 
@@ -35,16 +36,18 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     found = []
     if peak["load_kw"] > 0:
         found += [
-            ("highest load", f"{peak['load_kw']:.0f} kW"),
-            ("highest from the grid", f"{peak['grid_kw']:.0f} kW"),
-            ("peak saved", f"{peak['saved_kw']:.0f} kW"),
+            ("highest load *", f"{peak['load_kw']:.0f} kW"),
+            ("highest from the grid *", f"{peak['grid_kw']:.0f} kW"),
+            ("peak saved *", f"{peak['saved_kw']:.0f} kW"),
+            ("highest 10 ms of the grid", f"{peak['grid_spike_kw']:.0f} kW"),
         ]
     if "contract_kw" in peak:
-        over = f"{peak['exceeded_kw']:.0f} kW, {peak['exceeded_s']:.1f} s"
         found += [
             ("contract", f"{peak['contract_kw']:.0f} kW"),
-            ("exceeded by, for", over if peak["exceeded_s"] else "never"),
-        ]
+            ("exceeded by *", f"{peak['exceeded_kw']:.0f} kW, {peak['exceeded_kwh']:.2f} kWh"),
+            (f"more than {100 * (BEYOND - 1):.0f} % above it, longest",
+             f"{peak['exceeded_s']:.1f} s, {peak['exceeded_longest_s']:.1f} s"),
+        ]  # fmt: skip
     energy = summary.energy_kwh
     found.append(
         ("discharged, charged", f"{energy['discharged']:.1f}, {energy['charged']:.1f} kWh")
@@ -91,14 +94,14 @@ def _bound(row: dict[str, Any], sigmas: int) -> float | None:
 
 def _data(recorder: Recorder, nodes: list[int]) -> str:
     """What the page draws, as JSON that is safe inside a script element."""
-    site = recorder.site_rows
+    site, contract_w = recorder.site_rows, recorder.meter.contract_w
 
     def column(rows: list[dict[str, Any]], key: str, per: float = 1.0) -> list[float | None]:
         unknown = (None, -1) if key == "state_number" else (None,)
         return [None if row[key] in unknown else round(row[key] / per, 4) for row in rows]
 
     columns = [column(site, "time_s")]
-    columns += [column(site, key, 1000) for key in ("load_w", "grid_w", "battery_w")]
+    columns += [column(site, key, 1000) for key in ("load_w", "grid_w", "battery_w", "grid_most_w")]
     keys = (
         ("power", "power_w", 1000), ("setpoint", "setpoint_w", 1000), ("current", "current_a", 1),
         ("high", "discharge_limit_w", 1000), ("low", "charge_limit_w", -1000),
@@ -114,9 +117,9 @@ def _data(recorder: Recorder, nodes: list[int]) -> str:
     names = [name for name, _, _ in keys] + ["soc_low", "soc_high"]
     content = {
         "t": next(thin),
-        "site": {"load": next(thin), "grid": next(thin), "battery": next(thin)},
+        "site": {name: next(thin) for name in ("load", "grid", "battery", "most")},
         "cabinets": [{"node": node, **{name: next(thin) for name in names}} for node in nodes],
-        "contract": None if recorder.contract_w is None else recorder.contract_w / 1000,
+        "contract": None if contract_w is None else contract_w / 1000,
         "events": [event for event in recorder.events if event[1]],
         "states": modes.NAMES.decode().split(),
         "cells": recorder.cells[:_MOST_CABINETS],

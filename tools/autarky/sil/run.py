@@ -38,7 +38,6 @@ def run_scenario(
     config.check()
     seconds = (hours if hours is not None else kind.hours) * 3600
     recorder = Recorder()
-    energy_ws = {"discharged": 0.0, "charged": 0.0}
     with folders.run_folder(folder):
         site = VirtualSite(config, CanLog(folder / "can.log"), folder)
         scenario = kind(site, recorder, seconds)
@@ -46,7 +45,7 @@ def run_scenario(
             prepared(site)
         with site:
             scenario.prepare()
-            site.before_tick.append(scenario.tick)
+            site.before_tick += [scenario.tick, recorder.tick]
             started = time.monotonic()
             ticks = round(seconds * 1000 / TICK_MS)
             every = SAMPLE_MS // TICK_MS
@@ -54,14 +53,18 @@ def run_scenario(
                 site.step()
                 if tick % every == 0:
                     recorder.sample(site)
-                    power_w = sum(site.plants.pcs_power_w)
-                    energy_ws["discharged" if power_w > 0 else "charged"] += abs(power_w) * 0.5
                     if progress is not None:
                         progress(site, recorder, seconds)
             wall_s = time.monotonic() - started
             checks, faults = scenario.finish()
             recorder.look_at_cells(site)
             state = site.state_folder
+            logs = {} if state else happened.in_memory(site)
+    if state:
+        logs = happened.stored(state, [cabinet.node_id for cabinet in site.cabinets])
+    noted = happened.placed(happened.of_run(logs), recorder.rows)
+    for fault in faults:
+        fault.tripped_ms = happened.tripped_ms(noted, fault.id, fault.node, fault.injected_ms)
     summary = Summary(
         scenario=name,
         seed=config.seed,
@@ -75,10 +78,13 @@ def run_scenario(
         worst_latency_us=site.bus.statistics.worst_latency_us,
         checks=checks,
         faults=faults,
-        energy_kwh={key: value / 3.6e6 for key, value in energy_ws.items()},
+        energy_kwh={
+            "discharged": recorder.meter.discharged_ws / 3.6e6,
+            "charged": recorder.meter.charged_ws / 3.6e6,
+        },
         soc=recorder.soc_errors(),
-        peak=recorder.peak_kw(),
-        happened=happened.of_run(state, [c.node_id for c in site.cabinets]) if state else [],
+        peak=recorder.meter.peak_kw(recorder.site_rows),
+        happened=noted,
         only_tested=scenario.elsewhere(),
         folder=str(folder),
     )

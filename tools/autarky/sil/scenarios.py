@@ -25,6 +25,7 @@ FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
 _MAIN_CONTACTORS = 0b11
 _RESET_S = 0.5
 _FORCED_S = 30.0
+_PULLED, _DRIVEN = 3, 17  # module and cell of Peak, from 0; people count from 1
 _ONE_CELL_MOVES = 0.01  # of 240: what an unsure estimate may drift in that time anyway
 
 
@@ -91,7 +92,7 @@ class Peak(Scenario):
         rated_w = 125_000.0 * len(self.site.cabinets)
         self.cluster_w = 2.0 * rated_w
         self.rule = PeakShaving(peak_w=0.55 * self.cluster_w, recharge_w=0.42 * self.cluster_w)
-        self.recorder.contract_w = self.rule.peak_w
+        self.recorder.meter.contract_w = self.rule.peak_w
         self._random = random.Random(self.site.config.seed)
         self._next_step_ms = 0
         self._load = self._goal = 0.45
@@ -110,17 +111,19 @@ class Peak(Scenario):
         if length < 120:
             return
         first = FIRST_NODE_ID
-        self.at(0.35 * length, f"module 3 of cabinet {last + first} pulled",
-                lambda: plants.pull_module(last, 3))  # fmt: skip
-        self.at(0.45 * length, f"module 3 of cabinet {last + first} put back",
-                lambda: plants.insert_module(last, 3))  # fmt: skip
+        self.at(0.35 * length, f"module {_PULLED + 1} of cabinet {last + first} pulled",
+                lambda: plants.pull_module(last, _PULLED))  # fmt: skip
+        self.at(0.45 * length, f"module {_PULLED + 1} of cabinet {last + first} put back",
+                lambda: plants.insert_module(last, _PULLED))  # fmt: skip
         self.turn_key(last, 0.45 * length + 3)
         self.at(0.70 * length, "", self._note_soc_error)
-        self.at(0.70 * length, f"cell 17 of cabinet {first} driven to 3.70 V",
-                lambda: plants.cells.force_voltage(0, 17, 3.70))  # fmt: skip
+        self.at(0.70 * length, f"cell {_DRIVEN + 1} of cabinet {first} driven to 3.70 V",
+                lambda: plants.cells.force_voltage(0, _DRIVEN, 3.70))  # fmt: skip
         self.at(min(0.74 * length, 0.70 * length + _FORCED_S), "", self._note_soc_error)
         self.at(
-            0.74 * length, f"cell 17 of cabinet {first} recovers", lambda: plants.cells.release(0)
+            0.74 * length,
+            f"cell {_DRIVEN + 1} of cabinet {first} recovers",
+            lambda: plants.cells.release(0),
         )
         self.turn_key(0, 0.74 * length + 10)
 
@@ -134,7 +137,6 @@ class Peak(Scenario):
         load_w = self._load * self.cluster_w
         battery_w = sum(site.plants.pcs_power_w)
         self.recorder.load_w = load_w
-        self.recorder.grid_w = load_w - battery_w
         views = list(site.coordinator.views.values())
         soc = mean_of_known(v.soc for v in views)
         site.coordinator.target_w = wanted_power_w(self.rule, load_w, soc)
@@ -297,7 +299,8 @@ class Trip(Scenario):
         view = self.site.coordinator.views[self.site.cabinets[i].node_id]
         if view.state != modes.RUN:
             self.open_before.append(f"{case.fault}: cabinet was in {view.state_name}")
-        result = FaultResult(case.fault, now_ms, None, None, now_ms + case.deadline_ms(parameters))
+        deadline_ms = now_ms + case.deadline_ms(parameters)
+        result = FaultResult(case.fault, now_ms, None, None, deadline_ms, node=view.node_id)
         self._result_of[i] = result
         self.results.append(result)
         case.inject(self.site, i)
