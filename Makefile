@@ -11,7 +11,7 @@ ARGS ?=
 BOARD ?= unix
 PORT ?=
 
-.PHONY: help flash doctor setup run test test-32 test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
+.PHONY: help flash doctor setup run test all-tests test-32 test-fast lint format bench generate lock soak clean coverage mutate soc-report soc-tables
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,8 +34,10 @@ run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="tr
 
 # three workers on two cores: a third of the time a test waits for a process that it started
 test: $(READY) ## all tests, on CPython and inside real MicroPython, and branch coverage
+	@$(MAKE) --no-print-directory -j 2 all-tests coverage
+
+all-tests:
 	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup $(ARGS)
-	@$(MAKE) --no-print-directory coverage
 
 # the safety core is covered by its own tests alone, branch by branch
 CORE_TESTS := host_tests/bess/protect host_tests/kit host_tests/bess/control/test_contactors.py \
@@ -77,7 +79,8 @@ SEED ?= $(shell date +%Y%m%d)
 soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, then an hour of random faults (SEED=n)
 	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
-	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/test_soc_tools.py $(ARGS)
+	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/test_soc_tools.py \
+	  host_tests/bess/estimate $(ARGS)
 	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
 
 soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into firmware/bess/estimate/README.md

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from kit.table_plant import TablePlant
+from soak import SOAK
 
 from autarky.paths import ROOT
 from autarky.soc import evaluate as evaluation
@@ -27,7 +27,6 @@ from bess.estimate.chemistry import Chemistry
 
 AUTARKY = str(ROOT / ".venv" / "bin" / "autarky")
 AH = 10.0
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 
 def synthetic(celsius: float, hours: float, seed: int, start: float = 1.0, slow: bool = False):

@@ -31,7 +31,7 @@ def test_bleeding_lowers_the_high_cells_and_the_spread(inline_site) -> None:
     charge = cells.soc[0] * cells.capacity_ah[0]
     spread_before = float(charge.max() - charge.min())
     low_before = float(charge[lowest])
-    for _ in range(6):
+    for _ in range(3):
         site.run_for(60.0)
         charge = cells.soc[0] * cells.capacity_ah[0]
         spread = float(charge.max() - charge.min())

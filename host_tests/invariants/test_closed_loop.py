@@ -1,19 +1,17 @@
 """The closed loop under random events: every invariant in every tick, and what was reached."""
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from kit.world import EXAMPLES, REACHED, CabinetMachine
+from soak import SOAK
 
 from bess import modes
 
 # one process: the last test counts what the first reached
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("closed_loop")]
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 
 CabinetMachine.TestCase.settings = settings(
-    max_examples=400 if SOAK else 40,
+    max_examples=400 if SOAK else 24,
     stateful_step_count=60 if SOAK else 25,
     deadline=None,
     derandomize=not SOAK,

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import pytest
 from kit.mishaps import MISHAPS
 from kit.neighbours import RESTARTS, Episode
+from soak import SOAK
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("neighbours")]
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
-TICKS = 1_000_000 if SOAK else 60_000
+TICKS = 1_000_000 if SOAK else 42_000
 EPISODE_TICKS = 15_000 if SOAK else 6_000
 ONE = os.environ.get("NEIGHBOURS", "")
 THIS = "host_tests/invariants/test_dishonest_neighbours.py"

@@ -1,6 +1,5 @@
 """Protection against the slow oracle: the same samples, the same latches."""
 
-import os
 from collections import Counter
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from kit.oracle import TRIPS, Oracle
 from kit.test_contracts import IDS
+from soak import SOAK
 
 from bess.measure import signals as s
 from bess.measure.signals import Signals
@@ -20,7 +20,6 @@ from bess.protect.latches import SIZE, Latches
 
 # one process: the last test counts what the first reached
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("protection_machine")]
-SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
 PARAMETERS = Parameters()
 REACHED: Counter[str] = Counter()
 EXAMPLES: Counter[str] = Counter()
@@ -149,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=20_000 if SOAK else 220,
+    max_examples=20_000 if SOAK else 150,
     stateful_step_count=50,
     deadline=None,
     derandomize=not SOAK,

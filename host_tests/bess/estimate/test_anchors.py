@@ -5,6 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kit.table_plant import TablePlant
+from soak import SOAK
 
 from bess.estimate import lfp, nmc
 from bess.estimate.cell_model import CellModel
@@ -108,7 +109,7 @@ def test_an_anchor_right_after_a_start_of_an_unknown_past_is_none():
             assert not cell.soc.anchored
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=300 if SOAK else 15)
 @given(
     table=st.sampled_from(sorted(TABLES)), way=st.sampled_from([1, -1]),
     celsius=st.floats(-30, 50), rate_c=st.floats(0.05, 1.0), tail_c=st.floats(0, 0.06),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kit.table_plant import TablePlant
+from soak import SOAK
 
 from bess.estimate import lfp, nmc
 from bess.estimate.charge_counter import ChargeCounter
@@ -158,7 +159,7 @@ def test_an_orderly_restart_of_such_a_board_is_surer_than_a_loss_of_power():
     assert sigmas[1] < sigmas[0] / 2
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=60 if SOAK else 8)
 @given(
     table=st.sampled_from(sorted(TABLES)), soc=st.floats(0.15, 0.9), celsius=st.floats(-30, 50),
     scale=st.floats(0.7, 3.0), sensor_v=st.floats(-0.002, 0.002),

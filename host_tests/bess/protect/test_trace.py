@@ -33,6 +33,30 @@ def test_a_trip_keeps_fifteen_seconds_before_and_after():
     assert trace.count == 1
 
 
+class Deaf(MemoryRegion):
+    """Cannot be read while it is deaf."""
+
+    deaf = True
+
+    def readinto(self, offset, buffer):
+        if self.deaf:
+            raise OSError(5)
+        MemoryRegion.readinto(self, offset, buffer)
+
+
+def test_a_region_that_cannot_be_read_at_the_start_keeps_the_next_trip():
+    region = Deaf(8192)
+    trace = Trace(region)
+    assert trace.count == 0
+    region.deaf = False
+    samples(trace, 10)
+    trace.freeze()
+    samples(trace, AFTER, 10)
+    trace.flush(10000)
+    assert trace.count == 1
+    assert currents(trace) == list(range(10 + AFTER))
+
+
 def test_a_trip_soon_after_the_start_keeps_what_there_is():
     trace, _ = build()
     samples(trace, 10)
