@@ -698,7 +698,7 @@ def test_a_late_segment_neither_ends_nor_disturbs_a_transfer_that_is_complete():
         client = opened_block(7)
         client.ask(b"\x81abcdefg")
         answers = len(client.got)
-        client.ask(late + bytes(7))
+        assert client.server.request(late + bytes(7), 0) is True  # as cheap as any of a block
         assert len(client.got) == answers
         assert client.ask(b"\xc1")[0] == 0xA1
         assert client.dictionary.out.data == b"abcdefg"
@@ -715,6 +715,24 @@ def test_segments_still_under_way_when_a_block_is_given_up_answer_nothing():
         assert len(client.got) == answers
         assert client.server.idle
         assert code(client.ask(b"\x60")) == abort.COMMAND
+
+
+def test_segments_still_under_way_when_the_end_of_a_block_is_refused_answer_nothing():
+    client = Client()
+    client.ask(head(0xC6, DOMAIN) + pack("<I", 7))
+    client.ask(b"\x81abcdefg")
+    assert code(client.ask(b"\xc1\x01\x02")) == abort.CRC
+    answers = len(client.got)
+    for number in (1, 16, 0x81, 0x90):
+        client.ask(bytes((number,)) + bytes(7))
+    assert len(client.got) == answers
+
+
+def test_after_a_transfer_without_blocks_a_segment_is_answered_whatever_its_number():
+    client = Client()
+    client.ask(head(0x21, DOMAIN) + b"\x14")
+    assert code(client.ask(b"\x10")) == abort.TOGGLE
+    assert code(client.ask(b"\x01")) == abort.COMMAND
 
 
 def test_a_client_that_gave_up_a_block_in_silence_may_begin_anew():

@@ -1,7 +1,18 @@
 from struct import pack_into, unpack_from
 
 from bess.port.memory import MemoryRegion
-from bess.port.ring import BLANK, BLOCK, BODY, DAMAGED, REACH, RECORD, Ring, check, newest_record
+from bess.port.ring import (
+    BLANK,
+    BLOCK,
+    BODY,
+    DAMAGED,
+    REACH,
+    RECORD,
+    Ring,
+    _vouched,
+    check,
+    newest_record,
+)  # fmt: skip
 
 
 def ring_of(capacity, count):
@@ -174,3 +185,135 @@ def test_the_search_needs_nothing_but_what_it_loads():
     for shift in (0, 12):
         places = [n + shift if n >= 0 else n for n in sequences]
         assert newest_record(lambda position, places=places: places[position], 12) == 14 + shift
+
+
+def test_a_ring_that_cannot_be_read_at_the_start_takes_nothing():
+    class Deaf(MemoryRegion):
+        writes = 0
+
+        def readinto(self, offset, buffer):
+            raise OSError(19)
+
+        def write(self, offset, data):
+            self.writes += 1
+
+    region = Deaf(10 * RECORD)
+    ring = Ring(region)
+    assert ring.records == 0
+    number = 0
+    try:
+        ring.write(bytearray(RECORD))
+    except OSError as error:
+        number = error.args[0]
+    assert number == 5  # EIO
+    assert region.writes == 0  # what stands there may be whole
+
+
+def test_records_that_end_with_the_ring_are_one_write():
+    class Counting(MemoryRegion):
+        writes = 0
+
+        def write(self, offset, data):
+            self.writes += 1
+            MemoryRegion.write(self, offset, data)
+
+    region = Counting(10 * RECORD)
+    Ring(region).write(bytearray(10 * RECORD))
+    assert region.writes == 1
+
+
+def places(table, otherwise=DAMAGED):
+    """load() of a ring that holds these sequences by position, and how often it was asked."""
+    asked = []
+
+    def load(position):
+        asked.append(position)
+        return table.get(position, otherwise)
+
+    return load, asked
+
+
+def is_vouched(table, sequence=1000, capacity=2000, otherwise=DAMAGED):
+    return _vouched(places(table, otherwise)[0], capacity, sequence)
+
+
+def test_a_block_is_a_sector_and_reach_two_of_them():
+    assert (BLOCK, REACH) == (4096 // 24, 2 * (4096 // 24))
+
+
+def test_a_whole_neighbour_within_reach_vouches_on_either_side():
+    for distance in (1, 2, 3, 100, REACH - 1, REACH):
+        for sequence in (1000 - distance, 1000 + distance):
+            assert is_vouched({sequence: sequence}) is True, sequence
+            assert not is_vouched({sequence: sequence + 2000}), sequence
+    for sequence in (1000 - REACH - 1, 1000 + REACH + 1):
+        assert not is_vouched({sequence: sequence})
+    assert is_vouched({0: 0}, sequence=1)
+    assert is_vouched({1: 6}, sequence=10, capacity=5)  # four places behind, one ahead
+    assert not is_vouched({4: 4}, sequence=10, capacity=5)  # once round is no neighbour
+
+
+def test_no_place_that_holds_nothing_vouches():
+    for sequence in (0, 1, 2, 3):
+        for nothing in (DAMAGED, BLANK):
+            assert not is_vouched({}, sequence, otherwise=nothing)
+
+
+def test_of_the_whole_neighbours_on_a_side_the_first_two_are_heard():
+    for side in (-1, 1):
+        at = [1000 + side * n for n in range(6)]
+        assert is_vouched({at[1]: 7, at[2]: at[2]})
+        assert is_vouched({at[2]: 7, at[5]: at[5]})
+        assert not is_vouched({at[1]: 7, at[2]: 7, at[3]: at[3]})
+        assert not is_vouched({at[1]: 0, at[2]: 0, at[3]: at[3]})
+        # what contradicts on one side silences nothing on the other
+        other = 1000 - side * 5
+        assert is_vouched({at[1]: 7, at[2]: 7, other: other})
+
+
+def test_two_that_contradict_on_each_side_end_the_search():
+    load, asked = places({998: 7, 999: 7, 1001: 7, 1002: 7})
+    assert not _vouched(load, 2000, 1000)
+    assert sorted(asked) == [998, 999, 1001, 1002]
+
+
+def found_in(table, otherwise=DAMAGED):
+    return newest_record(places(table, otherwise)[0], 2000)
+
+
+def test_behind_an_erased_stretch_of_reach_the_search_goes_on_and_behind_a_longer_one_it_skips():
+    for length, expected in ((REACH, REACH + 2), (REACH + 1, -1)):
+        table = dict.fromkeys(range(1, length + 1), BLANK)
+        table[length + 1] = length + 1
+        table[length + 2] = length + 2
+        assert found_in(table) == expected
+
+
+def test_of_each_block_the_first_whole_record_is_looked_at():
+    assert found_in({0: 0, 1: 1, BLOCK - 1: 2169, BLOCK: 2170}) == 2170
+    assert found_in({101: 101, 103: 103}) == 103
+    assert found_in({102: 102, 104: 104}) == 104
+
+
+def lap(count, older=()):
+    """2000 records and some of the next lap; those at the places `older` were not written anew."""
+    return {n: n + 2000 if n < count and n not in older else n for n in range(2000)}
+
+
+def test_one_older_record_on_the_way_to_the_newest_may_lie_and_two_decide():
+    assert found_in(lap(6)) == 2005
+    assert found_in(lap(6, {1})) == 2005
+    assert found_in(lap(6, {4})) == 2005
+    assert found_in(lap(8, {3, 5})) == 2007
+    assert found_in(lap(8, {3, 4})) == 2002
+    assert found_in(lap(3, {0, 1})) == 1999
+
+
+def test_damage_of_all_reach_hides_no_record_behind_it():
+    newest = BLOCK + 10
+    table = {n: 2000 + n for n in range(newest + 1)}
+    table.update({n: n for n in range(3 * BLOCK, 2000)})
+    for n in range(3 * BLOCK + 1, newest + REACH):
+        del table[n]
+    table[newest + REACH] = 2000 + newest + REACH
+    assert found_in(table) == 2000 + newest + REACH
