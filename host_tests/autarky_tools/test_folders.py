@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+from refusal import refused
 from typer.testing import CliRunner
 
 from autarky.cli import app
@@ -18,14 +19,6 @@ from autarky.sil.site import SiteConfig, VirtualSite
 
 AUTARKY = Path(sys.executable).with_name("autarky")
 GONE = 2**22 + 1  # above the highest process number of Linux
-
-
-def refused(*arguments: str | Path) -> str:
-    """The sentence of a command that must not begin."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == 1, done.output
-    assert "Traceback" not in done.output
-    return done.output
 
 
 def test_a_folder_of_a_killed_process_goes_when_the_next_one_is_made(tmp_path, monkeypatch) -> None:
