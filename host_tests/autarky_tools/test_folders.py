@@ -44,7 +44,7 @@ def test_one_storage_serves_one_site_at_a_time(tmp_path: Path) -> None:
 
 def test_a_state_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(AutarkyError, match=r"--state .*file.*give a folder"):
+    with pytest.raises(AutarkyError, match=r"--state .*file.*give a folder to write in"):
         folders.claim(tmp_path / "file")
 
 
@@ -79,7 +79,10 @@ def test_a_run_never_mixes_with_another_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("run", "--json", "{tmp}/none/x.json"), "its folder does not exist"),
+        (
+            ("run", "--json", "{tmp}/none/x.json"),
+            "folder does not exist; name a file that can be written",
+        ),
         (("run", "--json", "{tmp}"), "Is a directory"),
         (("run", "--out", "{tmp}/file"), "give a folder to write in"),
         (("run", "--set", "cell_ov_3_dmv=1", "--out", "{tmp}/new"), "allowed are 30000..43000"),
