@@ -352,7 +352,8 @@ class VirtualSite:
                 log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
                 text = log.read_text(errors="replace").strip()
                 raise SiteError(
-                    f"the firmware of cabinet {number} ended before it was connected; it said:\n{text}"
+                    f"the firmware of cabinet {number} ended before it was connected; it said:\n"
+                    f"{text}"
                 )
         if time.monotonic() > deadline:
             raise SiteError(
