@@ -64,9 +64,9 @@ def test_mixed_directions_are_solved() -> None:
 
 
 def test_crossed_limits_and_bad_weights_are_refused() -> None:
-    with pytest.raises(ValueError, match="above upper"):
+    with pytest.raises(ValueError, match=r"lower limit 1\S* W above upper"):
         allocate(0.0, [1.0], [1.0], [0.0])
-    with pytest.raises(ValueError, match="not positive"):
+    with pytest.raises(ValueError, match=r"weight .* is not positive"):
         allocate(0.0, [0.0], [0.0], [0.0])
 
 

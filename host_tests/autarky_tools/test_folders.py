@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+from refusal import refused
 from typer.testing import CliRunner
 
 from autarky.cli import app
@@ -18,14 +19,6 @@ from autarky.sil.site import SiteConfig, VirtualSite
 
 AUTARKY = Path(sys.executable).with_name("autarky")
 GONE = 2**22 + 1  # above the highest process number of Linux
-
-
-def refused(*arguments: str | Path) -> str:
-    """The sentence of a command that must not begin."""
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exit_code == 1, done.output
-    assert "Traceback" not in done.output
-    return done.output
 
 
 def test_a_folder_of_a_killed_process_goes_when_the_next_one_is_made(tmp_path, monkeypatch) -> None:
@@ -51,7 +44,7 @@ def test_one_storage_serves_one_site_at_a_time(tmp_path: Path) -> None:
 
 def test_a_state_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(AutarkyError, match=r"--state .*file.*give a folder"):
+    with pytest.raises(AutarkyError, match=r"--state .*file.*give a folder to write in"):
         folders.claim(tmp_path / "file")
 
 
@@ -86,7 +79,10 @@ def test_a_run_never_mixes_with_another_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("run", "--json", "{tmp}/none/x.json"), "its folder does not exist"),
+        (
+            ("run", "--json", "{tmp}/none/x.json"),
+            "folder does not exist; name a file that can be written",
+        ),
         (("run", "--json", "{tmp}"), "Is a directory"),
         (("run", "--out", "{tmp}/file"), "give a folder to write in"),
         (("run", "--set", "cell_ov_3_dmv=1", "--out", "{tmp}/new"), "allowed are 30000..43000"),

@@ -1,5 +1,6 @@
 """Generated files are fresh; staleness is noticed; the DBC tells the truth about the bus."""
 
+import importlib
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -9,9 +10,11 @@ import pytest
 
 from autarky.bus.load import cyclic_load
 from autarky.bus.timing import frame_bits
+from autarky.errors import AutarkyError
+from autarky.flash.pages import pins
 from autarky.generate import FLAGS, GENERATED, outputs
 from autarky.paths import ROOT
-from autarky.tables import free_places
+from autarky.tables import TableError, check, free_places
 from bess import modes, objects, telemetry
 from bess.protect.fault_table import TABLE
 from bess.table import rows
@@ -139,7 +142,12 @@ FAULTS, PDOS = "bess.protect.fault_table.TABLE", "bess.objects.PDO_TABLE"
         (FAULTS, "0x9001", "0x9000", "its EMCY code belongs to another row already"),
         (FAULTS, "0x9001", "nine", "EMCY code 'nine' is no number"),
         (FAULTS, " 2 hvil", " 1 hvil", "its id belongs to another row already"),
-        (FAULTS, "hvil_open", "hvil_shut", "is named 'hvil_shut'"),
+        (
+            FAULTS,
+            "hvil_open",
+            "hvil_shut",
+            "no signal of bess/measure/signals.py is named 'hvil_shut'",
+        ),
         (PDOS, "12  4 u 1     -", "12  4 u 1", "it has 6 columns, 7 are wanted"),
         (PDOS, "12  4 u", "12 99 u", "number of bits 99 is not within 1..52"),
         ("bess.parameters.TABLE", " 0x105DC ", " many ", "default 'many' is no number"),
@@ -147,6 +155,40 @@ FAULTS, PDOS = "bess.protect.fault_table.TABLE", "bess.objects.PDO_TABLE"
 )
 def test_a_broken_table_ends_generate_in_a_sentence(table, right, wrong, sentence) -> None:
     assert sentence in broken(table, right, wrong)
+
+
+PARAMETERS = "bess.parameters.TABLE"
+
+
+@pytest.mark.parametrize(
+    ("table", "right", "wrong", "sentence"),
+    [
+        (FAULTS, "estop             over", "estop above", "'above' is neither over nor under"),
+        (FAULTS, "123 charge ", "125 charge ", "levels '125' are not of 1, 2, 3, 4, S"),
+        (FAULTS, "123 charge ", "123 up ", "direction 'up' is not charge, discharge or both"),
+        (PDOS, "frame command", "frames command", "'frames' is neither frame nor field"),
+        (PDOS, "12  3 u", "12  3 x", "sign 'x' is neither u nor i"),
+        (PARAMETERS, "0x2000 string_count", "0x2000 string_count 1 #",
+         "index, name, default, minimum and maximum are wanted"),
+        (PARAMETERS, " string_count ", " node_id ", "its name belongs to another row already"),
+    ],
+)  # fmt: skip
+def test_a_row_is_refused_with_what_is_wrong_in_it(
+    monkeypatch, table: str, right: str, wrong: str, sentence: str
+) -> None:
+    module, _, name = table.rpartition(".")
+    text = getattr(importlib.import_module(module), name)
+    assert right.encode() in text
+    monkeypatch.setattr(table, text.replace(right.encode(), wrong.encode(), 1))
+    with pytest.raises(TableError) as refused:
+        check()
+    assert sentence in str(refused.value)
+
+
+def test_a_board_file_without_its_pins_is_refused(tmp_path) -> None:
+    (tmp_path / "board.py").write_text("PINS = []\n")
+    with pytest.raises(AutarkyError, match="has no PINS table"):
+        pins(tmp_path / "board.py")
 
 
 def test_what_the_kit_calls_free_is_taken_by_no_row() -> None:

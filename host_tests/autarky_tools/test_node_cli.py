@@ -109,14 +109,17 @@ def test_a_set_that_contradicts_itself_is_not_stored_and_the_sentence_names_both
         (("write", "2", "cell_ov_3_dmv", "99999"), "allowed are 30000..43000"),
         (("write", "2", "cell_ov_3_dmv", "many"), "write 'many' as an integer"),
         (("write", "2", "cell_ov_3_dmv", "1", "--key", "zz"), "64 hex digits"),
-        (("read", "2", "cells.voltage.maxx"), "similar: cells.voltage.max"),
+        (
+            ("read", "2", "cells.voltage.maxx"),
+            "nothing is named 'cells.voltage.maxx'; similar: cells.voltage.max",
+        ),
         (("read", "2", "0xZZ.1"), "write it as 0xINDEX.SUB"),
         (("names", "nosuchthing"), "no name has"),
         (("trace", "2"), "no trace is there"),
         (("write", "2", "soc", "5"), "soc can only be read"),
         (("read", "2", "cell_ov"), "similar: cell_ov_1_dmv"),
-        (("read", "77", "soc"), "cabinet 77 does not answer"),
-        (("log", "2", "--out", "events.txt"), "write it as .csv or .parquet"),
+        (("read", "77", "soc"), "cabinet 77 does not answer; `autarky node list` shows who does"),
+        (("log", "2", "--out", "events.txt"), "events.txt: give FILE.csv or FILE.parquet"),
     ],
 )
 def test_refusals_are_sentences(bus: str, arguments: tuple[str, ...], sentence: str) -> None:

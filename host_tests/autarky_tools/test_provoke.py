@@ -96,11 +96,14 @@ def test_who_leaves_harms_nothing_and_what_was_asked_goes_on(live) -> None:
     ("request_", "sentence"),
     [
         ({"do": "pull 2 6"}, "none of that number"), ({"do": "cell 2 241 3.3"}, "none of that"),
-        ({"do": "wire 2 16 1 open"}, "none of that"), ({"do": "pull 9 1"}, "give 2..2"),
-        ({"do": "pul 2 1"}, "choose from pull, plug"), ({"do": "pull 2"}, "write pull CABINET"),
+        ({"do": "wire 2 16 1 open"}, "none of that"), ({"do": "pull 2"}, "write pull CABINET"),
+        ({"do": "pull 9 1"}, "there is no cabinet 9: give 2..2"),
+        ({"do": "pul 2 1"}, "there is no action 'pul 2 1': choose from pull, plug"),
         ({"do": "cell 2 1 7"}, "give 0..6 V"), ({"do": "cell 2 1 nan"}, "give 0..6 V"),
-        ({"do": "line 2 lamp on"}, "choose from estop"), ({"do": "fault 2 x"}, "choose from cell"),
-        ({"script": {}}, "a script is a list"), ({"script": [{"do": "key 2"}]}, "needs at_s"),
+        ({"do": "line 2 lamp on"}, "line is 'lamp': it is one of estop"),
+        ({"do": "fault 2 x"}, "name is 'x': it is one of cell"),
+        ({"script": {}}, "a script is a list"),
+        ({"script": [{"do": "key 2"}]}, "step 1 of the script needs at_s and do"),
         ({"script": [{"at_s": -1, "do": "key 2"}]}, "give 0 or more"), ({}, "ask for"),
         ([], "ask for"),
     ],
@@ -146,7 +149,8 @@ def test_the_command_lists_what_can_be_done_and_refuses_before_it_asks(tmp_path)
         script.write_text(content)
         code, text = invoke("--script", str(script))
         assert (code, sentence in text) == (1, True)
-    assert invoke("key", "2", "--script", str(script))[0] == 1
+    code, text = invoke("key", "2", "--script", str(script))
+    assert (code, "give an action or --script, not both" in text) == (1, True)
     for words, sentence in (
         (("pull", "2"), "write pull"),
         (("key", "2", "--site", "127.0.0.1:1"), "no site takes provocations"),

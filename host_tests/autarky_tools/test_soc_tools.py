@@ -100,8 +100,11 @@ def test_a_fit_finds_the_cell_it_was_made_from() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda t: {"temperature_c": np.linspace(0, 40, len(t.time_s))}, "temperature changes"),
-        (lambda t: {"current_a": t.current_a * 0.1}, "0.3 C"),
+        (
+            lambda t: {"temperature_c": np.linspace(0, 40, len(t.time_s))},
+            "temperature changes by more than 25 K",
+        ),
+        (lambda t: {"current_a": t.current_a * 0.1}, "no trace goes beyond 0.3 C"),
         (lambda t: {"soc": None}, "soc"),
         (lambda t: {"time_s": t.time_s * 10}, "sample a second"),
     ],
@@ -172,7 +175,7 @@ def test_errors_of_the_sensors_are_put_on_the_trace(hour: Trace) -> None:
         ({"time": "backwards"}, [], "time goes backwards"),
         ({}, ["--chemistry", "lead"], "neither one of lfp, nmc"),
         ({}, ["--precision", "half"], "--precision is one of"),
-        ({}, ["--precision", "single", "--runtime", "micropython"], "drop --runtime"),
+        ({}, ["--precision", "single", "--runtime", "micropython"], "computes in double precision"),
         ({}, ["--capacity-ah", "0.01"], "more than 20 C"),
         ({}, ["--select", "nothing=1"], "there is no such column"),
         ({}, ["--columns", "volts=voltage"], "the roles are time, current, voltage"),

@@ -147,13 +147,19 @@ def test_percent_and_kelvin_are_converted_when_they_are_named(tmp_path: Path) ->
         ("", "is empty"),
         ("time,current,voltage\n", "no row of numbers"),
         (table(TIME_S, "time,current", "{},1.0"), "no column voltage; found time, current"),
-        (table(TIME_S, "x,y,z"), "--columns time=NAME,current=NAME,voltage=NAME"),
+        (table(TIME_S, "x,y,z"), "Say which it is: --columns time=NAME,current=NAME,voltage=NAME"),
+        ("hello\nworld\n", "no table: columns are separated by comma"),
+        ("Logger 7\n" + table(TIME_S).split("\n", 1)[1], "no row names the columns; write one"),
+        (table((0, 10) * 202), "groups change 201 times; rows must be in the order of time"),
         (table(TIME_S, row="{},1.0,384"), "cells in series"),
         (table(TIME_S, "time,current,voltage (V)", "{},1.0,3330"), "reads about 3330 V"),
-        (table(TIME_S, row="{},1.0,3330"), "A or mA"),
-        (table(TIME_S, row="{},1000,3.33"), "A or mA"),
+        (table(TIME_S, row="{},1.0,3330"), "and column current names no unit: A or mA?"),
+        (table(TIME_S, row="{},1000,3.33"), "reads up to 1000 and names no unit: A or mA?"),
         (table(TIME_S, "time,current (x),voltage"), "'x' is no unit of current"),
-        (table(TIME_S, "time,current,voltage,temp", "{},1.0,3.33,298"), "temperature=temp:K"),
+        (
+            table(TIME_S, "time,current,voltage,temp", "{},1.0,3.33,298"),
+            "degC; name its unit (--columns temperature=temp:K)",
+        ),
         (table(TIME_S, "time,current,voltage,soc", "{},1.0,3.33,80"), "soc=NAME:%"),
         (
             table(TIME_S, "time,current,voltage,Voltage", "{},1.0,3.33,3.33"),
@@ -168,7 +174,7 @@ def test_percent_and_kelvin_are_converted_when_they_are_named(tmp_path: Path) ->
         (table(TIME_S, row="{},inf,3.33"), "current has 6 gaps"),
         (table(TIME_S, row="{},0,1.0,3,33"), "decimal comma"),
         (table(TIME_S, row="{},oops,3.33"), "column current is not numeric: 'oops' in row 1"),
-        (table(TIME_S).replace("20,1.0", "20,"), "current has 1 gaps"),
+        (table(TIME_S).replace("20,1.0", "20,"), "gaps (not a number), the first in row 3"),
         (table((0, 10, 20, 15, 30)), "time goes backwards in row 4 of its data, by 5 s"),
         (table((50, 40, 30, 20, 10)), "time must grow"),
         (table(["2025-10-26 02:59:50", "2025-10-26 02:00:00"]), "summer time"),
@@ -192,7 +198,7 @@ def test_what_cannot_be_told_is_refused_with_what_to_do(tmp_path, text, sentence
         (b"MATLAB 5.0 MAT-file" + bytes(range(256)), "damaged or no MATLAB file"),
         (b"PAR1" + bytes(range(256)), "damaged or no Parquet"),
         (b"PK\x03\x04xl/" + bytes(range(256)), "Excel"),
-        (b"PK\x03\x04cell.csv" + bytes(range(256)), "an archive"),
+        (b"PK\x03\x04cell.csv" + bytes(range(256)), "an archive; unpack it and give a file"),
         (b"\x1f\x8b\x08" + bytes(20), "cannot be read"),
         (bytes(range(256)) * 4, "a binary file"),
     ],
@@ -355,6 +361,12 @@ def test_the_sheet_with_data_of_a_workbook_is_read(tmp_path: Path) -> None:
     assert counted_ah(workbook(tmp_path / "cell.xlsx", sheets)) == pytest.approx(RIGHT_AH)
 
 
+def test_a_workbook_of_remarks_alone_is_refused(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "cell.xlsx", {"Info": [["Operator", "me"]]})
+    with pytest.raises(TraceError, match="no sheet has a row of names above rows of numbers"):
+        read_traces(path)
+
+
 def test_a_workbook_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
     path = workbook(tmp_path / "cell.xlsx", {"a": [["time", "current", "voltage"], [0, 1.0, 3.3]]})
     monkeypatch.setitem(sys.modules, "python_calamine", None)
@@ -394,6 +406,56 @@ def test_several_structures_are_several_traces_and_can_be_selected(tmp_path: Pat
     assert len(found) == 3
     assert "part=B0005.cycle.1.data" in found[1].name
     assert len(read_traces(path, {"part": "B0005.cycle.1.data"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"voltage": 3.3, "name": "cell 7"}, "holds no columns of equal length; export time"),
+        ({"cycle": [arrays(time="t", current="I")] * 401}, "holds 401 tables; export those you"),
+    ],
+    ids=["no column", "too many"],
+)
+def test_a_matlab_file_without_a_table_that_is_meant_is_refused(
+    tmp_path: Path, content: dict, sentence: str
+) -> None:
+    with pytest.raises(TraceError, match=sentence):
+        read_traces(matlab(tmp_path / "cell.mat", content))
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"time": pa.array([], pa.float64())}, "has a header and no row of data"),
+        (
+            {"time": pa.array([0, None, 2], pa.timestamp("s")), "current": [1.0] * 3,
+             "voltage": [3.3] * 3},
+            r"column time has 1 gaps \(no time\)",
+        ),
+    ],
+    ids=["no row", "no stamp"],
+)  # fmt: skip
+def test_a_parquet_file_without_rows_or_stamps_is_refused(tmp_path, columns, sentence) -> None:
+    pq.write_table(pa.table(columns), tmp_path / "cell.parquet")
+    with pytest.raises(TraceError, match=sentence):
+        read_traces(tmp_path / "cell.parquet")
+
+
+@pytest.mark.parametrize(
+    ("select", "sentence"),
+    [
+        ({"test": "7"}, "no row is left to read"),
+        ({"test": "warm"}, "--select test=warm: its values are numbers"),
+        ({}, "counts current \\+ in discharge, cell test=2 \\+ in charge: take one kind"),
+    ],
+)
+def test_a_file_of_two_signs_is_read_one_at_a_time(tmp_path: Path, select, sentence) -> None:
+    rows = [f"{row},{kind}" for kind, sign in ((1, 1), (2, -1))
+            for row in pulses(sign, True).splitlines()[1:]]  # fmt: skip
+    path = written(tmp_path, "\n".join(["time,current,voltage,soc,test", *rows, ""]))
+    with pytest.raises(TraceError, match=sentence):
+        read_traces(path, select)
+    assert len(read_traces(path, {"test": "2"})) == 1
 
 
 def test_a_trace_of_arrays_has_no_holes_of_its_own() -> None:

@@ -36,6 +36,12 @@ def _width(fields: list[str], wanted: int) -> None:
         raise ValueError(f"it has {len(fields)} columns, {wanted} are wanted")
 
 
+def _once(one: object, what: str, seen: set[object]) -> None:
+    if one in seen:
+        raise ValueError(f"its {what} belongs to another row already")
+    seen.add(one)
+
+
 def _fault(fields: list[str], seen: set[object]) -> None:
     _width(fields, _FAULT_COLUMNS)
     new = [
@@ -43,9 +49,7 @@ def _fault(fields: list[str], seen: set[object]) -> None:
         ("EMCY", _number(fields[9], EMCY_CODES, "EMCY code")),
     ]  # fmt: skip
     for one, what in zip(new, ("id", "name", "EMCY code"), strict=True):
-        if one in seen:
-            raise ValueError(f"its {what} belongs to another row already")
-    seen.update(new)
+        _once(one, what, seen)
     for name in (fields[2], *([] if fields[5] == "-" else [fields[5]])):
         if name not in signals.names():
             raise ValueError(f"no signal of bess/measure/signals.py is named {name!r}")
@@ -81,9 +85,7 @@ def _parameter(fields: list[str], seen: set[object]) -> None:
     _number(fields[0].partition(".")[0], range(0x10000), "index")
     low, high = (_number(text, range(-(2**31), 2**31), "bound") for text in fields[3:5])
     _number(fields[2], range(low, high + 1), "default")
-    if fields[1] in seen:
-        raise ValueError("its name belongs to another row already")
-    seen.add(fields[1])
+    _once(fields[1], "name", seen)
 
 
 _TABLES = (

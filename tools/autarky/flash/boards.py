@@ -44,7 +44,9 @@ def all_boards() -> tuple[Board, ...]:
             values["device_files"] = tuple(values["device_files"])
             found.append(Board(name=path.parent.name, folder=path.parent, **values))
         except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
-            raise AutarkyError(f"{path}: {error}") from error
+            raise AutarkyError(
+                f"{path}: {error}; the files of the other boards show what stands in it"
+            ) from None
     return tuple(found)
 
 
@@ -56,4 +58,6 @@ def find(name: str) -> Board:
     names = [board.name for board in all_boards()]
     near = difflib.get_close_matches(name.upper(), names, 1)
     hint = f"; did you mean {near[0]}?" if near else ""
-    raise AutarkyError(f"there is no board {name!r}: choose from {', '.join(names)}{hint}")
+    raise AutarkyError(
+        f"--board {name}: there is no such board; choose from {', '.join(names)}{hint}"
+    )

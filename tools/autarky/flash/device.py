@@ -114,9 +114,8 @@ class Device:
         text = said.decode(errors="replace")
         if code:
             lines = [line for line in text.strip().splitlines() if line.strip()]
-            raise DeviceError(
-                f"{self.port}: mpremote {arguments[0]} failed: {lines[-1] if lines else 'no words'}"
-            )
+            why = lines[-1] if lines else "it said nothing"
+            raise DeviceError(f"{self.port}: mpremote {arguments[0]} failed: {why}")
         return text
 
     def _listen_to(
@@ -153,7 +152,10 @@ class Device:
                 return json.loads(line)
             except ValueError:
                 continue
-        raise DeviceError(f"{self.port}: the board answered {function} with {text.strip()!r}")
+        raise DeviceError(
+            f"{self.port}: the board answered {function} with {text.strip()[-200:]!r}, which is no "
+            "answer of ours: try again, or flash it anew"
+        )
 
     def restart(
         self, wanted: tuple[str, ...], seconds: float | None = None, answer: bytes = b""

@@ -347,7 +347,10 @@ class Flasher:
             self._device.mpremote("fs", "cp", file.name, ":/flash/provision.bin")
         found = self._device.call("provision_text")
         if stored_lines(bytes.fromhex(found["provision"])) != lines:
-            raise DeviceError(f"{self._device.port}: the provisioning does not read back")
+            raise DeviceError(
+                f"{self._device.port}: the provisioning does not read back: the board's file "
+                "system is full or worn; format it and flash again"
+            )
 
     def _start(self, result: Result, on_trial: bool = False) -> None:
         self._tell("waiting for the first heartbeat", 0.95)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from autarky.errors import AutarkyError
 from autarky.flash.boards import all_boards
 
 _SECTION = re.compile(r"(<!-- pins: written by make generate -->\n).*?(<!-- end of pins -->)", re.S)
@@ -23,7 +24,7 @@ def pins(board_py: Path) -> list[list[str]]:
     """Rows [kind, name, pin] of a board.py, without importing it."""
     found = _TABLE.search(board_py.read_text(encoding="utf-8"))
     if found is None:
-        raise ValueError(f"{board_py} has no PINS table")
+        raise AutarkyError(f'{board_py} has no PINS table: PINS = b"""... is wanted')
     return [line.split() for line in found[1].splitlines() if line.strip()]
 
 

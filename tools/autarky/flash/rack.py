@@ -133,7 +133,8 @@ def flash_all(
     made = package.make(None if dry_run else key)
     if len(made.image) > board.rom_bytes:
         raise AutarkyError(
-            f"the image has {len(made.image)} bytes, {board.name} has room for {board.rom_bytes}"
+            f"the image has {len(made.image)} bytes, {board.name} takes {board.rom_bytes} at "
+            "most: make it smaller"
         )
     if not quiet:
         share = 100 * len(made.image) // board.rom_bytes

@@ -169,11 +169,11 @@ class Updater:
                     f"cabinet {node_id} fell silent while it verified; `autarky node list` shows "
                     "who answers"
                 ) from error
-            if time.monotonic() > deadline:
+            if status & _IN_PROGRESS and time.monotonic() > deadline:
                 raise UpdateError(f"cabinet {node_id} has not verified it in {self._wait_s:.0f} s")
             time.sleep(0.02)
         if status:
-            raise UpdateError(f"cabinet {node_id} refused the package: {why(status >> 16)}")
+            raise UpdateError(f"cabinet {node_id} refuses the package: {why(status >> 16)}")
 
     def _start(self, node_id: int) -> None:
         self._progress.stage("starting it on trial")

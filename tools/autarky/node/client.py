@@ -415,7 +415,9 @@ def decode_snapshot(data: bytes) -> dict[str, Any]:
     """All cells in V, all sensors in degC, None where the newest scan did not read them."""
     version, _, cells, sensors, ticks = struct.unpack_from("<BBHHI", data)
     if version != 1:
-        raise NodeError(f"snapshot of version {version}: this tool knows version 1")
+        raise NodeError(
+            f"the snapshot is of version {version}, this tool knows version 1: update the older one"
+        )
     volts = struct.unpack_from(f"<{cells}H", data, 10)
     degrees = struct.unpack_from(f"<{sensors}h", data, 10 + 2 * cells)
     fresh = data[10 + 2 * (cells + sensors) :]
@@ -439,7 +441,7 @@ def write_rows(table: list[dict[str, Any]], path: Path) -> None:
 
         pq.write_table(pa.Table.from_pylist(table), path)
     else:
-        raise NodeError(f"{path}: write it as .csv or .parquet")
+        raise NodeError(f"{path}: give FILE.csv or FILE.parquet")
 
 
 __all__ = ["Client", "NodeError", "Reading", "can", "decode_log", "decode_snapshot"]

@@ -133,8 +133,10 @@ class Firmware:
             return ChipReset(f"cabinet {self.cabinet} was reset")
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         said = self._log.read_text(errors="replace").strip()
-        text = f"the firmware of cabinet {self.cabinet} {how} during the run"
-        return FirmwareLost(f"{text}; it said:\n{said}" if said else text)
+        return FirmwareLost(
+            f"the firmware of cabinet {self.cabinet} {how} during the run"
+            + (f"; it said:\n{said}" if said else "")
+        )
 
     @property
     def cpu_s(self) -> float:

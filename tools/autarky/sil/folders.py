@@ -28,6 +28,10 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
+def _unwritable(option: str, folder: Path, error: OSError) -> AutarkyError:
+    return AutarkyError(f"{option} {folder}: {error.strerror}; give a folder to write in")
+
+
 def claim(folder: Path) -> IO[str]:
     """Keep a --state folder for one site, until the file is closed or the process has gone.
 
@@ -37,9 +41,7 @@ def claim(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("a+", encoding="utf-8")
     except OSError as error:
-        raise AutarkyError(
-            f"--state {folder}: {error.strerror}; give a folder to write in"
-        ) from None
+        raise _unwritable("--state", folder, error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -71,7 +73,7 @@ def run_folder(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "can.log").touch()
     except OSError as error:
-        raise AutarkyError(f"--out {folder}: {error.strerror}; give a folder to write in") from None
+        raise _unwritable("--out", folder, error) from None
     try:
         yield
     except BaseException:

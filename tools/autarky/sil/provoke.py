@@ -42,7 +42,7 @@ class Argument:
         """Raises AutarkyError with what would be right."""
         if self.words:
             if text not in self.words:
-                raise AutarkyError(f"{self.name} is {text!r}: choose from {', '.join(self.words)}")
+                raise AutarkyError(f"{self.name} is {text!r}: it is one of {', '.join(self.words)}")
             return text
         try:
             value = float(text)

@@ -73,16 +73,21 @@ class _Download(threading.Thread):
         try:
             network = canopen.Network()
             network.connect(interface="autarky", channel=f"127.0.0.1:{self._port}")
-            node = network.add_node(self._node_id, str(GENERATED / "cabinet.eds"))
-            node.sdo.RESPONSE_TIMEOUT = 30.0
-            unlock(node, self._key)
-            data = bytes(i * 7 & 0xFF for i in range(self._size))
-            out: Any = node.sdo.open(_PROGRAM, 1, "wb", size=self._size, block_transfer=True)
-            with out:
-                out.write(data)
-            network.disconnect()
+            try:
+                self._download(network)
+            finally:
+                network.disconnect()
         except Exception as error:  # handed to the thread that waits
             self.error = error
+
+    def _download(self, network: canopen.Network) -> None:
+        node = network.add_node(self._node_id, str(GENERATED / "cabinet.eds"))
+        node.sdo.RESPONSE_TIMEOUT = 30.0
+        unlock(node, self._key)
+        data = bytes(i * 7 & 0xFF for i in range(self._size))
+        out: Any = node.sdo.open(_PROGRAM, 1, "wb", size=self._size, block_transfer=True)
+        with out:
+            out.write(data)
 
 
 def measure_segment(

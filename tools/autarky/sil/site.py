@@ -264,7 +264,11 @@ class VirtualSite:
             except TimeoutError:
                 self._check_started(waiting, deadline)
                 continue
-            kind, number = firmware.read_hello(connection)
+            try:
+                kind, number = firmware.read_hello(connection)
+            except ValueError:  # a stranger, or one that ended: its console is read below
+                connection.close()
+                continue
             if kind != wire.KIND_CABINET or number not in waiting:
                 connection.close()
                 continue
@@ -347,9 +351,15 @@ class VirtualSite:
             elif code is not None:
                 log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
                 text = log.read_text(errors="replace").strip()
-                raise SiteError(f"the firmware of cabinet {number} did not start:\n{text}")
+                raise SiteError(
+                    f"the firmware of cabinet {number} ended before it was connected; it said:\n"
+                    f"{text}"
+                )
         if time.monotonic() > deadline:
-            raise SiteError(f"cabinets {sorted(waiting)} did not connect within {_CONNECT_S:.0f} s")
+            raise SiteError(
+                f"cabinets {sorted(waiting)} did not connect within {_CONNECT_S:.0f} s: is this "
+                "machine overloaded?"
+            )
 
     def close(self) -> None:
         """End every firmware process and the log; safe to call twice."""

@@ -122,7 +122,10 @@ def records(trace: Trace, capacity_ah: float) -> NDArray[np.int32]:
     if np.abs(trace.current_a).max() / capacity_ah > 20:
         raise TraceError(f"{trace.name}: more than 20 C; is --capacity-ah {capacity_ah:g} right?")
     if trace.hours > 590:
-        raise TraceError(f"{trace.name}: {trace.hours:.0f} h are too long for one replay (590 h)")
+        raise TraceError(
+            f"{trace.name}: {trace.hours:.0f} h are too long for one replay (590 h): give a part "
+            "of it"
+        )
     scale = on_target.CAPACITY_MAH / (1000 * capacity_ah) * 1000
     columns = (
         (trace.time_s - trace.time_s[0]) * 1000, trace.current_a * scale,
@@ -138,8 +141,11 @@ def evaluate(
 ) -> Result:  # fmt: skip
     """Run one trace. table: chemistry text; scale: resistance of the cell against the table's.
 
-    Raises TraceError for a trace without a reference, ValueError for a choice that is none.
+    Raises TraceError for a trace without a reference, ValueError for a choice that is none
+    and for a machine that cannot replay.
     """
+    if sys.byteorder != "little":  # records are read as the machine writes them
+        raise ValueError("`autarky soc` needs a little-endian machine, which this one is not")
     if trace.soc is None:
         raise TraceError(f"{trace.name}: no column soc or soc_ref to compare with")
     if precision not in PRECISIONS or runtime not in RUNTIMES:
@@ -240,7 +246,3 @@ def plot(results: list[Result], path: Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=80)
     plt.close(figure)
-
-
-if sys.byteorder != "little":  # records are read as the machine writes them
-    raise ImportError("autarky needs a little-endian machine")

@@ -97,8 +97,6 @@ def fit(
         )
     temperatures = _clusters([run.temperature_c for run in dynamic])
     runs = [run for run in runs if min(abs(run.temperature_c - t) for t in temperatures) <= 6]
-    if not runs:
-        raise TraceError("slow and dynamic runs differ in temperature")
     span = np.concatenate([run.soc for run in runs])
     if np.ptp(span) < 0.5:
         raise TraceError(
@@ -437,7 +435,10 @@ def curve_table(path: Path, family: bytes, name: str) -> str:
     table = read_table(path)
     missing = {"SOC_OCV", "OCV_charge", "OCV_discharge"} - set(table.column_names)
     if missing:
-        raise TraceError(f"{path}: no column {', '.join(sorted(missing))}")
+        raise TraceError(
+            f"{path}: no column {', '.join(sorted(missing))} beside SOC_OCV: a table of rest "
+            "voltages has both branches"
+        )
     percent, up, down = (
         table.column(column).to_numpy().astype(float)
         for column in ("SOC_OCV", "OCV_charge", "OCV_discharge")
