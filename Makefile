@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 # what boards/*/board.py are checked against; the packages overwrite each other: a folder for each
 STUBS := stm32=1.29.0.post1 mimxrt=1.26.1.post1
 ARGS ?=
+# what was compiled once is kept: the tests start hundreds of processes
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 BOARD ?= unix

@@ -276,13 +276,20 @@ def test_a_stranger_at_the_firmwares_port_is_told_from_a_cabinet(said: bytes, se
             firmware.read_hello(ours)
 
 
+def test_a_stranger_that_says_nothing_is_not_waited_for(monkeypatch) -> None:
+    monkeypatch.setattr(firmware, "_HELLO_S", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(ValueError, match="the connection says nothing"):
+        firmware.read_hello(ours)
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("exec sleep 60", "the firmware of cabinet 1 does not answer: its link was cut"),
-        ("exit 3", "the firmware of cabinet 1 ended with exit code 3 during the run"),
+        ("exec sleep 60", "the firmware of cabinet 3 does not answer: its link was cut"),
+        ("exit 3", "the firmware of cabinet 3 ended with exit code 3 during the run"),
         ("echo no memory; exit 3", "exit code 3 during the run; it said:\nno memory"),
-        (f"exit {wire.EXIT_RESET}", "cabinet 1 was reset"),
+        (f"exit {wire.EXIT_RESET}", "cabinet 3 was reset"),
     ],
 )
 def test_a_firmware_that_is_lost_is_told_with_its_last_words(
@@ -306,8 +313,8 @@ def test_a_firmware_that_is_lost_is_told_with_its_last_words(
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("exec sleep 60", "cabinets [0] did not connect within 0 s: is this machine overloaded?"),
-        ("echo no memory; exit 3", "cabinet 0 ended before it was connected; it said:\nno memory"),
+        ("exec sleep 60", "cabinets 2 did not connect within 0 s: is this machine overloaded?"),
+        ("echo no memory; exit 3", "cabinet 2 ended before it was connected; it said:\nno memory"),
     ],
 )
 def test_a_firmware_that_does_not_come_ends_the_site(

@@ -139,7 +139,7 @@ def test_short_soak_passes(tmp_path: Path) -> None:
 
 def test_a_killed_firmware_is_named_and_the_others_end(tmp_path: Path) -> None:
     site = VirtualSite(SiteConfig(cabinets=2), out=tmp_path)
-    with pytest.raises(FirmwareLost, match="cabinet 1 was killed by signal 9"), site:
+    with pytest.raises(FirmwareLost, match="cabinet 3 was killed by signal 9"), site:
         site.run_for(0.5)
         victim = site.cabinets[1].firmware
         other = site.cabinets[0].firmware

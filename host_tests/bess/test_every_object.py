@@ -149,7 +149,7 @@ def update_until(state: int) -> Callable[[Walker, Path], None]:
         if state != program.RECEIVING:
             store.end()
         while state > program.CHECKING and store.state == program.CHECKING:
-            store.step()
+            store.step(0)
         if state == program.VERIFIED:
             store._update.state = state  # this interpreter is none of the package's
         assert store.state == state

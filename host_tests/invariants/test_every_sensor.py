@@ -20,6 +20,7 @@ SHORTER = {
     "cell_ov_3_delay_ms": 200, "cell_uv_3_delay_ms": 200, "discharge_ot_3_delay_ms": 200,
     "discharge_ut_3_delay_ms": 200, "charge_ot_3_delay_ms": 200,
     "charge_below_zero_3_delay_ms": 200, "temp_rise_3_delay_ms": 1000,
+    "open_wire_3_delay_ms": 100,
 }  # fmt: skip
 
 
@@ -226,7 +227,7 @@ def test_every_sense_wire_trips_when_it_is_open(idle, module: int) -> None:
     def inject(site: VirtualSite, number: int) -> None:
         site.plants.chains[0].open_wires.add(wires[number])
 
-    assert not failing(idle, len(wires), inject, trips("open_wire", 2900), 3200)
+    assert not failing(idle, len(wires), inject, trips("open_wire", 1700), 2000)
 
 
 # slots, lines, contactors

@@ -148,7 +148,7 @@ class Machine(RuleBasedStateMachine):
 
 
 Machine.TestCase.settings = settings(
-    max_examples=20_000 if SOAK else 150,
+    max_examples=20_000 if SOAK else 200,
     stateful_step_count=50,
     deadline=None,
     derandomize=not SOAK,

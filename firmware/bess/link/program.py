@@ -83,7 +83,7 @@ class ProgramStore:
     def read(self, offset, count):
         return self._update.read(offset, count) if self.state > RECEIVING else b""
 
-    def step(self, now_ms=0):
+    def step(self, now_ms):
         """One slice of a verification, for a task of its own; takes no time from now_ms."""
         if self.state == CHECKING:
             self._update.step()

@@ -66,8 +66,20 @@ def check(store) -> str:
         if store.state != program.CHECKING:
             return program.REFUSALS.decode().split()[store.status >> 16]
         assert store.status & 1
-        store.step()
+        store.step(0)
     raise AssertionError("the check does not end")
+
+
+def test_a_package_can_be_read_once_all_of_it_was_received(store, key) -> None:
+    store, _ = store
+    good = made(key).data
+    assert store.begin(len(good)) == abort.NONE
+    assert store.write(good[:700]) == abort.NONE
+    assert store.state == program.RECEIVING
+    assert (store.size(), bytes(store.read(0, 100))) == (0, b"")
+    assert store.write(good[700:]) == abort.NONE
+    assert store.end() == abort.NONE
+    assert (store.size(), bytes(store.read(0, len(good)))) == (len(good), good)
 
 
 def test_a_good_package_is_verified_started_tried_and_kept(store, key) -> None:

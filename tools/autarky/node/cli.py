@@ -24,13 +24,15 @@ Bus = Annotated[str, typer.Option("--bus", help="Channel: HOST:PORT of a site, o
 Interface = Annotated[str, typer.Option(help="python-can interface: autarky, socketcan ...")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
+_ROW_FILES = (".csv", ".parquet")
+
 
 def _writable(path: Path | None) -> Path | None:
     """Before minutes of reading, not after them."""
-    try:
+    with clear_errors():
+        if path is not None and path.suffix not in _ROW_FILES:
+            raise AutarkyError(f"--out {path}: give FILE.csv or FILE.parquet")
         check_target("--out", path)
-    except AutarkyError as error:
-        raise typer.BadParameter(str(error)) from None
     return path
 
 

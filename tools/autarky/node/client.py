@@ -429,19 +429,17 @@ def decode_snapshot(data: bytes) -> dict[str, Any]:
 
 
 def write_rows(table: list[dict[str, Any]], path: Path) -> None:
-    """CSV or Parquet, by the file's ending. Raises NodeError for another one."""
+    """CSV or Parquet, by the file's ending."""
     if path.suffix == ".csv":
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(table[0]) if table else [])
             writer.writeheader()
             writer.writerows(table)
-    elif path.suffix == ".parquet":
+    else:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         pq.write_table(pa.Table.from_pylist(table), path)
-    else:
-        raise NodeError(f"{path}: give FILE.csv or FILE.parquet")
 
 
 __all__ = ["Client", "NodeError", "Reading", "can", "decode_log", "decode_snapshot"]

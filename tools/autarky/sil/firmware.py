@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.errors import AutarkyError
 from autarky.flash import image
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
@@ -22,6 +23,7 @@ _TICK = struct.Struct("<IIHHHH")
 _DONE = struct.Struct("<III4x")
 _FRAME = struct.Struct("<IBB2x8s")
 _TIMEOUT_S = 600.0
+_HELLO_S = 20.0  # a firmware says it in the line after it connects
 _END_S = 60.0  # of a process that was asked to end
 NO_ANALOG = bytes(wire.TICK_SIZE - wire.TICK_HEAD)
 
@@ -64,7 +66,7 @@ class Firmware:
     """One running cabinet firmware; `send_tick`, then `receive_done`, in lockstep."""
 
     def __init__(self, cabinet: int, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.cabinet = cabinet
+        self.name = f"cabinet {cabinet + FIRST_NODE_ID}"
         self.process = process
         self._log = log
         self._socket: socket.socket | None = None
@@ -126,15 +128,13 @@ class Firmware:
         try:
             code = self.process.wait(timeout=_END_S)
         except subprocess.TimeoutExpired:
-            return FirmwareLost(
-                f"the firmware of cabinet {self.cabinet} does not answer: its link was cut"
-            )
+            return FirmwareLost(f"the firmware of {self.name} does not answer: its link was cut")
         if code == wire.EXIT_RESET:
-            return ChipReset(f"cabinet {self.cabinet} was reset")
+            return ChipReset(f"{self.name} was reset")
         how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
         said = self._log.read_text(errors="replace").strip()
         return FirmwareLost(
-            f"the firmware of cabinet {self.cabinet} {how} during the run"
+            f"the firmware of {self.name} {how} during the run"
             + (f"; it said:\n{said}" if said else "")
         )
 
@@ -207,10 +207,13 @@ def pack_frame(can_id: int, data: bytes) -> bytes:
 
 def read_hello(connection: socket.socket) -> tuple[int, int]:
     """(kind, number) of a new connection. Raises ValueError when it is not ours."""
-    connection.settimeout(_TIMEOUT_S)
+    connection.settimeout(_HELLO_S)
     raw = b""
     while len(raw) < wire.HELLO_SIZE:
-        more = connection.recv(wire.HELLO_SIZE - len(raw))
+        try:
+            more = connection.recv(wire.HELLO_SIZE - len(raw))
+        except TimeoutError:
+            raise ValueError("the connection says nothing") from None
         if not more:
             raise ValueError("the connection closed before it said hello")
         raw += more

@@ -352,12 +352,13 @@ class VirtualSite:
                 log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
                 text = log.read_text(errors="replace").strip()
                 raise SiteError(
-                    f"the firmware of cabinet {number} ended before it was connected; it said:\n"
-                    f"{text}"
+                    f"the firmware of cabinet {cabinet.node_id} ended before it was connected; it "
+                    f"said:\n{text}"
                 )
         if time.monotonic() > deadline:
+            names = ", ".join(str(self.cabinets[number].node_id) for number in sorted(waiting))
             raise SiteError(
-                f"cabinets {sorted(waiting)} did not connect within {_CONNECT_S:.0f} s: is this "
+                f"cabinets {names} did not connect within {_CONNECT_S:.0f} s: is this "
                 "machine overloaded?"
             )
 
