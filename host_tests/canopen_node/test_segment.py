@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_full_segment_carries_its_load_and_a_download() -> None:
-    found = measure_segment(cabinets=32, size=60 * 1024)
+    found = measure_segment(cabinets=32, size=24 * 1024)
     assert abs(found["load_measured"] - found["load_computed"]) < 0.02
     assert found["load_measured"] <= 0.50
     assert found["load_computed_worst"] <= 0.50
