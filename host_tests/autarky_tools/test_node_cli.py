@@ -7,11 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from patience import PATIENCE_S
+from typer.testing import CliRunner
 
+from autarky.cli import app
 from autarky.paths import ROOT
 
 pytestmark = pytest.mark.slow
@@ -51,11 +54,18 @@ def bus() -> Iterator[str]:
     stop(process)
 
 
-def node(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(AUTARKY), "node", *arguments], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def node(*arguments: str) -> Done:
+    """`autarky node` in this process: what it would print and end with."""
+    done = CliRunner().invoke(app, ["node", *arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return Done(done.exit_code, done.stdout, done.stderr)
 
 
 def test_list_shows_who_is_there(bus: str) -> None:
