@@ -81,7 +81,7 @@ def in_run() -> Iterator[VirtualSite]:
         yield site
 
 
-FROM_STORAGE = ("unclean_stop",)
+FROM_STORAGE = ("unclean_stop",)  # a copy has no files of its own
 SHARED = [case for case in FAULT_CASES if case.setup == "run" and case.fault not in FROM_STORAGE]
 
 

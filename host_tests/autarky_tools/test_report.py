@@ -169,6 +169,22 @@ def test_a_cell_stood_out_before_its_trip_and_a_module_is_out_from_then_on() -> 
     assert {one.place for one in happened.placed(made, samples[:2])} >= {"cell 1", ""}
 
 
+def test_what_a_cabinet_tells_of_a_later_start_stands_apart_and_has_no_place() -> None:
+    log = EventLog(MemoryRegion(24 * 100))
+    for boot, ticks in ((1, 300), (2, 120)):
+        log.boot = boot
+        log.put(ticks, event_log.RAISED, IDS["cell_ov"], 3, 36501, 36500)
+        log.flush(10)
+    found = happened.of_run({3: log.read(0, log.size())})
+    assert [(one.boot, one.first_s, one.last_s, one.count) for one in found] == [
+        (1, 3.0, 3.0, 1), (2, 1.2, 1.2, 1),
+    ]  # fmt: skip
+    samples = [{"time_s": t, "node_id": 3, "cell_max_at": 7} for t in (1.0, 2.0, 3.0)]
+    assert [one.place for one in happened.placed(found, samples)] == ["cell 7", ""]
+    assert happened.tripped_ms(found, "cell_ov", 3, 1000) == 3000
+    assert happened.tripped_ms(found[1:], "cell_ov", 3, 1000) is None
+
+
 def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(tmp_path) -> None:
     heard = []
     config = SiteConfig(interpreter="inline")

@@ -295,9 +295,9 @@ def test_a_stranger_that_says_nothing_is_not_waited_for(monkeypatch) -> None:
 def test_a_firmware_that_is_lost_is_told_with_its_last_words(
     tmp_path: Path, monkeypatch, script: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(firmware, "_END_S", 0.5)
+    monkeypatch.setattr(firmware, "_END_S", 0.5 if "sleep" in script else PATIENCE_S)
     monkeypatch.setattr(firmware, "command_line", lambda *arguments: ["/bin/sh", "-c", script])
-    lost = firmware.start(1, "cpython", "", 0, tmp_path / "log", None)
+    lost = firmware.start(1, 3, "cpython", "", 0, tmp_path / "log", None)
     ours, theirs = socket.socketpair()
     lost._socket, lost._reader = ours, ours.makefile("rb")  # pyright: ignore
     theirs.close()
@@ -306,6 +306,7 @@ def test_a_firmware_that_is_lost_is_told_with_its_last_words(
             lost.receive_done()
         assert sentence in str(failed.value)
     finally:
+        monkeypatch.setattr(firmware, "_END_S", 0.1)  # what sleeps is killed at once
         lost._reader.close()
         lost.close()
 
@@ -335,7 +336,7 @@ def test_a_stranger_at_the_firmwares_port_does_not_end_the_site(
     start = firmware.start
 
     def after_a_stranger(*arguments) -> firmware.Firmware:
-        with socket.create_connection(arguments[2:4]) as link:
+        with socket.create_connection(arguments[3:5]) as link:
             link.sendall(b"GET / HTTP/1.1\r\n\r\n")
         return start(*arguments)
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 import serial
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
+from patience import PATIENCE_S
 from refusal import refused
 
 from autarky.errors import AutarkyError
@@ -156,7 +157,7 @@ def played(tmp_path: Path, monkeypatch) -> Callable[[str], Device]:
     ],
 )
 def test_what_mpremote_says_of_a_board_is_told(played, monkeypatch, script, sentence) -> None:
-    monkeypatch.setattr(Device, "quiet_s", 0.2)
+    monkeypatch.setattr(Device, "quiet_s", 0.2 if "sleep" in script else PATIENCE_S)
     with pytest.raises(DeviceError) as failed:
         played(script).call("probe")
     assert f"COM7: {sentence}" in str(failed.value)

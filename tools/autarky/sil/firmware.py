@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.errors import AutarkyError
 from autarky.flash import image
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
@@ -65,8 +64,8 @@ def command_line(
 class Firmware:
     """One running cabinet firmware; `send_tick`, then `receive_done`, in lockstep."""
 
-    def __init__(self, cabinet: int, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.name = f"cabinet {cabinet + FIRST_NODE_ID}"
+    def __init__(self, node_id: int, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = f"cabinet {node_id}"
         self.process = process
         self._log = log
         self._socket: socket.socket | None = None
@@ -224,9 +223,13 @@ def read_hello(connection: socket.socket) -> tuple[int, int]:
 
 
 def start(
-    cabinet: int, interpreter: str, host: str, port: int, log: Path, folder: Path | None
-) -> Firmware:
-    """Start a firmware process; its console is appended to `log`. folder: the board's files."""
+    cabinet: int, node_id: int, interpreter: str, host: str, port: int, log: Path,
+    folder: Path | None,
+) -> Firmware:  # fmt: skip
+    """Start a firmware process; its console is appended to `log`. folder: the board's files.
+
+    cabinet: which one of the site it says it is, from 0; node_id: what people call it.
+    """
     with log.open("ab") as console:
         process = subprocess.Popen(
             command_line(interpreter, host, port, cabinet, folder),
@@ -234,4 +237,4 @@ def start(
             stdout=console,
             stderr=subprocess.STDOUT,
         )
-    return Firmware(cabinet, process, log)
+    return Firmware(node_id, process, log)

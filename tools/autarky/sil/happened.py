@@ -34,8 +34,11 @@ _PLACES = {
 
 @dataclass(frozen=True)
 class Happened:
-    """One level of one fault of one cabinet. Times in s since the cabinet's start; value and
-    limit, of its first time, with their unit, "" for a flag; place: see `placed`."""
+    """One level of one fault of one cabinet since one of its starts, which `boot` counts from 1.
+
+    Times in s since that start; value and limit, of its first time, with their unit, "" for a
+    flag; place: see `placed`.
+    """
 
     id: str
     node: int
@@ -45,6 +48,7 @@ class Happened:
     count: int
     value: str
     limit: str
+    boot: int = 1
     place: str = ""
 
 
@@ -58,19 +62,20 @@ def shown(fault: str, raw: int) -> str:
 
 def of_log(node: int, data: bytes) -> list[Happened]:
     """From the bytes of an event log, by first time."""
-    found: dict[tuple[str, str], Happened] = {}
+    found: dict[tuple[str, str, int], Happened] = {}
     for row in decode_log(data):
         if row["event"] != "raised":
             continue
-        key = row["fault"], row["level"]
+        key = row["fault"], row["level"], row["boot"]
         first = found.get(key)
         found[key] = Happened(
             row["fault"], node, row["level"], first.first_s if first else row["time_s"],
             row["time_s"], first.count + 1 if first else 1,
             first.value if first else shown(row["fault"], row["value"]),
             first.limit if first else shown(row["fault"], row["limit"]),
+            row["boot"],
         )  # fmt: skip
-    return sorted(found.values(), key=lambda happened: happened.first_s)
+    return sorted(found.values(), key=lambda happened: (happened.boot, happened.first_s))
 
 
 def stored(state: Path, nodes: list[int]) -> dict[int, bytes]:
@@ -95,13 +100,14 @@ def of_run(logs: dict[int, bytes]) -> list[Happened]:
     order = ("lockout", "trip", "limit", "warn")
     return sorted(
         found,
-        key=lambda h: (order.index(h.level) if h.level in order else 9, h.first_s, h.node),
+        key=lambda h: (order.index(h.level) if h.level in order else 9, h.boot, h.first_s, h.node),
     )
 
 
 def placed(found: list[Happened], samples: list[dict[str, Any]]) -> list[Happened]:
     """With the cell, sensor or module, from 1, that was furthest out in the plant; "" where a
-    fault has no place. samples: the recorder's, by time.
+    fault has no place, or its cabinet had started anew: samples, the recorder's, are by the site's
+    time, which is a cabinet's since its first start.
 
     A cell or sensor stood out before the level was reached, a module is out from then on.
     """
@@ -113,6 +119,7 @@ def placed(found: list[Happened], samples: list[dict[str, Any]]) -> list[Happene
         what, columns = _PLACES.get(_SIGNAL_OF.get(one.id, ""), ("", ()))
         mine = of_node.get(one.node, [])
         at = bisect_right(mine, one.first_s, key=lambda sample: sample["time_s"]) - 1
+        at = at if one.boot == 1 else -1
         if what == "module" and 0 <= at < len(mine) - 1 and not mine[at]["modules_out"]:
             at += 1
         numbers = [str(mine[at][column]) for column in columns] if at >= 0 else []
@@ -126,6 +133,7 @@ def tripped_ms(found: list[Happened], fault: str, node: int, injected_ms: int) -
     times = [
         round(1000 * one.first_s)
         for one in found
-        if (one.id, one.node) == (fault, node) and one.level in ("trip", "lockout", "stop")
+        if (one.id, one.node, one.boot) == (fault, node, 1)
+        and one.level in ("trip", "lockout", "stop")
     ]
     return min((time for time in times if time >= injected_ms), default=None)

@@ -246,8 +246,9 @@ class VirtualSite:
         host, port = self._listener.getsockname()[:2]
         log = self._folder_of_logs() / f"cabinet{cabinet.node_id}.console.txt"
         cabinet.firmware = firmware.start(
-            cabinet.index, self.config.interpreter, host, port, log, self._folder(cabinet)
-        )
+            cabinet.index, cabinet.node_id, self.config.interpreter, host, port, log,
+            self._folder(cabinet),
+        )  # fmt: skip
         cabinet.started_s = time.monotonic()
 
     def _start_processes(self, cabinets: list[_Cabinet]) -> None:
@@ -305,7 +306,9 @@ class VirtualSite:
         """A firmware that somebody else started ("external"), as a chip that comes out of reset."""
         cabinet = self.cabinets[index]
         self._clear(cabinet)
-        cabinet.firmware = Firmware(index, process, self._folder_of_logs() / "console.txt")
+        cabinet.firmware = Firmware(
+            cabinet.node_id, process, self._folder_of_logs() / "console.txt"
+        )
         self._accept(cabinet, connection)
         self._wall_start = time.monotonic() - self.now_ms / 1000
 
