@@ -25,7 +25,6 @@ from bess.link.keeper import Keeper
 from bess.link.lss import LssSlave
 from bess.link.node import Node
 from bess.link.pdo import Pdos
-from bess.link.program import ProgramStore
 from bess.link.sdo import SdoServer
 from bess.link.session import Session
 from bess.measure import signals as s
@@ -53,6 +52,7 @@ from bess.protect.trace import Trace, Trend
 from bess.scheduler import TASKS, Scheduler
 from bess.table import rows
 from bess.telemetry import Telemetry
+from bess.update.program import ProgramStore
 
 _RECOVER_TICKS = const(10)
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md

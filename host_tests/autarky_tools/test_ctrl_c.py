@@ -14,8 +14,7 @@ import can
 import pytest
 from patience import PATIENCE_S
 
-from autarky.bus.server import BusServer
-from autarky.flash import keys, package
+from autarky.build import keys, package
 from autarky.flash.virtual_board import VirtualBoard
 from autarky.paths import ROOT
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -152,7 +151,7 @@ def channel(tmp_path: Path, key: Path) -> Iterator[str]:
 
     with VirtualSite(config, out=tmp_path / "site") as site:
         site.run_for(4.0)
-        server = BusServer(site, "127.0.0.1", 0)
+        server = site.serve("127.0.0.1", 0)
         thread = threading.Thread(target=live, args=[site])
         thread.start()
         yield f"127.0.0.1:{server.port}"

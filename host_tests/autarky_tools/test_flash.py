@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from autarky.flash import boards, keys, package
+from autarky.build import boards, keys, package
 from autarky.flash.device import Device, DeviceError
 from autarky.flash.flash import Flasher, Result
 from autarky.flash.virtual_board import BoardError, ChipFacts, VirtualBoard

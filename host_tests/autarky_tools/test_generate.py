@@ -11,10 +11,10 @@ import pytest
 from autarky.bus.load import cyclic_load
 from autarky.bus.timing import frame_bits
 from autarky.errors import AutarkyError
-from autarky.flash.pages import pins
-from autarky.generate import FLAGS, GENERATED, outputs
-from autarky.paths import ROOT
-from autarky.tables import TableError, check, free_places
+from autarky.generate.outputs import outputs
+from autarky.generate.pages import pins
+from autarky.paths import GENERATED, ROOT
+from autarky.tables import FLAGS, TableError, check, free_places
 from bess import modes, objects, telemetry
 from bess.protect.fault_table import TABLE
 from bess.table import rows

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autarky.build import boards, folder, image, keys, package
+from autarky.build.folder import stored_lines
+from autarky.build.keys import SigningKeyError
 from autarky.errors import AutarkyError
-from autarky.flash import boards, cabinet, folder, image, keys, package, rack
+from autarky.flash import cabinet, rack
 from autarky.flash.flash import merged
-from autarky.flash.folder import stored_lines
-from autarky.flash.keys import SigningKeyError
 from autarky.flash.refusals import WHY, why
 from autarky.paths import ROOT
-from bess.link.program import REFUSALS
+from bess.update.states import REFUSALS
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import pytest
 from patience import PATIENCE_S
 
 from autarky.bus.bus import Sent
-from autarky.bus.server import BusServer
 from autarky.bus.timing import EXTENDED, REMOTE
 from autarky.paths import ROOT
 from autarky.sil.site import CanLog, SiteConfig, VirtualSite
@@ -27,7 +26,7 @@ class Site:
 
     def __init__(self) -> None:
         self.site = VirtualSite(SiteConfig(cabinets=1, interpreter="inline", realtime=True))
-        self.server = BusServer(self.site, "127.0.0.1", 0)
+        self.server = self.site.serve("127.0.0.1", 0)
         self.channel = f"127.0.0.1:{self.server.port}"
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._tick)
@@ -181,7 +180,7 @@ def test_nothing_to_read_is_none_and_a_closed_bus_is_said(site) -> None:
 def burst() -> Iterator[can.BusABC]:
     """A bus on which more than ten frames wait, 0x7E5 the last, and no more come."""
     with VirtualSite(SiteConfig(cabinets=1, interpreter="inline")) as still:
-        server = BusServer(still, "127.0.0.1", 0)
+        server = still.serve("127.0.0.1", 0)
         made: list[can.BusABC] = []
         channel = f"127.0.0.1:{server.port}"
         opening = threading.Thread(

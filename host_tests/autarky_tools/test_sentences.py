@@ -16,17 +16,17 @@ import pytest
 from patience import PATIENCE_S
 from refusal import refused
 
-from autarky import bench
 from autarky.arm import debian
 from autarky.arm.interpreters import Interpreter, ReplayError, play
+from autarky.bench import bench, segment
+from autarky.build import image
 from autarky.bus import client as bus_client
 from autarky.bus import records
 from autarky.errors import AutarkyError
-from autarky.flash import image
 from autarky.mutate import __main__ as mutate
 from autarky.node.client import Client, NodeError, decode_snapshot
 from autarky.paths import wire
-from autarky.sil import firmware, segment
+from autarky.sil import firmware
 from autarky.sil import site as site_module
 from autarky.sil.provoke import ask
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite

@@ -16,15 +16,17 @@ from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
 from patience import PATIENCE_S
 from refusal import refused
 
+from autarky.arm import heap
+from autarky.build import boards, image, package
+from autarky.build.folder import provision_bytes
 from autarky.errors import AutarkyError
-from autarky.flash import boards, heap, image, package, rack
+from autarky.flash import rack
 from autarky.flash import update as updating
 from autarky.flash.device import Device, DeviceError
 from autarky.flash.flash import Flasher, Result
-from autarky.flash.folder import provision_bytes
 from autarky.flash.update import UpdateError, Updater
 from autarky.node.client import Client
-from bess.link.program import REFUSALS
+from bess.update.states import REFUSALS
 
 UNIX = boards.find("unix")
 MADE = package.wrap(b"image" * 500, "1.2.3", ["unix"], "1.29", None)

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE_S
 
-from autarky.bus.server import BusServer
-from autarky.flash import keys, package
+from autarky.build import keys, package
 from autarky.flash.update import Progress, UpdateError, Updater
 from autarky.node.cli import _client
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -46,7 +45,7 @@ class Site:
             SiteConfig(cabinets=cabinets, update_key=public, watchdog=True, parameters=parameters),
             out=folder,
         )
-        self.server = BusServer(self.site, "127.0.0.1", 0)
+        self.server = self.site.serve("127.0.0.1", 0)
         self.channel = f"127.0.0.1:{self.server.port}"
         self.watching = False
         self.battery_w: list[float] = []

@@ -9,12 +9,12 @@ from struct import pack, unpack_from
 
 import pytest
 
-from autarky.flash import keys, package
+from autarky.build import keys, package
 from bess import modes
-from bess.link import program
 from bess.link.dictionary import _STAR
 from bess.port.memory import MemoryRegion
 from bess.port.slots import RECORD_BYTES, SLOT_BYTES, Slots
+from bess.update import states
 
 pytestmark = pytest.mark.slow
 ABORT = 0x80
@@ -143,14 +143,14 @@ def update_until(state: int) -> Callable[[Walker, Path], None]:
         standby(walker, folder)
         store = walker.cabinet.program
         _, good = board_of(walker, folder)
-        data = b"rubbish" * 100 if state == program.REFUSED else good
+        data = b"rubbish" * 100 if state == states.REFUSED else good
         assert store.begin(len(data)) == 0
-        store.write(data[:700] if state == program.RECEIVING else data)
-        if state != program.RECEIVING:
+        store.write(data[:700] if state == states.RECEIVING else data)
+        if state != states.RECEIVING:
             store.end()
-        while state > program.CHECKING and store.state == program.CHECKING:
+        while state > states.CHECKING and store.state == states.CHECKING:
             store.step(0)
-        if state == program.VERIFIED:
+        if state == states.VERIFIED:
             store._update.state = state  # this interpreter is none of the package's
         assert store.state == state
 
@@ -194,8 +194,8 @@ def held(walker: Walker, folder: Path) -> None:
 
 STATES = {
     "boot": boot, "standby": standby, "run": run, "fault": fault, "trial": trial, "held": held,
-    "receiving": update_until(program.RECEIVING), "checking": update_until(program.CHECKING),
-    "verified": update_until(program.VERIFIED), "refused": update_until(program.REFUSED),
+    "receiving": update_until(states.RECEIVING), "checking": update_until(states.CHECKING),
+    "verified": update_until(states.VERIFIED), "refused": update_until(states.REFUSED),
 }  # fmt: skip
 
 

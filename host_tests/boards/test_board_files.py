@@ -12,8 +12,8 @@ import pytest
 from kit import stub_machine
 from kit.spi_chips import ExpanderChip, FramChip
 
-from autarky.flash.boards import all_boards
-from autarky.flash.folder import provision_bytes
+from autarky.build.boards import all_boards
+from autarky.build.folder import provision_bytes
 from autarky.paths import FIRMWARE, ROOT, load_module
 from bess.app import Cabinet
 from bess.parameters import Parameters

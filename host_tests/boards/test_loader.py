@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from autarky.flash import package
+from autarky.build import package
 from autarky.paths import FIRMWARE, load_module
 from bess.port.slots import NONE, open_slots
 

@@ -14,9 +14,8 @@ import canopen
 import pytest
 from patience import PATIENCE_S
 
-from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
-from autarky.paths import ROOT
+from autarky.paths import GENERATED, ROOT
 
 AUTARKY = Path(sys.executable).with_name("autarky")
 EDS = GENERATED / "cabinet.eds"

@@ -15,7 +15,7 @@ from canopen.objectdictionary import ODVariable
 from canopen.sdo import SdoAbortedError
 from patience import PATIENCE_S
 
-from autarky.eds import dictionary_of
+from autarky.generate.eds import dictionary_of
 from autarky.node.unlock import lock, unlock
 
 pytestmark = pytest.mark.slow
@@ -399,7 +399,7 @@ def test_emergencies_are_received_on_raise_and_clear(start_site) -> None:
 
 def test_the_eds_is_the_dictionary_that_answers() -> None:
     """Every entry that the firmware's own dictionary finds stands in the EDS, and no other."""
-    from autarky.eds import cabinet_eds, default_cabinet
+    from autarky.generate.eds import cabinet_eds, default_cabinet
 
     text = io.StringIO(cabinet_eds())
     text.name = "cabinet.eds"

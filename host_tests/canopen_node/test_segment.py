@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autarky.sil.segment import measure_segment
+from autarky.bench.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
 

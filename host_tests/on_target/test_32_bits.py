@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from autarky.arm import debian, interpreters
+from autarky.arm import debian, heap, interpreters
 from autarky.arm.compare import compare, differing_fields
 from autarky.arm.interpreters import play
 from autarky.arm.records import NAMES, Maker
-from autarky.flash import heap, image
-from autarky.flash.boards import Board, all_boards
+from autarky.build import image
+from autarky.build.boards import Board, all_boards
 from autarky.paths import FIRMWARE
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from patience import PATIENCE_S
 
-from autarky.flash import image
+from autarky.build import image
 from autarky.paths import FIRMWARE
 
 PROGRAM = Path(__file__).with_name("flash_cuts.py")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autarky.flash import image
+from autarky.build import image
 from autarky.paths import FIRMWARE
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE_S
 
-from autarky.flash import image
+from autarky.build import image
 from autarky.paths import FIRMWARE, ROOT
 
 TESTS = ROOT / "host_tests" / "bess"

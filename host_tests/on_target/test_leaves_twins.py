@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from patience import PATIENCE_S
 
-from autarky.flash import image
+from autarky.build import image
 from autarky.paths import FIRMWARE
 
 PROGRAM = Path(__file__).with_name("leaves_twins.py")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from autarky import bench
+from autarky.bench import bench
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autarky.flash import image, keys, package
+from autarky.build import image, keys, package
 from autarky.paths import FIRMWARE
 
 PROGRAM = Path(__file__).with_name("update_cuts.py")

@@ -19,8 +19,8 @@ import loader
 import rom
 import vfs
 
-from bess.link import program, update
 from bess.port.slots import open_slots
+from bess.update import states, update
 
 BLOCK, BLOCKS, ROM_BYTES = [int(text) for text in sys.argv[5:8]]
 ROOT = "/flash"
@@ -130,7 +130,7 @@ class RomFace:
 
 
 class Board:
-    """The chip's memories and what link.update wants of a board."""
+    """The chip's memories and what update.update wants of a board."""
 
     name = "unix"
     program_bytes = ROM_BYTES
@@ -198,9 +198,9 @@ def receive(board):
     for at in range(0, len(NEW), 889):
         assert not job.write(NEW[at : at + 889])
     assert not job.end()
-    while job.state == program.CHECKING:
+    while job.state == states.CHECKING:
         job.step()
-    assert job.state == program.VERIFIED, job.refusal
+    assert job.state == states.VERIFIED, job.refusal
     job.activate()
 
 

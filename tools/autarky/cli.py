@@ -130,10 +130,8 @@ def run(
 def _attach(
     stack: contextlib.ExitStack, site: VirtualSite, bus: str, socketcand: int | None = None
 ) -> None:
-    from autarky.bus.server import BusServer
-
     host, port = parse_address(bus)
-    server = BusServer(site, host, port, socketcand)
+    server = site.serve(host, port, socketcand)
     stack.callback(server.close)
 
 
@@ -186,7 +184,7 @@ def site(
     with clear_errors(), contextlib.ExitStack() as stack:
         from rich.console import Console
 
-        from autarky.flash import keys
+        from autarky.build import keys
         from autarky.sil.provoke import Agenda, Port
         from autarky.sil.recorder import Recorder
         from autarky.sil.site import SiteConfig, VirtualSite
@@ -335,7 +333,7 @@ def bench(
     with clear_errors():
         from rich.console import Console
 
-        from autarky.bench import run_bench
+        from autarky.bench.bench import run_bench
 
         check_target("--json", json_file)
         console = Console(stderr=str(json_file) == "-")
@@ -355,7 +353,7 @@ def generate() -> None:
         from autarky import tables
 
         tables.check()  # before the import: half of the tools read the tables at theirs
-        from autarky.generate import main as write
+        from autarky.generate.outputs import main as write
 
         write()
 

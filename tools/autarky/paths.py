@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRMWARE = ROOT / "firmware"
 UNIX_BOARD = ROOT / "boards" / "unix"
 BUILD = ROOT / ".build"
+GENERATED = ROOT / "tools" / "autarky" / "generated"
 
 
 def load_module(path: Path, name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The firmware's tables looked at before anything is made of them: a broken row is a sentence."""
+"""The firmware's tables as the host reads them, and looked at first: a broken row is a sentence."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from bess.measure import signals
 from bess.protect import fault_table
 from bess.table import rows
 
+# what telemetry.py packs into `flags` of the status frame: name, first bit, bits
+FLAGS = (
+    ("level", 0, 3), ("charge_blocked", 3, 1), ("discharge_blocked", 4, 1),
+    ("coordinator_silent", 5, 1), ("contactors_closed", 6, 1), ("thermal_running", 7, 1),
+)  # fmt: skip
+LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 FAULT_IDS = range(1, 128)
 EMCY_CODES = range(0x1000, 0x10000)
 _FAULT_COLUMNS = 11
@@ -19,6 +25,11 @@ _COLUMNS = {"frame": 5, "field": 7}
 
 class TableError(AutarkyError):
     """A row that nothing can be made of; the message names file and row."""
+
+
+def fault_names() -> dict[int, str]:
+    """Names of the fault table by id, 0 none."""
+    return {0: "none", **{int(fields[0]): fields[1] for fields in rows(fault_table.TABLE)}}
 
 
 def _number(text: str, allowed: range, what: str) -> int:

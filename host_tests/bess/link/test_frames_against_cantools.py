@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarky.generate import FLAGS, GENERATED
+from autarky.paths import GENERATED
+from autarky.tables import FLAGS
 from bess import objects
 from bess.drivers.pcs_can import PCS_TABLE
 from bess.link.frames import FrameCodec

@@ -4,7 +4,8 @@ import random
 
 import cantools
 
-from autarky.generate import FLAGS, GENERATED
+from autarky.paths import GENERATED
+from autarky.tables import FLAGS
 from bess import objects
 from bess.link.frames import FrameCodec
 from bess.table import rows

@@ -12,8 +12,8 @@ from autarky.arm import debian, interpreters
 from autarky.arm.compare import compare
 from autarky.arm.interpreters import Interpreter
 from autarky.arm.records import NAMES, Maker, Record
+from autarky.build import image
 from autarky.errors import AutarkyError
-from autarky.flash import image
 from autarky.paths import BUILD, ROOT
 
 _TWINS = ROOT / "host_tests" / "on_target" / "leaves_twins.py"

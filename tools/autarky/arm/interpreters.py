@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from autarky.arm import heap
+from autarky.build import image
 from autarky.errors import AutarkyError
-from autarky.flash import heap, image
 from autarky.paths import FIRMWARE
 
 REPLAY = Path(__file__).with_name("replay.py")

@@ -1,7 +1,7 @@
-"""Lets stock CAN tools attach to a virtual site: python-can clients and socketcand.
+"""Lets stock CAN tools attach to virtual buses: python-can clients and socketcand.
 
-Polled once a tick by the site; a client that does not read fast enough is dropped, so
-that it can never stall the cabinets.
+Polled once a tick by who owns the buses; a client that does not read fast enough is dropped,
+so that it can never stall the cabinets.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import contextlib
 import re
 import selectors
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from autarky.bus import records
 from autarky.bus.bus import Bus, Sent
 from autarky.bus.timing import EXTENDED, REMOTE
 from autarky.errors import AutarkyError
-
-if TYPE_CHECKING:
-    from autarky.sil.site import VirtualSite
 
 _TICK_MS = 10
 _BACKLOG_BYTES = 1 << 20
@@ -156,15 +153,17 @@ class _SocketcandClient(_Client):
 
 
 class BusServer:
-    """Attach with `BusServer(site, host, port, socketcand_port)`; close() when done."""
+    """Serves `buses`, by number: 0 the site bus, else the node id of a cabinet; close() when done.
+
+    Its owner calls poll() before a tick, carried() with the frames that passed and flush() after.
+    """
 
     def __init__(
-        self, site: VirtualSite, host: str, port: int, socketcand_port: int | None = None
+        self, buses: Mapping[int, Bus], host: str, port: int, socketcand_port: int | None = None
     ) -> None:
-        self._site = site
+        self._buses = buses
         self._selector = selectors.DefaultSelector()
         self._clients: list[_Client] = []
-        self._epoch_us: int | None = None
         listener = listen(host, port)
         self.port = listener.getsockname()[1]
         self._listeners = [listener]
@@ -175,9 +174,6 @@ class BusServer:
             self.socketcand_port = second.getsockname()[1]
             self._listeners.append(second)
             self._selector.register(second, selectors.EVENT_READ, _SocketcandClient)
-        site.before_tick.append(self._poll)
-        site.after_carry.append(self._flush)
-        site.on_frames.append(self._frames)
 
     def close(self) -> None:
         """Hang up on every client and stop listening."""
@@ -188,15 +184,8 @@ class BusServer:
             listener.close()
         self._selector.close()
 
-    def _bus(self, number: int) -> Bus | None:
-        if number == 0:
-            return self._site.bus
-        for cabinet in self._site.cabinets:
-            if cabinet.node_id == number:
-                return cabinet.bus
-        return None
-
-    def _poll(self, site: VirtualSite) -> None:
+    def poll(self, now_ms: int) -> int:
+        """Take what clients sent, in the tick that begins at now_ms; the number of clients."""
         for key, _ in self._selector.select(0):
             if isinstance(key.data, type):
                 self._accept(key.fileobj, key.data)  # pyright: ignore[reportArgumentType]
@@ -205,12 +194,13 @@ class BusServer:
             try:
                 client.read()
                 # ready when the tick that has passed began: the bus had been idle since
-                self._serve(client, max(site.now_ms - _TICK_MS, 0) * 1000)
+                self._serve(client, max(now_ms - _TICK_MS, 0) * 1000)
             except OSError:
                 self._drop(client)
-        site.attached = len(self._clients)
+        return len(self._clients)
 
-    def _flush(self, site: VirtualSite) -> None:
+    def flush(self) -> None:
+        """Send what clients are owed; one that is gone or too slow is dropped."""
         for client in list(self._clients):
             try:
                 client.flush()
@@ -221,7 +211,7 @@ class BusServer:
         sock, _ = listener.accept()
         client = kind(sock)
         if kind is _SocketcandClient:
-            client.port = self._site.bus.attach()
+            client.port = self._buses[0].attach()
         self._clients.append(client)
         self._selector.register(sock, selectors.EVENT_READ, client)
 
@@ -230,7 +220,7 @@ class BusServer:
             number = client.hello()
             if number is None:
                 return
-            bus = self._bus(number)
+            bus = self._buses.get(number)
             text = b"" if bus else f"there is no cabinet with node id {number}".encode()
             status = records.STATUS_OK if bus else 1
             rate = bus.bitrate if bus else 0
@@ -240,26 +230,24 @@ class BusServer:
                 raise ConnectionError("no such bus")
             client.number = number
             client.port = bus.attach()
-        bus = self._bus(client.number)
-        assert bus is not None
+        bus = self._buses[client.number]
         assert client.port is not None
         for can_id, data in client.frames():
             bus.send(client.port, can_id, data, now_us)
 
-    def _frames(self, number: int, sent: list[Sent]) -> None:
-        if self._epoch_us is None:  # once, or the machine's clock would shift later frames
-            self._epoch_us = self._site.epoch_us
+    def carried(self, number: int, sent: list[Sent], epoch_us: int) -> None:
+        """Frames that passed on a bus; epoch_us: when its time was 0, us since 1970."""
         for client in self._clients:
             if client.port is None or client.number != number:
                 continue
             for frame in sent:
                 if client.hears_itself or frame.sender != client.port:
-                    client.deliver(frame, self._epoch_us)
+                    client.deliver(frame, epoch_us)
 
     def _drop(self, client: _Client) -> None:
         self._clients.remove(client)
         self._selector.unregister(client.sock)
         client.sock.close()
-        bus = self._bus(client.number)
+        bus = self._buses.get(client.number)
         if bus is not None and client.port is not None:
             bus.set_filters(client.port, ())

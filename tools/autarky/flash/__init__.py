@@ -1,1 +1,1 @@
-"""From source to a running board: images, signatures, flashing, updates, the virtual board."""
+"""From a package to a running board: flashing, updates, doctor, the virtual board."""

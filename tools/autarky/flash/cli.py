@@ -21,7 +21,7 @@ _COORDINATOR = 1
 
 def developer_key(make: bool) -> Path | None:
     """The checkout's own key, made when it is first needed."""
-    from autarky.flash import keys
+    from autarky.build import keys
 
     if not keys.DEVELOPER_KEY.exists():
         if not make:
@@ -34,7 +34,7 @@ def developer_key(make: bool) -> Path | None:
 
 def _judged(made: Any, signing_key: Path | None) -> str:
     """Whose signature a package has, as far as the key at hand can tell."""
-    from autarky.flash import keys
+    from autarky.build import keys
 
     if not made.signature:
         return "none: no cabinet takes it"
@@ -66,7 +66,7 @@ def sign(
       autarky sign --show autarky-0.1.0.package
     """
     with clear_errors():
-        from autarky.flash import boards, keys, package
+        from autarky.build import boards, keys, package
 
         if new_key is not None:
             keys.create(new_key)
@@ -134,7 +134,8 @@ def flash(
       autarky flash --board TEENSY41 --all --dry-run
     """
     with clear_errors():
-        from autarky.flash import boards, rack
+        from autarky.build import boards
+        from autarky.flash import rack
 
         found = boards.find(board)
         ports = rack.choose_ports(port, all_)
@@ -159,7 +160,8 @@ def provision(
       autarky provision --board PYBD_SF6 --port /dev/ttyACM0 --cabinet cabinet7.toml
     """
     with clear_errors():
-        from autarky.flash import boards, rack
+        from autarky.build import boards
+        from autarky.flash import rack
 
         found = boards.find(board)
         ports = rack.choose_ports(port, False)
@@ -247,9 +249,7 @@ def board(
             own = folder / f"board{number}" if count > 1 else folder
             running = stack.enter_context(VirtualBoard(own, facts, seed=number + 1))
             if bus and number == 0:
-                from autarky.bus.server import BusServer
-
-                stack.callback(BusServer(running.site, *parse_address(bus)).close)
+                stack.callback(running.site.serve(*parse_address(bus)).close)
             typer.echo(running.path)
         while True:
             time.sleep(1.0)
@@ -287,11 +287,12 @@ def update(
       autarky update autarky.package --board PYBD_SF6 --port /dev/ttyACM0
     """
     with clear_errors():
-        from autarky.flash import package
+        from autarky.build import package
 
         made = package.read_file(file)
         if port is not None:
-            from autarky.flash import boards, rack
+            from autarky.build import boards
+            from autarky.flash import rack
 
             if not board:
                 raise AutarkyError("--board is missing: with --port say what board is there")

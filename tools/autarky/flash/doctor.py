@@ -7,12 +7,12 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from autarky.build import image, keys
+from autarky.build.boards import all_boards
+from autarky.build.folder import stored_lines
 from autarky.errors import AutarkyError
-from autarky.flash import image, keys
-from autarky.flash.boards import all_boards
 from autarky.flash.device import Device, usb_ports
 from autarky.flash.flash import HEARTBEAT, NO_KEY, has_littlefs
-from autarky.flash.folder import stored_lines
 
 _FEW = 100
 

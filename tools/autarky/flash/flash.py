@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autarky.flash import image
-from autarky.flash.boards import Board
+from autarky.build import image
+from autarky.build.boards import Board
+from autarky.build.folder import provision_bytes, stored_lines
+from autarky.build.package import Made
 from autarky.flash.cabinet import Cabinet
 from autarky.flash.device import Device, DeviceError
-from autarky.flash.folder import provision_bytes, stored_lines
-from autarky.flash.package import Made
 from autarky.flash.refusals import why
 from bess.port.slots import HEAD_BYTES
 

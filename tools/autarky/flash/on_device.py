@@ -142,7 +142,7 @@ def check_slot(slot):
 
 
 class _Facts:
-    """What link.update asks of a board."""
+    """What update.update asks of a board."""
 
     def __init__(self, name, program_bytes, lines):
         self.name = name
@@ -166,18 +166,18 @@ def verify(name, program_bytes):
     vfs.mount(vfs.VfsRom(_rom()), "/check")
     sys.path[:] = ["/check"]
     try:
-        from bess.link import program, update
         from bess.port.slots import open_slots
         from bess.port.storage import provisioned
+        from bess.update import states, update
 
         slots = open_slots(ROOT)
         facts = _Facts(name, program_bytes, provisioned(ROOT))
         job = update.Update(facts, slots, facts.oldest)
         job.received = os.stat("%s/slot%d.bin" % (ROOT, slots.spare))[6]
-        job.state = program.CHECKING
-        while job.state == program.CHECKING:
+        job.state = states.CHECKING
+        while job.state == states.CHECKING:
             job.step()
-        if job.state == program.VERIFIED:
+        if job.state == states.VERIFIED:
             job.activate()
         print(json.dumps({"refusal": job.refusal}))
     finally:

@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from autarky.build import keys, package
+from autarky.build.boards import Board
+from autarky.build.package import Made
 from autarky.errors import AutarkyError
 from autarky.flash import cabinet as cabinet_file
-from autarky.flash import keys, package
-from autarky.flash.boards import Board
 from autarky.flash.cabinet import Cabinet
 from autarky.flash.device import usb_ports
 from autarky.flash.flash import Flasher, Result
-from autarky.flash.package import Made
 
 _PARALLEL = 16
 _AFTER_A_STOP = "a board in service mode protects nothing until it is flashed again"

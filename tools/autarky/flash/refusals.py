@@ -1,8 +1,8 @@
-"""Why a cabinet refuses a package, in sentences: the host's side of bess.link.program.REFUSALS."""
+"""Why a cabinet refuses a package, in sentences: the host's side of bess.update.states.REFUSALS."""
 
 from __future__ import annotations
 
-from bess.link.program import REFUSALS
+from bess.update.states import REFUSALS
 
 WHY = {
     "format": "it is no package of ours: make one with `autarky sign`",

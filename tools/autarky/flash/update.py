@@ -9,8 +9,8 @@ from typing import Any
 
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError, SdoError
 
+from autarky.build.package import Made
 from autarky.errors import AutarkyError
-from autarky.flash.package import Made
 from autarky.flash.refusals import why
 from autarky.node.aborts import meaning
 from autarky.node.block import BlockDownload

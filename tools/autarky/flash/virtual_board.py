@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from autarky.build import image
 from autarky.errors import AutarkyError
-from autarky.flash import image
 from autarky.paths import UNIX_BOARD, wire
 from autarky.sil import firmware
 from autarky.sil.firmware import FirmwareLost

@@ -73,9 +73,9 @@ TARGETS = {
         "host_tests/bess/link/test_e2e.py", "host_tests/bess/link/test_e2e_distance.py",
         "host_tests/bess/link/test_e2e_second_opinion.py",
     ],
-    "bess.link.lms": ["host_tests/bess/link/test_lms.py"],
-    "bess.link.update": ["host_tests/bess/link/test_update.py"],
-    "bess.link.program": ["host_tests/bess/link/test_update.py"],
+    "bess.update.lms": ["host_tests/bess/update/test_lms.py"],
+    "bess.update.update": ["host_tests/bess/update/test_update.py"],
+    "bess.update.program": ["host_tests/bess/update/test_update.py"],
     "bess.port.ring": [
         "host_tests/bess/port/test_ring.py", "host_tests/bess/protect/test_event_log.py",
     ],

@@ -22,9 +22,10 @@ from canopen.objectdictionary import ODVariable
 from canopen.sdo.exceptions import SdoAbortedError, SdoCommunicationError
 
 from autarky.errors import AutarkyError
-from autarky.generate import GENERATED, LEVELS
 from autarky.node.aborts import meaning
 from autarky.node.unlock import unlock
+from autarky.paths import GENERATED
+from autarky.tables import LEVELS
 from bess import modes
 from bess.control import contactors, thermal
 from bess.port import ring

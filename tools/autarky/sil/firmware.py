@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from autarky.build import image
 from autarky.errors import AutarkyError
-from autarky.flash import image
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 
 _HELLO = struct.Struct("<4sBBH8x")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from autarky.generate import GENERATED
+from autarky.paths import GENERATED
 from autarky.sil import folders, happened
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import SAMPLE_MS, Recorder, Summary

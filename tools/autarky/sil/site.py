@@ -17,12 +17,13 @@ from pathlib import Path
 from subprocess import Popen
 from typing import IO
 
+from autarky.build import folder as board_folder
+from autarky.build import package
 from autarky.bus.bus import Bus, Sent
+from autarky.bus.server import BusServer
 from autarky.bus.timing import REMOTE
 from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
 from autarky.errors import AutarkyError
-from autarky.flash import folder as board_folder
-from autarky.flash import package
 from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
@@ -184,6 +185,26 @@ class VirtualSite:
     def epoch_us(self) -> int:
         """When its time was 0 by the machine's clock of now, us since 1970."""
         return round(1e6 * (time.time() - time.monotonic() + self._wall_start))
+
+    def serve(self, host: str, port: int, socketcand_port: int | None = None) -> BusServer:
+        """Let CAN clients attach to its buses until the server is closed. Raises BusServerError."""
+        buses = {0: self.bus, **{cabinet.node_id: cabinet.bus for cabinet in self.cabinets}}
+        server = BusServer(buses, host, port, socketcand_port)
+        epoch_us: int | None = None
+
+        def poll(site: VirtualSite) -> None:
+            site.attached = server.poll(site.now_ms)
+
+        def carried(number: int, sent: list[Sent]) -> None:
+            nonlocal epoch_us
+            if epoch_us is None:  # once, or the machine's clock would shift later frames
+                epoch_us = self.epoch_us
+            server.carried(number, sent, epoch_us)
+
+        self.before_tick.append(poll)
+        self.after_carry.append(lambda _: server.flush())
+        self.on_frames.append(carried)
+        return server
 
     def _make_cabinet(self, i: int, node_id: int) -> _Cabinet:
         bus = Bus(500_000, self.config.seed + i)

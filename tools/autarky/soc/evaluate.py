@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autarky.flash import image
+from autarky.build import image
 from autarky.paths import FIRMWARE
 from autarky.soc import on_target
 from autarky.soc.traces import Floats, Trace, TraceError

@@ -1,41 +1,21 @@
-"""Writes what follows from the firmware's tables: DBC, EDS, faults, safety page, pin tables.
-
-`make generate` runs it; a test fails when a committed file is stale.
-"""
+"""The DBC files of the site bus and of the PCS, out of the firmware's frame tables."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from pathlib import Path
 
 from cantools.database import Database
 from cantools.database.can import Message, Node, Signal
 from cantools.database.conversion import BaseConversion
 from cantools.typechecking import Choices
 
-from autarky.eds import cabinet_eds
-from autarky.flash.pages import board_pages
-from autarky.paths import FIRMWARE, ROOT
-from autarky.safety import faults_md, safety_md
-from autarky.tables import free_places
+from autarky.tables import FLAGS, LEVELS, fault_names
 from bess import modes, objects
 from bess.drivers import pcs_can
 from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
-GENERATED = ROOT / "tools" / "autarky" / "generated"
 NODE_IDS = range(2, 34)
-KIT = ROOT / "host_tests" / "kit" / "README.md"
-_FREE, _END = "<!-- free places -->", "<!-- end -->"
-_PROTECT = FIRMWARE / "bess" / "protect"
-
-
-# what telemetry.py packs into `flags` of the status frame: name, first bit, bits
-FLAGS = (
-    ("level", 0, 3), ("charge_blocked", 3, 1), ("discharge_blocked", 4, 1),
-    ("coordinator_silent", 5, 1), ("contactors_closed", 6, 1), ("thermal_running", 7, 1),
-)  # fmt: skip
-LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 _NMT_STATES = {0: "boot_up", 4: "stopped", 5: "operational", 127: "pre_operational"}
 _NMT_COMMANDS = {
     1: "start", 2: "stop", 128: "enter_pre_operational", 129: "reset_node",
@@ -45,11 +25,6 @@ _NMT_COMMANDS = {
 
 def _named(*names: str) -> Choices:
     return OrderedDict(enumerate(names))
-
-
-def fault_names() -> dict[int, str]:
-    """Names of the fault table by id, 0 none."""
-    return {0: "none", **{int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}}
 
 
 def _emcy_names() -> dict[int, str]:
@@ -178,35 +153,3 @@ def _dump(messages: list[Message]) -> str:
         version="",
     )
     return database.as_dbc_string().replace("\r\n", "\n")
-
-
-def _kit_page() -> str:
-    """The kit's page with what is free in the tables between its two marks."""
-    before, _, rest = KIT.read_text(encoding="utf-8").partition(_FREE)
-    after = rest.partition(_END)[2]
-    return f"{before}{_FREE}\n{free_places()}\n{_END}{after}"
-
-
-def outputs() -> dict[Path, str]:
-    """Every generated file and what it must hold."""
-    return {
-        GENERATED / "site.dbc": site_dbc(),
-        GENERATED / "pcs.dbc": pcs_dbc(),
-        GENERATED / "cabinet.eds": cabinet_eds(),
-        _PROTECT / "FAULTS.md": faults_md(),
-        _PROTECT / "SAFETY.md": safety_md(),
-        KIT: _kit_page(),
-        **board_pages(),
-    }
-
-
-def main() -> None:
-    """Write all generated files."""
-    for path, text in outputs().items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        print(path.relative_to(ROOT))
-
-
-if __name__ == "__main__":
-    main()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from autarky.build.boards import all_boards
 from autarky.errors import AutarkyError
-from autarky.flash.boards import all_boards
 
 _SECTION = re.compile(r"(<!-- pins: written by make generate -->\n).*?(<!-- end of pins -->)", re.S)
 _TABLE = re.compile(r'PINS = b"""\\\n(.*?)"""', re.S)

@@ -25,8 +25,8 @@ key = unhexlify(sys.argv[3])
 del data
 gc.collect()
 before = gc.mem_alloc()
-import bess.link.update  # noqa: F401  (what an update loads)
-from bess.link.lms import LmsVerifier
+import bess.update.update  # noqa: F401  (what an update loads)
+from bess.update.lms import LmsVerifier
 
 verifier = LmsVerifier(key, text, signature)
 gc.collect()

@@ -1,19 +1,12 @@
 """The program area of 0x1F50 (CiA 302-3): takes a package, verifies it, starts it on trial.
 
-What a download needs is loaded when one begins (link.update); all that stays in RAM before is
+What a download needs is loaded when one begins (update.update); all that stays in RAM before is
 this face of it.
 """
 
 from bess.link import abort
 from bess.port.interpreter import const
-
-EMPTY = const(0)
-RECEIVING = const(1)
-CHECKING = const(2)
-VERIFIED = const(3)
-REFUSED = const(4)
-STATE_NAMES = b"empty receiving checking verified refused"  # bytes stay in flash
-REFUSALS = b"none format unsigned signature board interpreter size older image storage key rollback"
+from bess.update.states import CHECKING, EMPTY, RECEIVING, REFUSED, VERIFIED
 
 # 0x1F51, what a master may ask for
 _START = const(1)
@@ -62,7 +55,7 @@ class ProgramStore:
         return 0 if state == VERIFIED else _NO_VALID_PROGRAM
 
     def begin(self, size):
-        from bess.link.update import Update
+        from bess.update.update import Update
 
         self._update = None
         slots = self._board.slots()

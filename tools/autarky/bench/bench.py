@@ -14,46 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
+from autarky.arm import heap
+from autarky.bench.page import print_bench
+from autarky.bench.segment import measure_segment
+from autarky.build import image, keys, package
 from autarky.bus.bus import Bus
 from autarky.errors import AutarkyError
-from autarky.flash import heap, image, keys, package
 from autarky.paths import UNIX_BOARD
 from autarky.sil.firmware import Firmware
-from autarky.sil.segment import measure_segment
 from autarky.sil.site import SiteConfig, VirtualSite
 
 _CABINETS = (1, 2, 4, 32)
 _QUICK_CABINETS = (1, 2)
-_GOALS = {"1": 20.0, "2": 20.0, "32": 2.5}
-_VERIFY_PROBE = Path(package.__file__).with_name("verify_probe.py")
+_VERIFY_PROBE = Path(__file__).with_name("verify_probe.py")
 _INSTRUCTION_TICKS = (400, 800)  # the recorded cabinet is in RUN before the first
 _TASKS = ("fast", "storm", "scan", "cells", "slow", "estimate", "service", "requests")
-_SCAN_C = """
-#include <stdint.h>
-#include <stdio.h>
-#include <time.h>
-__attribute__((noinline)) void scan(const uint16_t *v, const uint8_t *f, int n, int32_t *o) {
-  int32_t lo = 0xFFFF, li = 0, hi = -1, hx = 0, sum = 0, used = 0;
-  for (int i = 0; i < n; i++) if (f[i]) {
-    int32_t x = v[i]; sum += x; used++;
-    if (x < lo) { lo = x; li = i; }
-    if (x > hi) { hi = x; hx = i; }
-  }
-  o[0] = lo; o[1] = li; o[2] = hi; o[3] = hx; o[4] = sum; o[5] = used;
-}
-int main(void) {
-  uint16_t v[] = {VALUES}; int n = sizeof v / sizeof *v;
-  uint8_t f[sizeof v / sizeof *v]; int32_t o[6];
-  for (int i = 0; i < n; i++) f[i] = 1;
-  struct timespec a, b; const int rounds = 2000000;
-  clock_gettime(CLOCK_MONOTONIC, &a);
-  for (int r = 0; r < rounds; r++) { scan(v, f, n, o); __asm__ volatile("" ::: "memory"); }
-  clock_gettime(CLOCK_MONOTONIC, &b);
-  printf("%f\\n", ((b.tv_sec - a.tv_sec) * 1e6 + (b.tv_nsec - a.tv_nsec) / 1e3) / rounds);
-}
-"""
+_SCAN_C = Path(__file__).with_name("scan.c")
 
 
 class BenchError(AutarkyError):
@@ -90,7 +67,7 @@ def run_bench(console: Console, seconds: float, quick: bool = False) -> dict[str
         if not quick:
             console.print("heap of every board ...", highlight=False)
             result["boards"] = _boards(console)
-    _print(console, result)
+    print_bench(console, result)
     return result
 
 
@@ -216,7 +193,7 @@ def _scan(record: Path, folder: Path) -> dict[str, Any]:
     compiler = shutil.which("gcc")
     if compiler is not None:
         source, program = folder / "scan.c", folder / "scan"
-        source.write_text(_SCAN_C.replace("VALUES", values["values"]))
+        source.write_text(_SCAN_C.read_text(encoding="utf-8").replace("VALUES", values["values"]))
         subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True)
         result["scan_over_c"] = native / float(subprocess.check_output([str(program)], text=True))
     return result
@@ -260,54 +237,3 @@ def _round_trip(rounds: int = 3000) -> dict[str, float]:
         thread.join(timeout=2)
     times.sort()
     return {"rtt_us_p50": statistics.median(times), "rtt_us_p99": times[int(0.99 * len(times))]}
-
-
-def _print_segment(table: Table, segment: dict[str, float]) -> None:
-    table.add_row("32 cabinets, bus load measured / computed %",
-                  f"{100 * segment['load_measured']:.1f} / {100 * segment['load_computed']:.1f}",
-                  "<= 50, within 2")  # fmt: skip
-    table.add_row("command round trip ms, p50 / p99 / worst",
-                  f"{segment['round_trip_ms_p50']:.1f} / {segment['round_trip_ms_p99']:.1f} / "
-                  f"{segment['round_trip_ms_worst']:.1f}", "")  # fmt: skip
-    table.add_row("200 KiB block download meanwhile, s",
-                  f"{segment['download_s']:.1f}", "")  # fmt: skip
-
-
-def _print(console: Console, result: dict[str, Any]) -> None:
-    table = Table(title="bench", title_justify="left")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    table.add_column("goal", justify="right")
-    for count, factor in result["realtime_factor"].items():
-        goal = f">= {_GOALS[count]}" if count in _GOALS else ""
-        table.add_row(f"{count} cabinets, times real time", f"{factor:.1f}", goal)
-    table.add_row("state of the cabinet measured below", result["state"], "run")
-    for name, value in (result["instructions"] or {}).items():
-        table.add_row(f"x86 instructions, {name}", f"{value:,.0f}", "")
-    table.add_row("allocated in fast + scan, bytes", str(result["alloc_bytes"]["fast"]), "0")
-    table.add_row("allocated in cells, bytes", str(result["alloc_bytes"]["cells"]), "0")
-    boot = result["heap_after_boot_bytes"]
-    table.add_row("heap after boot, KiB (64 bit)", f"{boot / 1024:.1f}", "<= 232")
-    table.add_row("cell scan, over bytecode", f"{result['scan_over_bytecode']:.3f}", "")
-    over_c = result["scan_over_c"]
-    table.add_row("cell scan, over C -O2", "no gcc" if over_c is None else f"{over_c:.1f}", "<= 4")
-    bus = result["bus"]
-    table.add_row("virtual bus, frames/s", f"{bus['frames_per_s']:,.0f}", "")
-    segment = result["segment"]
-    if segment is not None:
-        _print_segment(table, segment)
-    table.add_row("TCP round trip us, p50 / p99",
-                  f"{bus['rtt_us_p50']:.0f} / {bus['rtt_us_p99']:.0f}", "")  # fmt: skip
-    checked = result["verification"]
-    table.add_row("verifying a package, steps of 4 hashes", str(checked["steps"]), "")
-    for name in ("instructions", "instructions_per_step"):
-        value = checked[name]
-        shown = "not measured" if value is None else f"{value:,.0f}"
-        table.add_row(f"verifying a package, x86 {name.replace('_', ' ')}", shown, "")
-    table.add_row("heap of an update, bytes (64 bit)", f"{checked['heap_bytes']:,}", "")
-    for board in result["boards"]:
-        table.add_row(f"{board['board']}, image bytes", f"{board['image_bytes']:,}",
-                      f"<= {board['rom_bytes']:,}")  # fmt: skip
-        table.add_row(f"{board['board']}, heap KiB (32 bit)", f"{board['heap_bytes'] / 1024:.1f}",
-                      f"<= {board['budget_bytes'] // 1024}")  # fmt: skip
-    console.print(table)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from autarky.flash import image
-from autarky.flash.package import Made
+from autarky.build import image
+from autarky.build.package import Made
 from bess.port.memory import MemoryRegion
 from bess.port.slots import RECORD_BYTES, Slots
 from bess.port.storage import PROVISION_BYTES, SlotStore

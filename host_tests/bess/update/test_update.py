@@ -5,10 +5,11 @@ import hashlib
 
 import pytest
 
-from autarky.flash import keys, package
-from bess.link import abort, program, update
+from autarky.build import keys, package
+from bess.link import abort
 from bess.port.memory import MemoryRegion
 from bess.port.slots import NONE, RECORD_BYTES, SLOT_BYTES, Slots, version_number
+from bess.update import program, states, update
 
 
 class Board:
@@ -63,8 +64,8 @@ def send(store, data: bytes) -> None:
 
 def check(store) -> str:
     for _ in range(400):
-        if store.state != program.CHECKING:
-            return program.REFUSALS.decode().split()[store.status >> 16]
+        if store.state != states.CHECKING:
+            return states.REFUSALS.decode().split()[store.status >> 16]
         assert store.status & 1
         store.step(0)
     raise AssertionError("the check does not end")
@@ -75,7 +76,7 @@ def test_a_package_can_be_read_once_all_of_it_was_received(store, key) -> None:
     good = made(key).data
     assert store.begin(len(good)) == abort.NONE
     assert store.write(good[:700]) == abort.NONE
-    assert store.state == program.RECEIVING
+    assert store.state == states.RECEIVING
     assert (store.size(), bytes(store.read(0, 100))) == (0, b"")
     assert store.write(good[700:]) == abort.NONE
     assert store.end() == abort.NONE
@@ -89,7 +90,7 @@ def test_a_good_package_is_verified_started_tried_and_kept(store, key) -> None:
     assert store.crc != 0
     assert bytes(store.read(0, len(good.data))) == good.data
     assert check(store) == "none"
-    assert (store.state, store.status) == (program.VERIFIED, 0)
+    assert (store.state, store.status) == (states.VERIFIED, 0)
     assert board.slots().trial == NONE  # nothing changes before it is asked for
     assert store.control(1) == abort.NONE
     assert store.starting
@@ -163,7 +164,7 @@ def test_a_signed_manifest_that_does_not_suit_is_refused(key, spoil, refusal: st
     head = package._HEAD.pack(b"AUTARKY\n", len(text), len(signature))
     send(store, head + text + signature + content)
     assert check(store) == refusal
-    assert store.state == program.REFUSED
+    assert store.state == states.REFUSED
     assert store.status >> 1 & 0x7F == 3  # CiA 302-3: data error
 
 
@@ -250,7 +251,7 @@ def test_a_slot_is_filled_to_its_last_byte_and_not_beyond(key) -> None:
     board = board_with(key)
     board.regions[1].write(0, b"former")
     job = update.Update(board, board.slots(), 0)
-    assert (job.refusal, job.crc, job.received, job.state) == (0, 0, 0, program.EMPTY)
+    assert (job.refusal, job.crc, job.received, job.state) == (0, 0, 0, states.EMPTY)
     assert job.write(b"x") == abort.STATE
     assert job.begin(SLOT_BYTES) == abort.NONE
     assert bytes(job.read(0, 6)) == b"\xff" * 6  # erased before it is written
@@ -299,10 +300,10 @@ def test_versions_grow_with_their_numbers() -> None:
 def test_what_a_master_reads_in_each_state(store, key) -> None:
     """0x1F51, 0x1F56, 0x1F57 of CiA 302-3: states, CRC-32, bit 0 in progress, error code above."""
     store, _ = store
-    names = program.STATE_NAMES.decode().split()
+    names = states.STATE_NAMES.decode().split()
     numbers = [names.index(n) for n in ("empty", "receiving", "checking", "verified", "refused")]
     assert numbers == [
-        program.EMPTY, program.RECEIVING, program.CHECKING, program.VERIFIED, program.REFUSED,
+        states.EMPTY, states.RECEIVING, states.CHECKING, states.VERIFIED, states.REFUSED,
     ] == [0, 1, 2, 3, 4]  # fmt: skip
     good = made(key).data
     assert (store.state, store.status, store.crc, store.size()) == (0, 2, 0, 0)
@@ -316,7 +317,7 @@ def test_what_a_master_reads_in_each_state(store, key) -> None:
     assert (store.state, store.status, store.crc, store.size()) == (3, 0, crc, len(good))
     send(store, b"rubbish" * 9)
     check(store)
-    assert (store.state, store.status) == (4, update.FORMAT << 16 | 3 << 1)
+    assert (store.state, store.status) == (4, states.FORMAT << 16 | 3 << 1)
     store.control(3)
     assert (store.state, store.status, store.crc) == (0, 2, 0)
 

@@ -18,10 +18,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from autarky.build import image
+from autarky.build.boards import Board, all_boards
+from autarky.build.folder import provision_bytes
 from autarky.errors import AutarkyError
-from autarky.flash import image
-from autarky.flash.boards import Board, all_boards
-from autarky.flash.folder import provision_bytes
 from autarky.paths import BUILD
 
 PROBE = Path(__file__).with_name("heap_probe.py")

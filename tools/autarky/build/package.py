@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from autarky.build import image, keys
+from autarky.build.boards import all_boards
 from autarky.errors import AutarkyError
-from autarky.flash import image, keys
-from autarky.flash.boards import all_boards
 from autarky.paths import BUILD, FIRMWARE, ROOT
 from bess.port.memory import MemoryRegion
 from bess.port.slots import HEAD_BYTES, MAGIC, MANIFEST_MAX, Package, version_number

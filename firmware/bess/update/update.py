@@ -8,25 +8,29 @@ confirmed slot whole, which a roll-back needs.
 from binascii import crc32
 
 from bess.link import abort
-from bess.link.lms import SIGNATURE_BYTES, LmsVerifier
-from bess.link.program import CHECKING, EMPTY, RECEIVING, REFUSED, VERIFIED
 from bess.port.interpreter import const
+from bess.update.lms import SIGNATURE_BYTES, LmsVerifier
+from bess.update.states import (
+    BOARD,
+    CHECKING,
+    EMPTY,
+    FORMAT,
+    IMAGE,
+    INTERPRETER,
+    KEY,
+    OLDER,
+    RECEIVING,
+    REFUSED,
+    ROLLBACK,
+    SIGNATURE,
+    SIZE,
+    STORAGE,
+    UNSIGNED,
+    VERIFIED,
+)
 
 _CHUNK = const(2048)
 _HASHES_A_STEP = const(4)
-
-# link.program.REFUSALS
-FORMAT = const(1)
-UNSIGNED = const(2)
-SIGNATURE = const(3)
-BOARD = const(4)
-INTERPRETER = const(5)
-SIZE = const(6)
-OLDER = const(7)
-IMAGE = const(8)
-STORAGE = const(9)
-KEY = const(10)
-ROLLBACK = const(11)
 
 
 def objection(manifest, number, board, interpreter, oldest):

@@ -12,7 +12,7 @@ from pyhsslms.pyhsslms import (
     lms_sha256_m32_h10,
 )
 
-from bess.link.lms import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, LmsVerifier
+from bess.update.lms import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, LmsVerifier
 
 
 @functools.cache
@@ -61,7 +61,7 @@ def test_the_size_of_a_step_does_not_matter(hashes: int) -> None:
 
 
 def test_no_step_makes_more_hashes_than_it_was_allowed(monkeypatch) -> None:
-    from bess.link import lms
+    from bess.update import lms
 
     count = [0]
     real = lms.sha256

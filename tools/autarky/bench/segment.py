@@ -10,10 +10,9 @@ import canopen
 
 from autarky.bus.bus import Sent
 from autarky.bus.load import cyclic_load
-from autarky.bus.server import BusServer
 from autarky.coordinator.coordinator import FIRST_NODE_ID
-from autarky.generate import GENERATED
 from autarky.node.unlock import unlock
+from autarky.paths import GENERATED
 from autarky.sil.plants import TICK_MS
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 
@@ -112,7 +111,7 @@ def measure_segment(
         coordinator.fast_streams = {FIRST_NODE_ID + i for i in range(fast_streams)}
         site.run_for(4.0)
         coordinator.target_w = 30_000.0 * cabinets
-        server = BusServer(site, "127.0.0.1", 0)
+        server = site.serve("127.0.0.1", 0)
         try:
             probe = _Probe(site)
             started_ms = site.now_ms

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from autarky.build.boards import all_boards
 from autarky.errors import AutarkyError
-from autarky.flash.boards import all_boards
 from autarky.paths import BUILD, FIRMWARE
 
 LEAVES = FIRMWARE / "native" / "leaves_viper.py"

@@ -1,0 +1,1 @@
+"""What the firmware and the virtual site cost, as ratios of one run."""

@@ -1,0 +1,1 @@
+"""From source to what a board gets: images, signed packages, keys, a board's files."""

@@ -1,0 +1,1 @@
+"""Files that follow from the firmware's tables."""
