@@ -42,6 +42,7 @@ from bess.port.ticks import hold_attributes, ticks_add, ticks_diff
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
 from bess.protect.fault_table import TABLE as FAULT_TABLE
+from bess.protect.fault_table import fault_id
 from bess.protect.faults import STOP, TRIP, Protection
 from bess.protect.hazards import BLEEDING
 from bess.protect.history import STOPS, WRONG_ANSWERS, History
@@ -56,8 +57,6 @@ from bess.update.program import ProgramStore
 
 _RECOVER_TICKS = const(10)
 # thermal.md: what is left without coolant flow, without the compressor; pcs_coordinator.md
-_COOLANT_FLOW = const(83)
-_COMPRESSOR = const(86)
 _WITHOUT_FLOW_PERMILLE = const(500)
 _WITHOUT_COMPRESSOR_PERMILLE = const(400)
 _WITHOUT_ESTIMATE_PERMILLE = const(500)  # engineering default: the model's limit is an old one
@@ -193,6 +192,8 @@ class Cabinet:
             chemistry_table(parameters.get("chemistry")), parameters, self._on_anchor, unseen_s,
         )  # fmt: skip
         self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
+        self._without_flow = self.protection.row(fault_id("coolant_flow"), 1)
+        self._without_compressor = self.protection.row(fault_id("compressor"), 1)
         self.limits = AllowedPower(parameters, signals)
         self.contactors = Contactors(
             board.outputs, self.inputs, self.meter, parameters, signals, self.history
@@ -515,9 +516,9 @@ class Cabinet:
         """Permille of the limits that cooling, PCS inlet (thermal.md) and estimate leave."""
         value = self.signals.value
         factor = 1000
-        if self.protection.is_active(_COOLANT_FLOW, 1):
+        if self.protection.stands(self._without_flow):
             factor = _WITHOUT_FLOW_PERMILLE
-        if self.protection.is_active(_COMPRESSOR, 1):
+        if self.protection.stands(self._without_compressor):
             factor = min(factor, _WITHOUT_COMPRESSOR_PERMILLE)
         if self.estimate_failed:
             factor = min(factor, _WITHOUT_ESTIMATE_PERMILLE)

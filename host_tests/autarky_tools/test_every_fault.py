@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from kit.copies import in_a_copy
+from kit.standing import stands
 
 from autarky.sil.fault_cases import FAULT_CASES, IDS, LEVELS, FaultCase
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -149,7 +150,7 @@ def test_out_of_an_under_voltage_trip_the_string_is_charged_and_only_charged(tmp
         site.plants.cells.force_voltage(0, slice(None), 2.45)
         site.run_for(3.0)
         app = site.cabinets[0].firmware.app
-        assert app.protection.is_active(IDS["cell_uv"], 3)
+        assert stands(app.protection, "cell_uv", 3)
         site.plants.reset_key[0] = True
         site.run_for(0.3)
         site.plants.reset_key[0] = False

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import cantools
 import pytest
 
-from autarky.bus.load import cyclic_load
+from autarky.bench.load import cyclic_load
 from autarky.bus.timing import frame_bits
 from autarky.errors import AutarkyError
 from autarky.generate.outputs import outputs

@@ -12,6 +12,7 @@ from bess.link import abort
 from bess.measure import signals as s
 from bess.protect import event_log
 from bess.protect import history as h
+from bess.protect.fault_table import fault_id
 from bess.protect.hazards import BLEEDING, HEATER
 from bess.records import Records
 from bess.sparing import SparingRecords
@@ -721,14 +722,16 @@ def test_an_anchor_is_logged_and_worth_a_write(app):
 @pytest.mark.parametrize(
     ("standing", "pcs_dc", "permille"),
     [
-        ((), 250, 1000), ((83,), 250, 500), ((86,), 250, 400), ((83, 86), 250, 400),
+        ((), 250, 1000), (("coolant_flow",), 250, 500), (("compressor",), 250, 400),
+        (("coolant_flow", "compressor"), 250, 400),
         ((), 450, 1000),
         ((), 451, 998), ((), 454, 990), ((), 650, 500), ((), 846, 10), ((), 850, 0), ((), 900, 0),
-        ((83,), 550, 500), ((83,), 690, 400), ((86,), 692, 395),
+        (("coolant_flow",), 550, 500), (("coolant_flow",), 690, 400), (("compressor",), 692, 395),
     ],
 )  # fmt: skip
 def test_derating_is_the_smallest_that_cooling_and_the_pcs_leave(app, standing, pcs_dc, permille):
-    app.protection.is_active = lambda fault, level: fault in standing and level == 1
+    standing = [app.protection.row(fault_id(name), 1) for name in standing]
+    app.protection.stands = standing.__contains__
     app.signals.put(s.PCS_TEMP, pcs_dc)
     assert app._derating() == permille
 

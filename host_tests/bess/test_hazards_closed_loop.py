@@ -1,6 +1,7 @@
 """Hazards on the whole firmware and its plants: dishonest neighbours, restarts, lost frames."""
 
 import pytest
+from kit.standing import stands
 
 from autarky.bus.bus import BusFault
 from bess import modes
@@ -28,7 +29,7 @@ def is_open(site):
 
 
 def active(site, fault, level=3):
-    return app(site).protection.is_active(fault, level)
+    return stands(app(site).protection, fault, level)
 
 
 def reset_key(site):
@@ -124,7 +125,7 @@ def test_power_that_nobody_asked_for_ends_in_open_contactors(running_site, watts
 def test_a_pcs_that_reports_what_it_was_told_is_seen_by_the_sensor(running_site) -> None:
     site = running_site
     site.plants.strings.extra_a[0] = 40.0
-    until(site, lambda: app(site).protection.is_active(98, 2), 5)
+    until(site, lambda: stands(app(site).protection, "pcs_deviation", 2), 5)
     until(site, lambda: is_open(site), 5)
 
 

@@ -1,6 +1,7 @@
 """Five defects that stand in a well-known open BMS, by name (protection.md, "Rules")."""
 
 import pytest
+from kit.standing import stands
 
 from bess import modes
 
@@ -24,7 +25,7 @@ def test_a_cell_far_from_the_mean_is_not_dropped_before_the_extremes_are_formed(
     running_site.plants.cells.force_voltage(0, 100, 4.10)
     assert until_open_ms(running_site, 1300) <= 1200
     assert app(running_site).cells.cell_max_index == 100
-    assert app(running_site).protection.is_active(19, 3)
+    assert stands(app(running_site).protection, "cell_ov", 3)
 
 
 def test_all_cells_invalid_is_a_trip_and_not_no_violation_found(running_site):
@@ -58,7 +59,7 @@ def test_a_task_that_stops_is_seen_and_not_only_one_that_runs_late(running_site,
     scheduler._functions[scheduler.names.index(task)] = lambda now_ms: 1 / 0
     assert until_open_ms(running_site, 1200) <= 1200
     running_site.run_for(0.02)
-    assert app(running_site).protection.is_active(15, 3)
+    assert stands(app(running_site).protection, "task_stopped", 3)
     capsys.readouterr()
 
 

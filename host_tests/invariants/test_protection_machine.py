@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from kit.oracle import TRIPS, Oracle
+from kit.standing import stands
 from kit.test_contracts import IDS
 from soak import SOAK
 
@@ -134,7 +135,7 @@ class Machine(RuleBasedStateMachine):
             return
         mine = {
             name: TRIPS[name].level for name in NAMES
-            if self.protection.is_active(IDS[name], TRIPS[name].level)
+            if stands(self.protection, IDS[name], TRIPS[name].level)
         }  # fmt: skip
         assert mine == self.oracle.latched
         assert self.protection.tripped == bool(mine)

@@ -1,6 +1,7 @@
 """What days of running and a restart may not change: findings of a review, kept as tests."""
 
 import pytest
+from kit.standing import stands
 
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -158,7 +159,7 @@ def test_one_unread_device_leaves_the_link_s_checks_alive(running_site) -> None:
     site.plants.chains[0].fault_changed()
     site.plants.sensors[0].bias_v = [0.0, 0.0, 510.0, 0.0]
     site.run_for(0.5)
-    assert app(site).protection.is_active(57, 3)
+    assert stands(app(site).protection, "link_ov", 3)
 
 
 def test_reset_node_after_an_orderly_stop_is_no_unclean_stop(running_site) -> None:

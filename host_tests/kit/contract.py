@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+from kit.standing import stands
+
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
@@ -99,7 +101,7 @@ class ProtectionContract:
 
     @property
     def standing(self) -> bool:
-        return self.protection.is_active(self.fault, self.level)
+        return stands(self.protection, self.fault, self.level)
 
     def test_it_acts_at_its_last_sample_and_not_one_sooner(self) -> None:
         self.build()

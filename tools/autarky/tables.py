@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 
 from autarky.errors import AutarkyError
 from bess import objects, parameters
@@ -27,9 +29,59 @@ class TableError(AutarkyError):
     """A row that nothing can be made of; the message names file and row."""
 
 
+@dataclass(frozen=True)
+class Fault:
+    """One row of the fault table; its columns are explained there."""
+
+    id: int
+    name: str
+    signal: str
+    over: bool
+    unit: str
+    gate: str
+    levels: str
+    direction: str
+    period_ms: int
+    emcy_code: int
+
+
+@cache
+def faults() -> dict[str, Fault]:
+    """The fault table by name, in its order."""
+    return {
+        f[1]: Fault(
+            int(f[0]), f[1], f[2], f[3] == "over", f[4], f[5], f[6], f[7], int(f[8]), int(f[9], 0)
+        )
+        for f in rows(fault_table.TABLE)
+    }
+
+
+@cache
 def fault_names() -> dict[int, str]:
-    """Names of the fault table by id, 0 none."""
-    return {0: "none", **{int(fields[0]): fields[1] for fields in rows(fault_table.TABLE)}}
+    """Names of the faults by id, 0 none."""
+    return {0: "none", **{fault.id: fault.name for fault in faults().values()}}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a table of frames, and the rows of its fields as they stand."""
+
+    name: str
+    can_id: int
+    kind: str
+    protected: bool
+    fields: tuple[list[str], ...]
+
+
+def frames(table: bytes) -> list[Frame]:
+    """The frames of objects.PDO_TABLE or pcs_can.PCS_TABLE, in order."""
+    found: list[tuple[list[str], list[list[str]]]] = []
+    for fields in rows(table):
+        if fields[0] == "frame":
+            found.append((fields, []))
+        else:
+            found[-1][1].append(fields)
+    return [Frame(f[1], int(f[2], 0), f[3], f[4] == "e2e", tuple(below)) for f, below in found]
 
 
 def _number(text: str, allowed: range, what: str) -> int:
@@ -133,9 +185,8 @@ def _spans(numbers: Iterable[int], form: str) -> str:
 
 def free_places() -> str:
     """Markdown for host_tests/kit: what a fault, a parameter and an object of your own may take."""
-    faults = list(rows(fault_table.TABLE))
-    ids = set(FAULT_IDS) - {int(fields[0]) for fields in faults}
-    codes = set(range(0xFF80, 0x10000)) - {int(fields[9], 0) for fields in faults}
+    ids = set(FAULT_IDS) - set(fault_names())
+    codes = set(range(0xFF80, 0x10000)) - {fault.emcy_code for fault in faults().values()}
     taken = {
         int(fields[0].partition(".")[0], 16)
         for table in (parameters.TABLE, objects.OBJECT_TABLE)

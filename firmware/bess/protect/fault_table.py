@@ -11,6 +11,8 @@ NAME_LEVEL_delay_ms; when the unit is ms the age itself is the delay. Levels 1 a
 recover beyond NAME_LEVEL_recover_UNIT, or where the threshold itself is met again.
 """
 
+from bess.table import rows
+
 TABLE = b"""\
  1 estop            estop             over  flag     -        3   both      10  0x9000 -
  2 hvil             hvil_open         over  flag     -        3   both      10  0x9001 -
@@ -122,3 +124,11 @@ TABLE = b"""\
 95 board_hot        board_temp        over  dc       -        12  both     1000 0x4410 -
 113 part_failed     part_failed       over  flag     -        1   both     1000 0x6120 silent_recover_ms
 """
+
+
+def fault_id(name):
+    """Number of the fault of that name. Raises KeyError."""
+    for fields in rows(TABLE):
+        if fields[1] == name:
+            return int(fields[0])
+    raise KeyError(name)

@@ -25,7 +25,7 @@ _DISCHARGE = const(2)
 _BOTH = const(3)
 _DIRECTIONS = {"charge": _CHARGE, "discharge": _DISCHARGE, "both": _BOTH}
 _FAST_PERIOD_MS = const(10)
-_UNDERVOLTAGE = (20, 22)  # cell_uv, string_uv
+_RECHARGED = ("cell_uv", "string_uv")  # what a recharge is meant to end
 _COUNT_MAX = const(60000)
 _LOWEST = const(-0x3FFFFFFF)
 _HIGHEST = const(0x3FFFFFFF)
@@ -76,6 +76,7 @@ class Protection:
         self._span_ms = array("i")  # from the first to the last sample of the delay
         self._recover_need = array("H")
         self._emcy = array("H")
+        self._recharged = bytearray()  # rows that are suspended while the string is recharged
         self._fast_rows = 0
         names = s.names()
         for fields in rows(table):
@@ -112,8 +113,11 @@ class Protection:
             delay_ms = self._optional(parameters, key + "_delay_ms", period_ms)
             recover_key = name + "_" + ("2" if mark == "2" else "1") + "_recover_" + unit
             recover_ms = parameters.get(fields[10]) if fields[10] != "-" else period_ms
+            level = STOP if mark == "S" else int(mark)
+            if level == TRIP and name in _RECHARGED:
+                self._recharged.append(len(self._fault))
             self._fault.append(int(fields[0]))
-            self._level.append(STOP if mark == "S" else int(mark))
+            self._level.append(level)
             self._signal.append(names.index(fields[2]))
             self._gate.append(_NO_GATE if gate == "-" or mark != "3" else names.index(gate))
             self._direction.append(_DIRECTIONS[fields[7]])
@@ -254,12 +258,9 @@ class Protection:
         if on == self._undervoltage_suspended:
             return
         self._undervoltage_suspended = on
-        row = len(self._fault)
-        while row:
-            row -= 1
-            if self._level[row] == TRIP and self._fault[row] in _UNDERVOLTAGE:
-                self._suspended[row] = 1 if on else 0
-                self._well[row] = 1 if on else 0
+        for row in self._recharged:
+            self._suspended[row] = 1 if on else 0
+            self._well[row] = 1 if on else 0
 
     def _clear(self, row):
         self._active[row] = 0
@@ -344,14 +345,16 @@ class Protection:
                 found[at] = max(found[at], level)
         return found
 
-    def is_active(self, fault_id, level):
-        """True while the level of a fault stands or is latched."""
-        row = len(self._fault)
-        while row:
-            row -= 1
-            if self._fault[row] == fault_id and self._level[row] == level:
-                return self._active[row] != 0
-        return False
+    def row(self, fault, level):
+        """Row of a level of the fault of that number, for `stands`. Raises KeyError."""
+        for row in range(len(self._fault)):
+            if self._fault[row] == fault and self._level[row] == level:
+                return row
+        raise KeyError(fault)
+
+    def stands(self, row):
+        """True while the row stands or is latched."""
+        return self._active[row] != 0
 
     def reset(self, service):
         """Clear latches whose cause has gone; lockouts only in `service`.

@@ -1,4 +1,5 @@
 import pytest
+from kit.standing import stands
 
 from bess.measure import signals as s
 from bess.measure.signals import Signals
@@ -92,9 +93,9 @@ def test_every_row_trips_at_its_last_sample_and_not_one_sooner():
         fault = int(fields[0])
         for _ in range(samples - 1):
             rig.feed(signal, threshold + sign)
-        assert not rig.protection.is_active(fault, level), fields[1]
+        assert not stands(rig.protection, fault, level), fields[1]
         rig.feed(signal, threshold + sign)
-        assert rig.protection.is_active(fault, level), fields[1]
+        assert stands(rig.protection, fault, level), fields[1]
         assert (fault, level, True) in rig.events
 
 
@@ -105,7 +106,7 @@ def test_no_row_trips_at_its_threshold():
         rig.signals.put(s.CHARGING, 1)
         for _ in range(samples + 5):
             rig.feed(signal, threshold)
-        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+        assert not stands(rig.protection, int(fields[0]), level), fields[1]
 
 
 def test_glitches_one_sample_short_never_accumulate():
@@ -119,7 +120,7 @@ def test_glitches_one_sample_short_never_accumulate():
             for _ in range(samples - 1):
                 rig.feed(signal, threshold + sign)
             rig.feed(signal, threshold)
-        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+        assert not stands(rig.protection, int(fields[0]), level), fields[1]
 
 
 def test_old_samples_are_never_judged_again():
@@ -133,7 +134,7 @@ def test_old_samples_are_never_judged_again():
         rig.feed(signal, threshold + sign)
         for _ in range(samples + 5):
             rig.evaluate()
-        assert not rig.protection.is_active(int(fields[0]), level), fields[1]
+        assert not stands(rig.protection, int(fields[0]), level), fields[1]
 
 
 def test_a_partial_sample_raises_but_never_clears():
@@ -142,10 +143,10 @@ def test_a_partial_sample_raises_but_never_clears():
     for _ in range(5):
         rig.feed(s.CELL_MAX, 37000)
         rig.feed(s.CELL_MAX, 33000, partial=True)
-    assert not rig.protection.is_active(19, TRIP)
+    assert not stands(rig.protection, "cell_ov", TRIP)
     for _ in range(5):
         rig.feed(s.CELL_MAX, 37000, partial=True)
-    assert rig.protection.is_active(19, TRIP)
+    assert stands(rig.protection, "cell_ov", TRIP)
 
 
 def test_trips_latch_and_reset_needs_the_cause_gone():
@@ -159,13 +160,13 @@ def test_trips_latch_and_reset_needs_the_cause_gone():
         for _ in range(samples):
             rig.feed(signal, threshold + sign)
         rig.protection.reset(True)
-        assert rig.protection.is_active(fault, level), fields[1]
+        assert stands(rig.protection, fault, level), fields[1]
         for _ in range(3):
             rig.feed(signal, healthy(fields, sign))
-        assert rig.protection.is_active(fault, level), fields[1]
+        assert stands(rig.protection, fault, level), fields[1]
         assert rig.protection.tripped
         rig.protection.reset(level == LOCKOUT)
-        assert not rig.protection.is_active(fault, level), fields[1]
+        assert not stands(rig.protection, fault, level), fields[1]
 
 
 def test_lockout_is_cleared_in_service_only():
@@ -192,13 +193,13 @@ def test_levels_one_and_two_recover_beyond_their_hysteresis():
     rig = Rig()
     for _ in range(30):
         rig.feed(s.CELL_MAX, 36200)
-    assert rig.protection.is_active(19, LIMIT)
+    assert stands(rig.protection, "cell_ov", LIMIT)
     assert rig.protection.charge_blocked
     assert not rig.protection.discharge_blocked
     rig.feed(s.CELL_MAX, 34600)
-    assert rig.protection.is_active(19, LIMIT)
+    assert stands(rig.protection, "cell_ov", LIMIT)
     rig.feed(s.CELL_MAX, 34500)
-    assert not rig.protection.is_active(19, LIMIT)
+    assert not stands(rig.protection, "cell_ov", LIMIT)
     assert not rig.protection.charge_blocked
 
 
@@ -234,12 +235,12 @@ def test_charging_gate_belongs_to_the_trip_alone():
     rig.signals.put(s.CHARGING, 0)
     for _ in range(60):
         rig.feed(s.TEMP_MIN, -10)
-    assert rig.protection.is_active(24, LIMIT)
-    assert not rig.protection.is_active(52, TRIP)
+    assert stands(rig.protection, "charge_ut", LIMIT)
+    assert not stands(rig.protection, "charge_below_zero", TRIP)
     rig.signals.put(s.CHARGING, 1)
     for _ in range(20):
         rig.feed(s.TEMP_MIN, -10)
-    assert rig.protection.is_active(52, TRIP)
+    assert stands(rig.protection, "charge_below_zero", TRIP)
 
 
 def test_silence_of_commands_stops_without_a_latch():
@@ -295,16 +296,16 @@ def test_levels_and_error_register_tell_what_stands():
 
 
 def test_an_unknown_level_is_not_active():
-    assert not Rig().protection.is_active(19, LOCKOUT)
-    assert not Rig().protection.is_active(99, TRIP)
+    assert not stands(Rig().protection, "cell_ov", LOCKOUT)
+    assert not stands(Rig().protection, "pcs_state", TRIP)
 
 
 def trip_by_under_voltage(rig):
     for _ in range(10):
         rig.feed(s.CELL_MIN, 24000)
         rig.feed(s.STRING_PER_CELL, 25000)
-    assert rig.protection.is_active(20, TRIP)
-    assert rig.protection.is_active(22, TRIP)
+    assert stands(rig.protection, "cell_uv", TRIP)
+    assert stands(rig.protection, "string_uv", TRIP)
 
 
 def test_a_suspended_under_voltage_trip_can_be_reset_and_comes_back_after():
@@ -336,8 +337,8 @@ def test_deep_discharge_and_over_voltage_are_judged_while_under_voltage_is_suspe
     for _ in range(10):
         rig.feed(s.CELL_MIN_RAW, 19999)
         rig.feed(s.CELL_MAX, 36501)
-    assert rig.protection.is_active(51, LOCKOUT)
-    assert rig.protection.is_active(19, TRIP)
+    assert stands(rig.protection, "deep_discharge", LOCKOUT)
+    assert stands(rig.protection, "cell_ov", TRIP)
 
 
 def test_a_count_never_overflows():
@@ -421,9 +422,9 @@ def test_after_a_suspension_the_whole_delay_counts_again():
     rig.protection.suspend_undervoltage(False)
     for _ in range(9):
         rig.feed(s.CELL_MIN, 24000)
-    assert not rig.protection.is_active(20, TRIP)
+    assert not stands(rig.protection, "cell_uv", TRIP)
     rig.feed(s.CELL_MIN, 24000)
-    assert rig.protection.is_active(20, TRIP)
+    assert stands(rig.protection, "cell_uv", TRIP)
 
 
 def test_a_change_tells_the_value_and_the_limit_it_passed():
@@ -460,9 +461,9 @@ def test_after_a_reset_nothing_is_told_and_the_whole_delay_counts_again():
     assert rig.protection.worst_level == 0
     for _ in range(9):
         rig.feed(s.CELL_MAX, 37000)
-    assert not rig.protection.is_active(19, TRIP)
+    assert not stands(rig.protection, "cell_ov", TRIP)
     rig.feed(s.CELL_MAX, 37000)
-    assert rig.protection.is_active(19, TRIP)
+    assert stands(rig.protection, "cell_ov", TRIP)
 
 
 def test_recovery_starts_over_after_it_was_raised_again():
@@ -571,8 +572,8 @@ def test_a_judgement_is_true_or_false():
     rig.protection._suspended[trip] = 1
     rig.signals.put(s.CELL_MAX, 36600)
     assert rig.protection._judge(trip) is False
-    assert rig.protection.is_active(99, TRIP) is False
-    assert rig.protection.is_active(19, LOCKOUT) is False
+    assert stands(rig.protection, "pcs_state", TRIP) is False
+    assert stands(rig.protection, "cell_ov", LOCKOUT) is False
 
 
 def test_every_standing_row_shows_in_levels_register_and_answer():
@@ -580,7 +581,7 @@ def test_every_standing_row_shows_in_levels_register_and_answer():
         rig = Rig()
         fault = int(fields[0])
         rig.protection._active[row_of(rig.protection, fault, level)] = 1
-        assert rig.protection.is_active(fault, level) is True
+        assert stands(rig.protection, fault, level) is True
         assert rig.protection.levels[fault - 1] == (LIMIT if mark == "S" else level)
         assert rig.protection.error_register == error_register(int(fields[9], 0))
 
@@ -606,11 +607,11 @@ def test_after_it_cleared_a_fault_needs_its_whole_delay_and_recovery_again():
     rig = Rig()
     for _ in range(3):
         for _ in range(10):
-            assert not rig.protection.is_active(19, TRIP)
+            assert not stands(rig.protection, "cell_ov", TRIP)
             rig.feed(s.CELL_MAX, 36600)
-            if rig.protection.is_active(19, TRIP):
+            if stands(rig.protection, "cell_ov", TRIP):
                 break
-        assert rig.protection.is_active(19, TRIP)
+        assert stands(rig.protection, "cell_ov", TRIP)
         raised = [event for event in rig.events if event == (19, TRIP, True)]
         for _ in range(3):
             rig.feed(s.CELL_MAX, 33000)
@@ -763,7 +764,7 @@ def test_what_closing_and_a_stop_in_order_ask_of_each_row(name):
         assert rig.protection.may_close() == (not harmful), (name, mark)
         for _ in range(samples):
             rig.feed(signal, threshold + sign)
-        assert rig.protection.is_active(int(fields[0]), level)
+        assert stands(rig.protection, int(fields[0]), level)
         assert rig.protection.may_close() == (not harmful), (name, mark)
         if both:
             assert rig.protection.limited
@@ -774,7 +775,7 @@ def test_only_level_two_of_both_directions_limits_and_only_hazards_stop_actuator
     rig = Rig()
     for _ in range(1000):
         rig.feed(s.DOOR, 1)
-    assert rig.protection.is_active(38, 1)
+    assert stands(rig.protection, "door", 1)
     assert (rig.protection.limited, rig.protection.stops) == (False, hazards.CHILLER)
     rig.feed(s.HVIL_OPEN, 1)
     for _ in range(10):
@@ -783,5 +784,5 @@ def test_only_level_two_of_both_directions_limits_and_only_hazards_stop_actuator
     rig = Rig()
     for _ in range(100):
         rig.feed(s.CELL_MAX, PARAMETERS.get("cell_ov_2_dmv") + 1)
-    assert rig.protection.is_active(19, LIMIT)
+    assert stands(rig.protection, "cell_ov", LIMIT)
     assert (rig.protection.limited, rig.protection.stops) == (False, 0)

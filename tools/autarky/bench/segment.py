@@ -8,8 +8,8 @@ from typing import Any
 
 import canopen
 
+from autarky.bench.load import cyclic_load
 from autarky.bus.bus import Sent
-from autarky.bus.load import cyclic_load
 from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.node.unlock import unlock
 from autarky.paths import GENERATED

@@ -9,11 +9,9 @@ from cantools.database.can import Message, Node, Signal
 from cantools.database.conversion import BaseConversion
 from cantools.typechecking import Choices
 
-from autarky.tables import FLAGS, LEVELS, fault_names
+from autarky.tables import FLAGS, LEVELS, fault_names, faults, frames
 from bess import modes, objects
 from bess.drivers import pcs_can
-from bess.protect.fault_table import TABLE as FAULT_TABLE
-from bess.table import rows
 
 NODE_IDS = range(2, 34)
 _NMT_STATES = {0: "boot_up", 4: "stopped", 5: "operational", 127: "pre_operational"}
@@ -29,7 +27,7 @@ def _named(*names: str) -> Choices:
 
 def _emcy_names() -> dict[int, str]:
     """Faults by EMCY code; 0 tells that all are gone."""
-    return {0: "none", **{int(fields[9], 0): fields[1] for fields in rows(FAULT_TABLE)}}
+    return {0: "none", **{fault.emcy_code: fault.name for fault in faults().values()}}
 
 
 def _site_choices() -> dict[str, Choices]:
@@ -95,18 +93,15 @@ def _messages(
     table: bytes, node_id: int, suffix: str, choices: dict[str, Choices]
 ) -> list[Message]:
     messages: list[Message] = []
-    frames: list[tuple[list[str], list[Signal]]] = []
-    for fields in rows(table):
-        if fields[0] == "frame":
-            frames.append((fields, _protection() if fields[4] == "e2e" else []))
-        else:
-            frames[-1][1].extend(_signals(fields, choices))
-    for fields, signals in frames:
-        sender = "coordinator" if fields[3] == "rx" else "cabinet"
+    for frame in frames(table):
+        sender = "coordinator" if frame.kind == "rx" else "cabinet"
+        signals = _protection() if frame.protected else []
+        for fields in frame.fields:
+            signals += _signals(fields, choices)
         messages.append(
             Message(
-                frame_id=int(fields[2], 0) + node_id,
-                name=fields[1] + suffix,
+                frame_id=frame.can_id + node_id,
+                name=frame.name + suffix,
                 length=8,
                 signals=sorted(signals, key=lambda s: s.start),
                 senders=[sender],

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from autarky.sil.inline import InlineFirmware
+from autarky.tables import fault_names, frames
 from bess import objects
 from bess.app import Cabinet, chain_layout
 from bess.link import communication
@@ -15,7 +16,6 @@ from bess.link.dictionary import Dictionary, Entry, is_pdo_cob_id
 from bess.link.pdo import IMAGE, Pdos
 from bess.parameters import TABLE as PARAMETER_TABLE
 from bess.parameters import address
-from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
 DATA_TYPES = {
@@ -60,23 +60,19 @@ def dictionary_of(cabinet: Cabinet) -> Dictionary:
 
 
 def _frame_names() -> list[str]:
-    return [fields[1] for fields in rows(objects.PDO_TABLE) if fields[0] == "frame"]
+    return [frame.name for frame in frames(objects.PDO_TABLE)]
 
 
 def _piece_names() -> list[list[str]]:
     """Names of what is mapped into each frame, as Pdos maps it: bit fields as their byte."""
-    found: list[dict[int, str]] = []
-    for fields in rows(objects.PDO_TABLE):
-        if fields[0] == "frame":
-            found.append({0: "e2e_crc"} if fields[4] == "e2e" else {})
-        else:
+    found: list[list[str]] = []
+    for frame in frames(objects.PDO_TABLE):
+        names = {0: "e2e_crc"} if frame.protected else {}
+        for fields in frame.fields:
             byte, whole = int(fields[2]) // 8, int(fields[3]) >= 8
-            found[-1].setdefault(byte, fields[1] if whole else fields[1] + "_byte")
-    return [list(names.values()) for names in found]
-
-
-def _fault_names() -> dict[int, str]:
-    return {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
+            names.setdefault(byte, fields[1] if whole else fields[1] + "_byte")
+        found.append(list(names.values()))
+    return found
 
 
 def _unit(text: str) -> tuple[float, str]:
@@ -163,7 +159,7 @@ def _unnamed(index: int, sub: int, names: dict, pdo: Pdos) -> tuple[str, float, 
     if index < 0x2000 and (index, "*") not in names:
         return f"mapping_{sub}", 1.0, ""
     if index == _FAULT_LEVELS:
-        return "fault." + _fault_names().get(sub, f"unused_{sub}"), 1.0, ""
+        return "fault." + fault_names().get(sub, f"unused_{sub}"), 1.0, ""
     base = next(i for i in range(index, index - 4, -1) if (i, "*") in names)
     name, factor, unit, _ = names[base, "*"]
     number = (index - base) * _HIGHEST_SUB + sub - 1

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from autarky.sil.fault_cases import FAULT_CASES, FaultCase
+from autarky.tables import Fault, faults
 from bess.parameters import Parameters
-from bess.protect.fault_table import TABLE
 from bess.protect.hazards import TABLE as HAZARD_TABLE
 from bess.table import rows
 
@@ -24,19 +24,19 @@ def _level(mark: str) -> int:
     return 5 if mark == "S" else int(mark)
 
 
-def _parts(fields: list[str], parameters: Parameters) -> str:
+def _parts(fault: Fault, parameters: Parameters) -> str:
     """Every level with its threshold and delay."""
-    name, over, unit, levels = fields[1], fields[3], fields[4], fields[6]
     found = []
-    for mark in levels:
-        key = f"{name}_{'3' if mark == 'S' else mark}"
+    for mark in fault.levels:
+        key = f"{fault.name}_{'3' if mark == 'S' else mark}"
         text = mark
-        if unit != "flag":
-            text += f": {'>' if over == 'over' else '<'} {parameters.get(f'{key}_{unit}')} {unit}"
+        if fault.unit != "flag":
+            threshold = parameters.get(f"{key}_{fault.unit}")
+            text += f": {'>' if fault.over else '<'} {threshold} {fault.unit}"
         try:
             text += f", {parameters.get(f'{key}_delay_ms')} ms"
         except KeyError:
-            text += "" if unit == "ms" else ", one sample"
+            text += "" if fault.unit == "ms" else ", one sample"
         found.append(text)
     return "; ".join(found)
 
@@ -61,14 +61,14 @@ def faults_md() -> str:
         "of the highest level | reset | EMCY | test |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for fields in rows(TABLE):
-        number, name, signal, _, _, _, levels, direction, period, emcy = fields[:10]
-        highest = max(_level(mark) for mark in levels)
-        deadline = _case_of(name).deadline_ms(parameters)
+    for fault in faults().values():
+        highest = max(_level(mark) for mark in fault.levels)
+        deadline = _case_of(fault.name).deadline_ms(parameters)
         lines.append(
-            f"| {number} | {name} | {signal} | {_parts(fields, parameters)} | {direction} | {period} "
-            f"| {deadline} | {_REACTIONS[highest]} | {_RESETS[highest]} | {emcy} "
-            f"| `test_fault_acts_within_its_deadline[{name}]` |"
+            f"| {fault.id} | {fault.name} | {fault.signal} | {_parts(fault, parameters)} "
+            f"| {fault.direction} | {fault.period_ms} | {deadline} | {_REACTIONS[highest]} "
+            f"| {_RESETS[highest]} | 0x{fault.emcy_code:04X} "
+            f"| `test_fault_acts_within_its_deadline[{fault.name}]` |"
         )
     return "\n".join(lines) + "\n"
 
@@ -131,14 +131,13 @@ def safety_md() -> str:
     """The page: what hardware must do, the rules, and the FMEA table."""
     parameters = Parameters()
     lines = ["| failure | detection | reaction | deadline ms | test |", "|---|---|---|---|---|"]
-    by_name = {fields[1]: fields for fields in rows(TABLE)}
     for case in FAULT_CASES:
-        fields = by_name[case.fault]
-        over = "above" if fields[3] == "over" else "below"
-        unit = "set" if fields[4] == "flag" else f"{over} its limit"
+        fault = faults()[case.fault]
+        over = "above" if fault.over else "below"
+        unit = "set" if fault.unit == "flag" else f"{over} its limit"
         note = f" ({case.note})" if case.note else ""
         lines.append(
-            f"| {case.fault.replace('_', ' ')}{note} | `{fields[2]}` {unit}, every {fields[8]} ms "
+            f"| {case.fault.replace('_', ' ')}{note} | `{fault.signal}` {unit}, every {fault.period_ms} ms "
             f"| {_REACTIONS[case.level]} | {case.deadline_ms(parameters)} "
             f"| [{case.fault}]({_TEST_PATH}) |"
         )

@@ -25,12 +25,11 @@ from autarky.errors import AutarkyError
 from autarky.node.aborts import meaning
 from autarky.node.unlock import unlock
 from autarky.paths import GENERATED
-from autarky.tables import LEVELS
+from autarky.tables import LEVELS, fault_names
 from bess import modes
 from bess.control import contactors, thermal
 from bess.port import ring
 from bess.protect import event_log, trace
-from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.scheduler import TASKS
 from bess.table import rows
 
@@ -198,7 +197,7 @@ class Client:
         if isinstance(raw, bytes | bytearray):
             return Reading(name, raw.hex(), raw.hex())
         if name == "fault.worst":
-            return Reading(name, raw, faults().get(raw, "none"))
+            return Reading(name, raw, fault_names().get(raw, "none"))
         choices = LEVELS if name.startswith("fault.") else _CHOICES.get(name)
         if choices is not None and raw < len(choices):
             return Reading(name, raw, choices[raw])
@@ -306,12 +305,6 @@ class Client:
             self.leave_configuration()
 
 
-@cache
-def faults() -> dict[int, str]:
-    """Names of the fault table by id."""
-    return {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
-
-
 def _subject(kind: int, item: int) -> str:
     """What a record is about: a fault, or what its kind has instead."""
     words = {
@@ -320,7 +313,7 @@ def _subject(kind: int, item: int) -> str:
         event_log.PROGRAM: ("", "on trial", "rolled back", "confirmed"),
     }.get(kind)
     if words is None:
-        return faults().get(item, "") if item else ""
+        return fault_names().get(item, "") if item else ""
     return words[item] if item < len(words) else str(item)
 
 

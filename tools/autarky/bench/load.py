@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from autarky.tables import frames
 from bess import objects
 from bess.parameters import Parameters
-from bess.table import rows
 
 _SYNC_HZ = 10.0
 _BIT_RATE = 500_000
@@ -21,14 +21,12 @@ def cyclic_load(cabinets: int, fast_streams: int, bits: float) -> float:
     fast_hz = 1000 / parameters.get("fast_stream_ms")
     frames_hz = 0.0
     sent = 0
-    for fields in rows(objects.PDO_TABLE):
-        if fields[0] != "frame":
-            continue
-        if fields[3] == "event":
+    for frame in frames(objects.PDO_TABLE):
+        if frame.kind == "event":
             frames_hz += 1000 / parameters.get(f"tpdo{sent + 1}_event_ms")
         else:
             frames_hz += _SYNC_HZ
-        sent += fields[3] != "rx"
+        sent += frame.kind != "rx"
     beats_hz = cabinets * 1000 / parameters.get("heartbeat_ms") + 2 + _SYNC_HZ
     frames_hz = cabinets * frames_hz + fast_streams * (fast_hz - slow_hz)
     return (frames_hz * bits + beats_hz * _ONE_BYTE_BITS) / _BIT_RATE
