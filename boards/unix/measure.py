@@ -94,8 +94,8 @@ class Storm:
 
 def other_scan(cabinet, devices):
     """A scan of the same chips beside the cabinet's, whose diagnosis a second slice would upset."""
-    own = cabinet.cells
-    chain = Chain(devices.afe_spi, devices.afe_cs, cabinet.chain.device_count, leaves, wait)
+    own = cabinet.string.cells
+    chain = Chain(devices.afe_spi, devices.afe_cs, cabinet.string.chain.device_count, leaves, wait)
     cells = CellMonitor(
         chain, own._layout, own.sensors_per_device, cabinet.parameters, Signals(), leaves
     )
@@ -142,7 +142,7 @@ class Twice:
         if name in ("storm", "requests", "drain"):
             name = "fast"
             self._storm = Storm(cabinet.node.node_id)
-            self._port = cabinet.site_port
+            self._port = cabinet.site.port
             self._node = cabinet.node
         self._function = other_scan(cabinet, devices) if name == "scan" else task(cabinet, name)
         self._locked = cabinet.scheduler._locked[cabinet.scheduler.names.index(name)]
@@ -225,7 +225,7 @@ def main(mode):
 
         from bess.port import leaves
 
-        cells = cabinet.cells
+        cells = cabinet.string.cells
         out = array("i", bytes(24))
         twins = (("native", leaves_viper.scan, 20000), ("bytecode", leaves.scan, 500))
         for name, leaf, rounds in twins:

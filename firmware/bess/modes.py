@@ -10,7 +10,7 @@ from bess.control import pcs_control
 from bess.measure import signals as s
 from bess.objects import REQUEST_READY, REQUEST_RUN
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 from bess.protect import history as h
 from bess.protect.limits import CHARGED_DMV
 
@@ -79,6 +79,8 @@ class Modes:
         self.self_test_failed = False
         self.self_test_passed = False
         self._limited_was = False
+        self._stop_worked_off_s = parameters.get("stop_worked_off_s")
+        self._stop_age_s = 0
         self._now_ms = 0
         self._since_ms = 0
         self._started = False
@@ -282,6 +284,27 @@ class Modes:
         self._pcs.block()
         self._contactors.open("service")
         self._try_reset(True)
+
+    @property
+    def self_test_result(self):
+        """What the console says of the self-test: "" while it runs."""
+        if self.self_test_passed:
+            return "passed"
+        return "failed" if self.self_test_failed or self.state == FAULT else ""
+
+    def step_slow(self):
+        """Once a second: time works off the orderly stops that were counted."""
+        history = self._history
+        self._stop_age_s += 1
+        if self._stop_age_s >= self._stop_worked_off_s:
+            self._stop_age_s = 0
+            history.put(h.STOPS, max(history.value[h.STOPS] - 1, 0))
+        self._signals.put(s.REPEATED_STOPS, history.value[h.STOPS])
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._since_ms = held(now_ms, self._since_ms)
+        self._key_since_ms = held(now_ms, self._key_since_ms)
 
     def _watch_key(self):
         """Local reset key: a turn resets latches, five seconds enter and leave service."""

@@ -11,12 +11,10 @@ _TRACE_SAMPLES_A_TICK = const(4)
 
 
 class Records:
-    """`step(at_rest)` each tick, `second(at_rest)` each second, `finish()` before a restart.
+    """`step(at_rest)` each tick, `second(now_ms)` each second, `finish()` before a restart.
 
-    `failed`: storage refused the last write. Set from outside: `hurried`, a trip or a change of
-    the program was noted, which must not wait for others; `changed`, the string's state
-    made a step that its charge does not show, an anchor. cabinet: owner of `log`, `trace`,
-    `trend`, and of `cells`, `meter`, `estimator`, which the trend samples.
+    `failed`: storage refused the last write. cabinet: owner of `log`, `trace`, `trend`, `journal`,
+    and of `string`, which the trend samples.
     """
 
     def __init__(self, cabinet):
@@ -24,8 +22,11 @@ class Records:
         self._log = cabinet.log
         self._trace = cabinet.trace
         self._keep = cabinet.trend.append  # what takes a sample of the trend
-        self._estimator = cabinet.estimator
-        self.failed = self.hurried = self.changed = self._trend_failed = False
+        self._journal = cabinet.journal
+        self._cells = cabinet.string.cells
+        self._meter = cabinet.string.meter
+        self._estimator = cabinet.string.estimator
+        self.failed = self._trend_failed = False
 
     def step(self, at_rest):
         """Some of what waits; True when nothing is left, a trip's whole trace included.
@@ -49,14 +50,14 @@ class Records:
         self.failed = failed
         return failed or (written and not self._trace.busy)
 
-    def second(self, at_rest):
+    def second(self, now_ms):
         """A sample of the trend, once all of it is known."""
         if not self._cabinet.telemetry.soc_known:
             return
-        cells = self._cabinet.cells
+        cells = self._cells
         try:
             self._keep(
-                self._cabinet.meter.current_ma, self._cabinet.meter.string_mv, cells.cell_min_dmv,
+                self._meter.current_ma, self._meter.string_mv, cells.cell_min_dmv,
                 cells.cell_max_dmv, cells.temp_min_dc, cells.temp_max_dc,
                 self._estimator.soc.soc_cpct,
             )  # fmt: skip

@@ -10,7 +10,7 @@ import sys
 from array import array
 
 from bess.port.interpreter import const, heap_lock, heap_unlock
-from bess.port.ticks import TICK_MS, ticks_diff
+from bess.port.ticks import TICK_MS, ticks_add, ticks_diff
 
 # What runs, in the order of a tick. When it raises: `stop` ends the cabinet, for it protects or
 # commands an actuator; `tell` costs what it was doing. Columns: name, period and phase in ticks,
@@ -47,8 +47,9 @@ def print_exception(error):
 class Scheduler:
     """`add` tasks at boot, then `step(now_ms)` once every 10 ms.
 
-    `runs`, `overruns`, `longest_us`, `failures` by task number; `stopped`, `allocated` are
-    what the last step found. ticks_us: the board's microsecond clock.
+    `uptime_ticks` since boot, wrapping at 2**30; `runs`, `overruns`, `longest_us`, `failures` by
+    task number; `stopped`, `allocated` are what the last step found. ticks_us: the board's
+    microsecond clock.
     """
 
     def __init__(self, clock, watchdog, on_death):
@@ -70,6 +71,7 @@ class Scheduler:
         self.overruns = array("i")
         self.longest_us = array("i")
         self._tick = 0
+        self.uptime_ticks = 0
         self.stopped = False
         self.allocated = False
         self._started = False
@@ -120,6 +122,7 @@ class Scheduler:
                 if used_us > self._budget_us[i]:
                     self.overruns[i] = (self.overruns[i] + 1) & 0x1FFFFFFF
             i += 1
+        self.uptime_ticks = ticks_add(self.uptime_ticks, 1)
         if tick % _CHECK_TICKS == 0:
             self.stopped = self._any_stopped(now_ms)
         if not self.stopped and not self.allocated:

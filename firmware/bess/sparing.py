@@ -45,19 +45,19 @@ class SparingRecords(Records):
         totals = self._estimator.counter.totals
         return totals[OUT_AH] + totals[IN_AH]
 
-    def second(self, at_rest):
+    def second(self, now_ms):
         self._uptime_s += 1
         self._since_s += 1
-        Records.second(self, at_rest)
+        Records.second(self, now_ms)
 
     def _due(self):
-        if self.hurried or (self._trace.writing >= 0 and not self._refused):
+        if self._journal.hurried or (self._trace.writing >= 0 and not self._refused):
             return True
         if self._since_s < _SPACING_S:
             return False
         moved_ah = self._throughput_ah() - self._stored_ah
         return (
-            self._log.waiting > 0 or self.changed or self._since_s >= _LONGEST_S
+            self._log.waiting > 0 or self._journal.changed or self._since_s >= _LONGEST_S
             or moved_ah * 1000 * _THROUGHPUT >= self._estimator.soc.capacity_mah
         )  # fmt: skip
 
@@ -76,11 +76,13 @@ class SparingRecords(Records):
                 self.failed = self._refused = True
                 self._job += 1  # a region that fails holds up no other
         # what storage refused holds up no restart
-        return self._job == _IDLE and (self.failed or not (self.hurried or self._trace.busy))
+        return self._job == _IDLE and (
+            self.failed or not (self._journal.hurried or self._trace.busy)
+        )
 
     def _do(self, job):
         if job == _LOG:
-            self.hurried = False
+            self._journal.hurried = False
             self._log.flush(_EVENTS)
         elif job == _TRACE:
             self._trace.flush(_TRACE_SAMPLES)
@@ -90,7 +92,7 @@ class SparingRecords(Records):
             self._write_means()
         elif job == _STATE:
             self._estimator.save()
-            self.changed = False
+            self._journal.changed = False
             self._stored_ah = self._throughput_ah()
         else:
             self.failed = self._refused

@@ -20,12 +20,15 @@ _NO_CELL = const(0xFFFF)
 class Telemetry:
     """`publish_status` before a SYNC's PDOs, `publish_slow` once a second, `fill` per stream frame.
 
-    cabinet: bess.app.Cabinet; codec: the site bus's FrameCodec. Slots are looked up once.
+    cabinet: bess.app.Cabinet. Slots of the frames are looked up once.
     """
 
-    def __init__(self, cabinet, codec, pdo, parameters):
+    def __init__(self, cabinet, parameters):
+        codec = cabinet.site.codec
         self._cabinet = cabinet
-        self._pdo = pdo
+        self._string = cabinet.string
+        self._pdo = pdo = cabinet.site.pdo
+        pdo.fill = self.fill
         self._signals = cabinet.signals
         self._current_silent_ms = parameters.get("current_silent_3_ms")
         self._voltage_silent_ms = parameters.get("voltage_silent_3_ms")
@@ -64,25 +67,27 @@ class Telemetry:
     def judge(self):
         """Tell what is known; with each evaluation of the cells, allocates nothing."""
         cabinet = self._cabinet
+        string = self._string
         self.current_known = self._known(s.SHORT, s.CURRENT_AGE, self._current_silent_ms)
         # of the string and the link
-        self.voltage_known = cabinet.meter.seen_all and self._known(
+        self.voltage_known = string.meter.seen_all and self._known(
             s.STRING_PER_CELL, s.VOLTAGE_AGE, self._voltage_silent_ms
         )
         self.power_known = self.current_known and self.voltage_known
-        self.soc_known = cabinet.estimator.started and not cabinet.estimate_failed
+        self.soc_known = string.estimator.started and not cabinet.health.estimate_failed
         self.insulation_known = self._known(
             s.INSULATION, s.INSULATION_AGE, self._insulation_silent_ms
         )
-        self.die_known = self._signals.count[s.AFE_TEMP] != 0 and cabinet.cells.cells_read != 0
+        self.die_known = self._signals.count[s.AFE_TEMP] != 0 and string.cells.cells_read != 0
 
     def publish_status(self):
         """State, limits, power; allocates nothing."""
         cabinet = self._cabinet
+        string = self._string
         image = self._image
         protection = cabinet.protection
         limits = cabinet.limits
-        meter = cabinet.meter
+        meter = string.meter
         state = cabinet.modes.state
         held = cabinet.modes.hold
         at = self._status
@@ -95,7 +100,7 @@ class Telemetry:
             | (0x08 if protection.charge_blocked else 0)
             | (0x10 if protection.discharge_blocked else 0)
             | (0x20 if cabinet.modes.silent else 0)
-            | (0x40 if cabinet.contactors.closed else 0)
+            | (0x40 if string.contactors.closed else 0)
             | (0x80 if cabinet.thermal.mode else 0)
         )
         self._pdo.tell(self._power_frame, self.power_known)
@@ -107,19 +112,19 @@ class Telemetry:
 
     def publish_slow(self, now_ms):
         """Energy, extremes of cells and temperatures."""
-        cabinet = self._cabinet
+        string = self._string
         image = self._image
-        cells = cabinet.cells
-        estimator = cabinet.estimator
+        cells = string.cells
+        estimator = string.estimator
         soc = estimator.soc
         up_mah, down_mah = soc.usable_mah()
-        deci_volt = cabinet.meter.string_mv // 100
+        deci_volt = string.meter.string_mv // 100
         at = self._energy
         image[at] = soc.soc_cpct
         image[at + 1] = min(estimator.health.soh_cpct // _SOH_PART, _SOH_MOST)
         image[at + 2] = up_mah // 1000 * deci_volt // 1000
         image[at + 3] = down_mah // 1000 * deci_volt // 1000
-        image[at + 4] = 1 if cabinet.contactors.closed else 0
+        image[at + 4] = 1 if string.contactors.closed else 0
         image[at + 5] = 1 if soc.anchor_wanted else 0
         image[at + 6] = (soc.sigma_cpct + _SIGMA_PART - 1) // _SIGMA_PART  # never told too small
         at = self._cell_min
@@ -132,7 +137,7 @@ class Telemetry:
         image[at + 1] = cells.temp_max_dc // 10
         image[at + 2] = cells.temp_min_index
         image[at + 3] = cells.temp_max_index
-        image[at + 4] = cabinet.slots.missing
+        image[at + 4] = string.slots.missing
         tell = self._pdo.tell
         tell(self._energy_frame, self.soc_known and self.voltage_known)
         tell(self._cells_frame, cells.cells_read)
@@ -144,7 +149,7 @@ class Telemetry:
         image = self._image
         at = self._stream
         cell = self._stream_cell
-        cells = self._cabinet.cells
+        cells = self._string.cells
         image[at] = cell
         left = objects.STREAM_CELLS
         while left:
@@ -161,9 +166,9 @@ class Telemetry:
         uptime u32 in 10 ms; voltages u16 0.1 mV, temperatures i16 0.1 degC, then one byte for
         each cell and each sensor: 1 = known, 0 = never read, or silent for too long.
         """
-        cells = self._cabinet.cells
+        cells = self._string.cells
         count, sensors = cells.cell_count, cells.sensor_count
-        out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self._cabinet.uptime_ticks))
+        out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self._cabinet.scheduler.uptime_ticks))
         out.extend(array("H", cells.voltage_dmv))
         out.extend(array("h", cells.temperatures_dc))
         out.extend(bytes([1 if cells.cell_known(cell) else 0 for cell in range(count)]))

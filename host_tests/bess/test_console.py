@@ -10,14 +10,17 @@ from bess.console import Console
 
 class Cabinet:
     at_rest = True
-    self_test_result = ""
 
     class node:
         node_id = 5
         booted = False
 
+    class modes:
+        self_test_result = ""
+
     def __init__(self) -> None:
         self.confirmed: list[int] = []
+        self.command = self
 
     def confirm(self, value: int) -> int:
         self.confirmed.append(value)
@@ -51,11 +54,12 @@ def test_it_says_heartbeat_and_self_test_once(typed, tmp_path, capsys) -> None:
     assert console.step(cabinet) is False
     assert capsys.readouterr().out == ""
     cabinet.node.booted = True
-    cabinet.self_test_result = "passed"
+    cabinet.modes.self_test_result = "passed"
     console.step(cabinet)
     console.step(cabinet)
     assert capsys.readouterr().out == "autarky: heartbeat of node 5\nautarky: self-test passed\n"
     cabinet.node.booted = False
+    cabinet.modes.self_test_result = ""
 
 
 def test_ctrl_c_at_rest_asks_for_service_and_under_load_is_refused(typed, tmp_path, capsys) -> None:

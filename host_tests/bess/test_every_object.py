@@ -101,7 +101,7 @@ class Walker:
 
 def places(cabinet, every: bool) -> list[tuple[int, int]]:
     """All indices with all sub-indices, and some beyond each end; arrays by both ends or whole."""
-    dictionary = cabinet.dictionary
+    dictionary = cabinet.site.dictionary
     by_index: dict[int, set[int]] = {}
     for index, sub in zip(dictionary._indices, dictionary._subs, strict=True):
         by_index.setdefault(index, set()).add(sub)
@@ -189,7 +189,7 @@ def trial(walker: Walker, folder: Path) -> None:
 def held(walker: Walker, folder: Path) -> None:
     standby(walker, folder)
     walker.cabinet.session.unlocked, walker.cabinet.session._unlocked_ms = 1, walker.site.now_ms
-    assert walker.cabinet.hold(1) == 0
+    assert walker.cabinet.command.hold(1) == 0
 
 
 STATES = {
@@ -228,9 +228,9 @@ def test_every_object_answers_or_aborts_and_the_cabinet_goes_on(
         if sub < 2:
             site.step()
             cabinet.node.reset_node = False  # a verified package was started: the next one waits
-    before = cabinet.uptime_ticks
+    before = cabinet.scheduler.uptime_ticks
     site.run_for(1.5)
-    assert cabinet.uptime_ticks == before + 150
+    assert cabinet.scheduler.uptime_ticks == before + 150
     assert site.cabinets[0].firmware.app is cabinet
     assert walker.asked > 10_000
     assert not any(cabinet.scheduler.failures)

@@ -411,8 +411,8 @@ def test_a_dead_task_stops_every_output_and_the_bleeding(inline_site, capsys) ->
     site = inline_site(temperature_c=3.0)
     until(site, lambda: site.plants.outputs[0] & HEATER, 60)
     cabinet = app(site)
-    cabinet.chain.set_discharge(3, 0b100)
-    cabinet.chain.prepare_config()
+    cabinet.string.chain.set_discharge(3, 0b100)
+    cabinet.string.chain.prepare_config()
     site.run_for(1.5)
     assert site.plants.chains[0].any_discharge
 
@@ -454,5 +454,5 @@ def test_a_precharge_that_is_broken_off_is_counted_whole(inline_site, ticks) -> 
     site.plants.estop[0] = True
     site.run_for(0.3)
     rated_j = app(site).parameters.get("precharge_rated_j")
-    counted_j = app(site).contactors.heat_permille * rated_j / 1000
+    counted_j = app(site).string.contactors.heat_permille * rated_j / 1000
     assert counted_j == pytest.approx(float(strings.precharge_j[0]), rel=0.12, abs=60)

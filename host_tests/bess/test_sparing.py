@@ -58,6 +58,18 @@ class Meter:
     string_mv = 800000
 
 
+class String:
+    def __init__(self):
+        self.cells = Cells()
+        self.meter = Meter()
+        self.estimator = Estimator()
+
+
+class Journal:
+    hurried = False
+    changed = False
+
+
 class Known:
     soc_known = True
 
@@ -70,9 +82,9 @@ class World:
         self.log = EventLog(self.regions[0])
         self.trace = Trace(self.regions[1])
         self.trend = Trend(self.regions[2])
-        self.cells = Cells()
-        self.meter = Meter()
-        self.estimator = Estimator()
+        self.string = String()
+        self.estimator = self.string.estimator
+        self.journal = Journal()
         self.telemetry = Known()
         self.records = kind(self)
 
@@ -82,7 +94,7 @@ class World:
     def trip(self):
         self.event()
         self.trace.freeze()
-        self.records.hurried = True
+        self.journal.hurried = True
 
     def seconds(self, count, at_rest=True):
         """Ten steps a second stand for its hundred: what a session does is one job a step."""
@@ -166,7 +178,7 @@ def test_a_session_writes_all_events_that_its_buffer_held_at_once():
     world = World()
     for _ in range(66):
         world.event()
-    world.records.hurried = True
+    world.journal.hurried = True
     world.records.step(True)
     assert world.log.records == 63
     assert world.log.waiting == 0
@@ -185,9 +197,9 @@ def test_a_frozen_trace_opens_a_session_and_is_written_a_hundred_samples_a_step(
 
 def test_a_trip_while_a_session_runs_opens_the_next_at_once():
     world = World()
-    world.records.hurried = True
+    world.journal.hurried = True
     world.records.step(True)
-    assert not world.records.hurried
+    assert not world.journal.hurried
     world.trip()
     for _ in range(4):
         world.records.step(True)
@@ -195,15 +207,15 @@ def test_a_trip_while_a_session_runs_opens_the_next_at_once():
     assert world.log.records == 0
     world.records.step(True)
     assert world.log.records == 1
-    assert not world.records.hurried
+    assert not world.journal.hurried
 
 
 def test_nothing_is_done_or_ready_for_a_restart_while_power_can_flow():
     world = World()
-    world.records.hurried = True
+    world.journal.hurried = True
     assert world.records.step(False) is False
-    assert world.records.hurried
-    world.records.hurried = False
+    assert world.journal.hurried
+    world.journal.hurried = False
     assert world.records.step(False) is False
     assert world.records.step(True)
 
@@ -220,9 +232,9 @@ def test_a_board_that_ran_a_minute_leaves_its_records_behind_at_a_restart():
 def test_the_trend_holds_the_means_of_each_minute_in_their_order():
     world = World()
     for current_ma in (1000, -2000, 3000):
-        world.meter.current_ma = current_ma
+        world.string.meter.current_ma = current_ma
         passed(world, 60)
-    world.records.hurried = True
+    world.journal.hurried = True
     assert session(world)
     other = Trend(Region(387000))
     for current_ma in (1000, -2000, 3000):
@@ -232,7 +244,7 @@ def test_the_trend_holds_the_means_of_each_minute_in_their_order():
     assert world.trend.records == 3
     assert world.trend.read(0, 72) == other.read(0, 72)
     passed(world, 60)
-    world.records.hurried = True
+    world.journal.hurried = True
     assert session(world)
     assert world.trend.records == 4
 
@@ -308,7 +320,7 @@ def test_no_sample_is_kept_before_the_charge_is_known():
         world = World(kind)
         world.telemetry.soc_known = False
         passed(world, 120)
-        world.records.hurried = True
+        world.journal.hurried = True
         for _ in range(12):
             world.records.step(True)
         assert world.trend.records == 0, kind
@@ -381,7 +393,7 @@ def test_an_anchor_and_a_hundredth_of_the_capacity_are_worth_a_write_and_less_is
         world.seconds(3002)  # the trend's first hour
         assert world.estimator.saves == 1
         if what == "anchor":
-            world.records.changed = True
+            world.journal.changed = True
         elif what != "nothing":
             world.estimator.counter.totals[OUT_AH] = int(what[0])
         world.seconds(950)
@@ -419,7 +431,7 @@ def test_a_restart_waits_for_a_trip_and_its_trace():
 def test_a_program_that_was_started_is_noted_at_once():
     world = World()
     world.event()
-    world.records.hurried = True
+    world.journal.hurried = True
     world.seconds(1)
     assert world.log.records == 1
 
@@ -429,7 +441,7 @@ def test_storage_that_fails_is_told_holds_no_restart_up_and_is_tried_again():
     for region in world.regions:
         region.broken = True
     world.event()
-    world.records.hurried = True
+    world.journal.hurried = True
     assert not world.records.step(True)
     assert world.records.failed
     for _ in range(4):
@@ -448,12 +460,12 @@ def test_storage_that_fails_is_told_holds_no_restart_up_and_is_tried_again():
 def test_a_session_that_load_cuts_short_goes_on_at_the_next_rest():
     world = World()
     world.event()
-    world.records.hurried = True
+    world.journal.hurried = True
     world.records.step(True)  # the log
     world.seconds(50, at_rest=False)
     assert world.estimator.saves == 0
     world.event()
-    world.records.hurried = True
+    world.journal.hurried = True
     world.seconds(1)
     assert world.log.records == 2
     assert world.estimator.saves == 1

@@ -76,20 +76,20 @@ def test_a_part_fails_a_thousand_times_and_the_log_is_not_flooded(running_site, 
 def test_the_charge_is_not_known_while_its_estimate_fails(running_site) -> None:
     site, cabinet = running_site, app(running_site)
     assert cabinet.telemetry.soc_known
-    good = cabinet.estimator.slice
+    good = cabinet.string.estimator.slice
 
     def fail(now_ms: int, trusted: bool) -> None:
-        if cabinet.estimator._at == 0:  # the slice that forms the charge
-            cabinet.estimator._at = 1
+        if cabinet.string.estimator._at == 0:  # the slice that forms the charge
+            cabinet.string.estimator._at = 1
             raise ZeroDivisionError("planted")
         good(now_ms, trusted)
 
-    cabinet.estimator.slice = fail
+    cabinet.string.estimator.slice = fail
     site.run_for(6.0)
     assert not cabinet.telemetry.soc_known
     assert site.coordinator.views[2].soc is None
     assert site.coordinator.views[2].cell_min_v is not None
-    cabinet.estimator.slice = good
+    cabinet.string.estimator.slice = good
     site.run_for(3.0)
     assert site.coordinator.views[2].soc is not None
 

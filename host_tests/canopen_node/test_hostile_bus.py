@@ -7,10 +7,11 @@ from soak import SOAK
 
 from autarky.sil.inline import InlineFirmware
 from bess import objects
-from bess.app import chain_layout
+from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.link import e2e
 from bess.link.e2e import Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
+from bess.topology import spread
 
 pytestmark = pytest.mark.slow
 PERIOD_MS = 100
@@ -40,7 +41,8 @@ class Wire:
 def state_of(firmware: InlineFirmware) -> tuple:
     app = firmware.app
     return (
-        bytes(app.parameters.values), app.contactors.state, app.modes.state, app.modes.request_w,
+        bytes(app.parameters.values), app.string.contactors.state, app.modes.state,
+        app.modes.request_w,
         app.session.unlocked, app.node.node_id, app.node.state, app.program.state,
         app.node.lss.configuring, app.node.duplicate_id, app.node.pdo.heard_ms[0],
         list(app.node.pdo._enabled), app.restart, firmware._link.outputs,
@@ -49,7 +51,7 @@ def state_of(firmware: InlineFirmware) -> tuple:
 
 def test_random_frames_change_nothing_but_counters() -> None:
     """All 2048 identifiers, all lengths, random data: what no service allows has no effect."""
-    firmware = InlineFirmware("", len(chain_layout(5, 48)))
+    firmware = InlineFirmware("", len(spread(5, 48, CELLS_PER_DEVICE)))
     app = firmware.app
     app.node.transmit(0)  # boot-up
     rng = random.Random(20261125)
@@ -68,7 +70,7 @@ def test_random_frames_change_nothing_but_counters() -> None:
             wire.frames, batch = batch, []
             total += len(wire.frames)
             now_ms += 10
-            app.site_port.drain(wire)
+            app.site.port.drain(wire)
             app.node.poll(now_ms)
             app.node.service(now_ms)
             app.node.transmit(now_ms)
@@ -76,7 +78,7 @@ def test_random_frames_change_nothing_but_counters() -> None:
     assert total == ROUNDS * 2048 * 9
     assert state_of(firmware) == before
     assert app.node.unknown_frames - unknown > 0.99 * total
-    assert app.site_port.rx_lost == 0
+    assert app.site.port.rx_lost == 0
 
 
 class Channel:

@@ -56,12 +56,12 @@ def test_bus_off_is_survived_and_logged(running_site) -> None:
     app = site.cabinets[0].firmware.app
     site.bus.fail(site.cabinets[0].site_port)
     site.run_for(6.0)
-    assert app.site_port.bus_off
+    assert app.site.port.bus_off
     assert app.modes.state == modes.STANDBY  # as silence
     site.bus.repair(site.cabinets[0].site_port)
     site.run_for(10.0)
-    assert not app.site_port.bus_off
-    assert app.site_port.bus_offs == 1
+    assert not app.site.port.bus_off
+    assert app.site.port.bus_offs == 1
     assert app.modes.state == modes.RUN
     assert app.log.records > 2
 

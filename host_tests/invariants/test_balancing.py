@@ -25,7 +25,7 @@ def test_bleeding_lowers_the_high_cells_and_the_spread(inline_site) -> None:
     site = full_site(inline_site, 0.006)
     site.run_for(20.0)
     app = site.cabinets[0].firmware.app
-    assert app.balancing.bleeding > 20
+    assert app.string.balancing.bleeding > 20
     cells = site.plants.cells
     lowest = int(cells.soc[0].argmin())
     charge = cells.soc[0] * cells.capacity_ah[0]
@@ -53,7 +53,7 @@ def test_no_bleeding_in_fault_on_a_hot_board_or_blind(inline_site, trouble: str)
     site = full_site(inline_site, 0.006)
     site.run_for(20.0)
     app = site.cabinets[0].firmware.app
-    assert app.balancing.bleeding > 0
+    assert app.string.balancing.bleeding > 0
     if trouble == "trip":
         site.plants.hvil_open[0] = True
     elif trouble == "hot":
@@ -62,7 +62,7 @@ def test_no_bleeding_in_fault_on_a_hot_board_or_blind(inline_site, trouble: str)
         site.plants.chains[0].dead.add(3)
         site.plants.chains[0].fault_changed()
     site.run_for(4.0)
-    assert app.balancing.bleeding == 0
+    assert app.string.balancing.bleeding == 0
     if trouble != "silent":
         assert not any(masks(site))
 
@@ -72,4 +72,4 @@ def test_nothing_is_bled_on_the_plateau(inline_site) -> None:
     site = inline_site(soc=0.5)
     site.plants.cells.force_voltage(0, 17, 3.33)
     site.run_for(30.0)
-    assert site.cabinets[0].firmware.app.balancing.bleeding == 0
+    assert site.cabinets[0].firmware.app.string.balancing.bleeding == 0

@@ -24,7 +24,7 @@ def test_a_cell_far_from_the_mean_is_not_dropped_before_the_extremes_are_formed(
     """There: a cell beyond the spread limit is called implausible and left out of min and max."""
     running_site.plants.cells.force_voltage(0, 100, 4.10)
     assert until_open_ms(running_site, 1300) <= 1200
-    assert app(running_site).cells.cell_max_index == 100
+    assert app(running_site).string.cells.cell_max_index == 100
     assert stands(app(running_site).protection, "cell_ov", 3)
 
 

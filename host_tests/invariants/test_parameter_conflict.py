@@ -31,12 +31,12 @@ def running(site: VirtualSite) -> Cabinet:
 def write(app: Cabinet, name: str, value: int) -> int:
     """What an unlocked SDO client does, by name; the abort code."""
     index, _, sub = next(f[0] for f in rows(TABLE) if f[1] == name).partition(".")
-    entry = app.dictionary.lookup(int(index, 0), int(sub or "0"))
-    return app.dictionary.write(entry, struct.pack("<i", value))
+    entry = app.site.dictionary.lookup(int(index, 0), int(sub or "0"))
+    return app.site.dictionary.write(entry, struct.pack("<i", value))
 
 
 def read_conflict(app: Cabinet) -> str:
-    source = app.dictionary.reader(app.dictionary.lookup(0x2312, 0))
+    source = app.site.dictionary.reader(app.site.dictionary.lookup(0x2312, 0))
     return source.read(0, source.size()).decode()
 
 

@@ -6,12 +6,11 @@ from kit.standing import stands
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
-from bess.app import _STAMPS, Cabinet
+from bess.app import Cabinet
 from bess.parameters import Parameters
 from bess.port.ticks import TICKS_MASK, held, ticks_diff
 from bess.protect.history import SIZE, History, provision
 from bess.protect.latches import Latches
-from bess.table import rows
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
@@ -47,7 +46,7 @@ def days_pass(site, days: float) -> None:
         for i in range(len(cabinet.scheduler._last_ms)):
             cabinet.scheduler._last_ms[i] = (cabinet.scheduler._last_ms[i] + leap_ms) & TICKS_MASK
         site.cabinets[0].skew_ms += leap_ms
-        site.run_for(0.1 + len(list(rows(_STAMPS))))
+        site.run_for(0.1 + len(app(site).tasks._holders))
 
 
 def test_a_stamp_is_held_at_three_days_and_never_looks_fresh() -> None:
@@ -268,7 +267,7 @@ def test_a_reset_at_three_volts_or_less_charges_first(inline_site, cell_min_dmv,
     """The same bound as the end of the recovery: until every cell is above 3.00 V."""
     cabinet = app(inline_site())
     cabinet.limits.charge_only = False
-    cabinet.cells.cell_min_dmv = cell_min_dmv
+    cabinet.string.cells.cell_min_dmv = cell_min_dmv
     cabinet.modes.state = modes.FAULT
     cabinet.modes.request_reset()
     assert cabinet.limits.charge_only == first

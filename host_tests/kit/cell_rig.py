@@ -3,12 +3,12 @@
 import numpy as np
 
 from autarky.plant.ltc6813 import Chain as Model
-from bess.app import chain_layout
-from bess.drivers.ltc681x import Chain
+from bess.drivers.ltc681x import CELLS_PER_DEVICE, Chain
 from bess.measure.cells import CellMonitor
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
+from bess.topology import spread
 
 
 class Rig:
@@ -18,7 +18,7 @@ class Rig:
     """
 
     def __init__(self, sensors_per_device: int = 5) -> None:
-        self.layout = chain_layout(5, 48)
+        self.layout = spread(5, 48, CELLS_PER_DEVICE)
         self.model = Model(list(self.layout), sensors_per_device)
         self.now_us = 0
         self.volts = np.full(240, 3.3)

@@ -64,7 +64,7 @@ class World:
         plus = bool(outputs & PLUS)
         if plus and not self.plus_was:
             assert outputs & RELAY, "10: plus commanded without precharge"
-            meter = self.app.meter
+            meter = self.app.string.meter
             gap_mv = abs(meter.string_mv - meter.link_mv)
             assert gap_mv <= min(20_000, 0.03 * meter.string_mv), "11: link does not match"
         self.plus_was = plus
@@ -81,9 +81,9 @@ class World:
         if tripped and protection.tripped:
             assert not outputs & (MINUS | PLUS | RELAY), "1: latched and a contactor commanded"
             assert not plants.output(0, "gate_enable"), "1: latched and the gates released"
-        if app.cells.seen_all and app.cells.temp_min_dc <= 0:
+        if app.string.cells.seen_all and app.string.cells.temp_min_dc <= 0:
             assert limits.charge_ma == 0, "6: charge allowed at or below 0 degC"
-        if app.contactors.closed:
+        if app.string.contactors.closed:
             # 0.5 A/s per 100 A rated, in the 100 ms of an evaluation
             step_ma = 280 * 5 // 1000 * 1000 // 10 + 150
             assert limits.charge_ma <= limits_before[0] + step_ma, "9: charge limit jumped up"
@@ -98,14 +98,16 @@ class World:
             raise AssertionError("26: power follows a silent coordinator")
         if app.signals.count[8] != estop_count and not app.restart:
             assert app.protection._seen[0] == app.signals.count[8], "28: a tick went unjudged"
-        if app.contactors.state == c.LOCKED:
+        if app.string.contactors.state == c.LOCKED:
             assert not outputs & (MINUS | PLUS | RELAY), "24: locked and commanded"
         assert plants.strings.current_at_parting_a[0] < 1.0, "22: module drawn under current"
-        assert app.contactors.heat_permille <= 1100, "13: precharge resistor beyond its rating"
-        for device, mask in enumerate(app.balancing._masks):
-            first = sum(app.balancing._layout[:device])
-            lowest = app.balancing.lowest - first
-            if mask and 0 <= lowest < app.balancing._layout[device]:
+        assert app.string.contactors.heat_permille <= 1100, (
+            "13: precharge resistor beyond its rating"
+        )
+        for device, mask in enumerate(app.string.balancing._masks):
+            first = sum(app.string.balancing._layout[:device])
+            lowest = app.string.balancing.lowest - first
+            if mask and 0 <= lowest < app.string.balancing._layout[device]:
                 assert not mask >> lowest & 1, "19: the lowest cell is bled"
         assert not app.scheduler.stopped, "8: a task has stopped"
 

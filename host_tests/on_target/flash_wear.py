@@ -71,6 +71,18 @@ class Meter:
     string_mv = 800000
 
 
+class String:
+    def __init__(self):
+        self.cells = Cells()
+        self.meter = Meter()
+        self.estimator = Estimator()
+
+
+class Journal:
+    hurried = False
+    changed = False
+
+
 class Known:
     soc_known = True
 
@@ -80,9 +92,8 @@ class Cabinet:
         self.log = EventLog(PagedRegion("/flash/log", 120000))
         self.trace = Trace(PagedRegion("/flash/trace", 8192))
         self.trend = Trend(PagedRegion("/flash/trend", 387328))
-        self.cells = Cells()
-        self.meter = Meter()
-        self.estimator = Estimator()
+        self.string = String()
+        self.journal = Journal()
         self.telemetry = Known()
 
 
@@ -104,7 +115,7 @@ def prepared():
 
 def day(flash, name, kind, event_every_s, trips, rests, seconds=DAY_S):
     cabinet = Cabinet()
-    log, trace, estimator = cabinet.log, cabinet.trace, cabinet.estimator
+    log, trace, estimator = cabinet.log, cabinet.trace, cabinet.string.estimator
     records = kind(cabinet)
     flash.erases = [0] * BLOCKS
     flash.programmed = 0
@@ -115,7 +126,7 @@ def day(flash, name, kind, event_every_s, trips, rests, seconds=DAY_S):
         if trips and second % (DAY_S // trips) == 1000:
             log.put(second, RAISED, 1, 3, 2, 3)
             trace.freeze()
-            records.hurried = True
+            cabinet.journal.hurried = True
         estimator.counter.totals[OUT_AH] += second % 60 == 0  # 60 A, on and on
         estimator.dirty = estimator.dirty or second % 10 == 0
         for _ in range(STEPS):

@@ -9,7 +9,7 @@ from array import array
 
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 from bess.protect import history as h
 
 OPEN = const(0)
@@ -122,6 +122,7 @@ class Contactors:
         self._signals.put(s.PRECHARGE_HEAT, heat_permille)
         if not self._closing():  # then it is noted as spent
             history.put(h.HEAT_PERMILLE, heat_permille)
+        self._signals.put(s.CONTACTOR_CYCLES, max(history.closings))
         self._working_off_s += 1
         if self._working_off_s >= self._worked_off_s:
             self._working_off_s = 0
@@ -190,6 +191,11 @@ class Contactors:
         signals.put(s.CONTACTOR_STUCK, 1 if self.stuck else 0)
         failed = self.tries >= self._tries and not self._closing()
         signals.put(s.PRECHARGE_FAILED, 1 if failed else 0)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._since_ms = held(now_ms, self._since_ms)
+        self._failed_ms = held(now_ms, self._failed_ms)
 
     def _enter(self, state, cause):
         self._relay_parts = self.state == PRECHARGE and state == OPENING

@@ -8,7 +8,7 @@ with what it was told, by its own report and by the string's sensor.
 from bess.drivers import pcs_can
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 
 BLOCKED = const(0)  # gates blocked in hardware, stop on the bus
 OFF = const(1)  # gates released, PCS told to stop
@@ -97,6 +97,11 @@ class PcsControl:
         signals.put(s.PCS_FAULT, 1 if failed else 0)
         signals.put(s.PCS_STATE, 1 if differs else 0)
         self._judge_power(closed)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._started_ms = held(now_ms, self._started_ms)
+        self._stopped_at_ms = held(now_ms, self._stopped_at_ms)
 
     def _judge_state(self, now_ms, mode):
         """It left RUNNING by itself, or goes on although it was told to stop."""

@@ -6,7 +6,7 @@ switches off (protect.hazards) falls in the tick in which it is raised.
 """
 
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 from bess.protect import hazards
 from bess.protect import history as h
 
@@ -79,6 +79,14 @@ class Thermal:
         self._drive_heater(now_ms, trusted)
         self._drive_chiller(now_ms)
         self._drive_pump(now_ms)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._flow_since_ms = held(now_ms, self._flow_since_ms)
+        self._heater_ms_at = held(now_ms, self._heater_ms_at)
+        self._chiller_ms_at = held(now_ms, self._chiller_ms_at)
+        self._idle_since_ms = held(now_ms, self._idle_since_ms)
+        self._asked_since_ms = held(now_ms, self._asked_since_ms)
 
     def _watch_flow(self, now_ms):
         """Flow proves the pump only if it was absent before: a stuck input proves nothing."""

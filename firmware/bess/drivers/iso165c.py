@@ -8,6 +8,7 @@ the variant for an 800 V string.
 """
 
 from bess.port.interpreter import const
+from bess.port.ticks import held
 
 INFO_ID = const(0x037)
 REQUEST_ID = const(0x022)
@@ -51,6 +52,10 @@ class Iso165c:
         self.count = 0
         self.heard = 0
         self.calculated_ms = -1
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self.calculated_ms = held(now_ms, self.calculated_ms)
 
     def request(self):
         """Ask for the counter of results; once a second."""

@@ -8,7 +8,7 @@ from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
 from bess.port.interpreter import const
 from bess.port.native import leaves as native_leaves
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 
 PCS_TABLE = b"""\
 frame pcs_command   0x210 rx    e2e
@@ -106,6 +106,10 @@ class PcsCan:
         elif self.crc_streak < _STREAK_MAX:
             self.crc_streak += 1
         return True
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self.status_ms = held(now_ms, self.status_ms)
 
     def transmit(self, now_ms):
         """Send the command when it is due."""

@@ -8,7 +8,7 @@ task of its own: a storm of them never delays the fast path.
 from bess.link import lss as lss_ids
 from bess.link.emcy import Emergencies
 from bess.port.interpreter import const, copy8
-from bess.port.ticks import TICK_MS, ticks_diff
+from bess.port.ticks import TICK_MS, held, ticks_diff
 
 BOOT_UP = const(0)
 STOPPED = const(4)
@@ -317,6 +317,13 @@ class Node:
             budget -= 1 if cheap else _REQUEST_COST
         if not sdo.idle:
             sdo.step(now_ms)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._guard_heard_ms = held(now_ms, self._guard_heard_ms)
+        self._own_heard_ms = held(now_ms, self._own_heard_ms)
+        self._heartbeat_at_ms = held(now_ms, self._heartbeat_at_ms)
+        self._refused_ms = held(now_ms, self._refused_ms)
 
     def switch_bit_rate(self, kbit_s, delay_ms):
         """Another bit rate after a delay, silent for as long again (CiA 305)."""

@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from bess.link import abort
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 
 NONCE_BYTES = const(16)
 _BLOCK = const(64)
@@ -59,6 +59,11 @@ class Session:
             self._waiting = False
         if self.unlocked and ticks_diff(now_ms, self._unlocked_ms) >= self._session_ms:
             self.unlocked = 0
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._unlocked_ms = held(now_ms, self._unlocked_ms)
+        self._failed_ms = held(now_ms, self._failed_ms)
 
     def _delay_s(self):
         """1, 2, 4 .. 4096 s after so many wrong answers."""

@@ -3,7 +3,7 @@
 from bess.drivers.iso165c import FAULTED
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 
 _LOWEST_V = const(50)  # below, ohm per volt says nothing
 _FROZEN = const(32)  # in INSULATION_DEVICE, beside the monitor's own bits
@@ -72,6 +72,11 @@ class Insulation:
             self._heard = monitor.heard
             signals.put(s.INSULATION_DEVICE, monitor.trouble | (_FROZEN if frozen else 0))
             signals.put(s.INSULATION_TOLD, monitor.told)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._started_ms = held(now_ms, self._started_ms)
+        self._fresh_ms = held(now_ms, self._fresh_ms)
 
     def _take(self, now_ms):
         """The cells stand before the fuse, the string behind it: the higher voltage leaks."""

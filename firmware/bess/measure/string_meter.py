@@ -3,7 +3,7 @@
 from bess.drivers import ivt_s
 from bess.measure import signals as s
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
 
 _NOT_YET = const(-1)
 
@@ -90,6 +90,10 @@ class StringMeter:
         ivt.verify()
         if ivt.lost_permille >= 0:
             self._signals.put(s.CURRENT_LOST, ivt.lost_permille)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._started_ms = held(now_ms, self._started_ms)
 
     def _age(self, channel, now_ms):
         if self._ivt.count[channel] == 0:

@@ -49,9 +49,3 @@ def hold_all(stamps, now_ms):
     """`held` for every stamp of an array('i')."""
     for i in range(len(stamps)):
         stamps[i] = held(now_ms, stamps[i])
-
-
-def hold_attributes(owner, names, now_ms):
-    """`held` for attributes of an object, for the slow task."""
-    for name in names:
-        setattr(owner, name, held(now_ms, getattr(owner, name)))

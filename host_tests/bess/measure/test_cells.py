@@ -4,8 +4,9 @@ import pytest
 from kit.cell_rig import Rig
 
 from autarky.plant.ltc6813 import READS
-from bess.app import chain_layout
+from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.measure import signals as s
+from bess.topology import spread
 
 
 @pytest.fixture
@@ -234,4 +235,4 @@ def test_a_sum_of_any_word_stays_a_small_integer(rig: Rig, word: int) -> None:
     (3, 18, [18] * 3),
 ])  # fmt: skip
 def test_layout_spreads_a_module_over_its_devices(modules, cells, expected) -> None:
-    assert list(chain_layout(modules, cells)) == expected
+    assert list(spread(modules, cells, CELLS_PER_DEVICE)) == expected

