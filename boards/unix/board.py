@@ -19,6 +19,7 @@ try:
     import machine
 except ImportError:  # CPython
     machine = None
+from bess import lines
 from bess.console import Console
 from bess.port.base import BoardBase
 from bess.port.interpreter import const, heap_lock, heap_unlock, keyboard_interrupt
@@ -30,6 +31,7 @@ _COLLECT_TICKS = 100
 _put_halves = struct.pack_into
 # where things stand in a TICK, in halfwords (wire.py)
 _LINES = const(2)
+_CONTACTS = const(0x1FFF)  # those of bess.lines before the slots
 _FRAMES = const(4)
 _GROUPS = const(6)
 _FLAGS = const(7)
@@ -275,6 +277,11 @@ class InputPins:
         if slot >= wire.SLOTS_MAX:
             raise KeyError("no input is named " + name)
         return InputPin(self._link, wire.SLOT_BIT + slot)
+
+    def read(self):
+        """Every contact now, in the bits of bess.lines."""
+        tick = self._link.tick
+        return tick[_LINES] & _CONTACTS | tick[_LINES + 1] << lines.SLOTS
 
 
 class AnalogPin:

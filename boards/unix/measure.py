@@ -160,12 +160,13 @@ class Twice:
             self._storm.begin()
             self._port.drain(self._storm)
             if self._drop:
-                self._port._tail = self._port._head
+                self._port._next = self._port._tail = self._port._head
         self._function(ticks_add(now_ms, AGAIN_MS))
         if self._locked:
             micropython.heap_unlock()
         if self._storm:
-            self._port._tail = self._port._head  # the coordinator's next command finds room
+            # the coordinator's next command finds room
+            self._port._next = self._port._tail = self._port._head
         if self._storm and not self._serve:
             self._node._ring_tail = self._node._ring_head  # what was put aside is not judged here
 

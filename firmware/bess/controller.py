@@ -11,6 +11,7 @@ import time
 from bess.console import Console
 from bess.drivers import fram as fram_chip
 from bess.drivers.mcp23s17 import Expander
+from bess.lines import Contacts
 from bess.port.base import BoardBase
 from bess.port.can_controller import CanController, SharedCan
 from bess.port.interpreter import const, keyboard_interrupt
@@ -141,7 +142,8 @@ class Controller(BoardBase):
         self._machine = machine
         self._fitted = False
         super().__init__(start)
-        self.inputs = wiring.inputs()
+        pins = wiring.inputs()
+        self.inputs = Contacts(pins)
         self.analog = wiring.analog()
         self.clock = Clock()
         self.storage_safe_under_load = self._fitted
@@ -156,7 +158,8 @@ class Controller(BoardBase):
         if expander_cs is not None:
             expander = Expander(wiring.spi("fram"), expander_cs)
             for bit in range(16):
-                self.inputs["slot%d" % bit] = expander.pin(bit)
+                pins["slot%d" % bit] = expander.pin(bit)
+        self.inputs.bind()
         self._open_storage()
         self.backup = wiring.backup()
         self.watchdog = Watchdog()

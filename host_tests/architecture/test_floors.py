@@ -14,9 +14,9 @@ BESS = FIRMWARE / "bess"
 FLOORS = {
     "table": 0, "parameters": 0, "parameter_rules": 0, "objects": 0, "port": 0,
     "link": 1, "update": 1, "drivers": 2, "measure": 3, "estimate": 4, "protect": 5, "control": 6,
-    "topology": 0, "scheduler": 1, "console": 2, "controller": 3, "journal": 6, "health": 6,
-    "strings": 7, "modes": 7, "command": 7, "telemetry": 7, "records": 7, "sparing": 7, "upkeep": 7,
-    "site_link": 7, "tasks": 8, "app": 9,
+    "topology": 0, "lines": 0, "scheduler": 1, "console": 2, "controller": 3, "journal": 6,
+    "health": 6, "strings": 7, "modes": 7, "command": 7, "telemetry": 7, "records": 7, "sparing": 7,
+    "upkeep": 7, "site_link": 7, "tasks": 8, "app": 9,
 }  # fmt: skip
 FORBIDDEN_MODULES = {
     "typing", "dataclasses", "enum", "abc", "functools", "logging", "threading", "asyncio",

@@ -5,7 +5,6 @@ once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
 """
 
 from array import array
-from struct import pack_into
 
 from bess.port.interpreter import const, copy8
 from bess.port.ticks import ticks_diff
@@ -19,11 +18,11 @@ _MASK = const(63)
 
 
 class CanPort:
-    """Ring of 64 received frames and a send that never blocks.
+    """Ring of 63 received frames and a send that never blocks.
 
     After `receive()` returned True the frame is in `rx_id`, `rx_length` and the eight bytes
-    `rx_data` (zeros beyond the length), until the next call. Extended and remote
-    frames never pass: no service of ours uses them.
+    `rx_data` (zeros beyond the length), its own place in the ring until the next call. Extended
+    and remote frames never pass: no service of ours uses them.
     `rx_lost` counts frames that found the ring full, `tx_lost` those that found the
     controller's queue full or the bus off.
     """
@@ -33,10 +32,10 @@ class CanPort:
         self._slot = [0, memoryview(bytearray(64)), 0, 0]  # machine.CAN.recv fills it
         self._ids = array("H", bytes(2 * _RING))
         self._lengths = bytearray(_RING)
-        # halfwords: small integers on every machine, so that a frame is taken out in one call
-        self._data = array("H", bytes(8 * _RING))
+        self._data = tuple([bytearray(8) for _ in range(_RING)])
         self._head = 0
-        self._tail = 0
+        self._tail = 0  # the frame that was taken last: free at the next call
+        self._next = 0
         self.rx_id = 0
         self.rx_length = 0
         self.rx_data = bytearray(8)
@@ -63,20 +62,19 @@ class CanPort:
                 continue
             self._ids[head] = slot[0]
             self._lengths[head] = len(slot[1])
-            copy8(self._data, head << 3, slot[1])
+            copy8(self._data[head], 0, slot[1])
             self._head = following
 
     def receive(self):
         """Take the oldest frame out of the ring; False when it is empty."""
-        tail = self._tail
-        if tail == self._head:
+        at = self._next
+        self._tail = at
+        if at == self._head:
             return False
-        self.rx_id = self._ids[tail]
-        self.rx_length = self._lengths[tail]
-        data = self._data
-        at = tail << 2
-        pack_into("4H", self.rx_data, 0, data[at], data[at + 1], data[at + 2], data[at + 3])
-        self._tail = (tail + 1) & _MASK
+        self.rx_id = self._ids[at]
+        self.rx_length = self._lengths[at]
+        self.rx_data = self._data[at]
+        self._next = (at + 1) & _MASK
         return True
 
     def send(self, can_id, data):

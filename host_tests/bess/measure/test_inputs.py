@@ -2,11 +2,13 @@
 
 import pytest
 
+from bess.lines import Contacts
 from bess.measure import signals as s
 from bess.measure.inputs import Inputs
 from bess.measure.signals import Signals
 
 WELL = {"hvil": 1, "estop": 1, "reset_key": 0, "door": 1, "smoke": 1, "gas": 1, "enable_ok": 1}
+OTHERS = ("coolant_flow", "heater_on", "compressor_ok")
 FEEDBACK = ("minus_closed", "plus_closed", "precharge_closed")
 # pin: what level 0 at it, a broken wire among it, tells
 FAIL_SAFE = {
@@ -26,10 +28,13 @@ class Pin:
 
 class Rig:
     def __init__(self) -> None:
-        levels = WELL | dict.fromkeys(FEEDBACK, 0) | {f"slot{i}": 1 for i in range(SLOTS)}
+        levels = WELL | dict.fromkeys((*FEEDBACK, *OTHERS), 0)
+        levels |= {f"slot{i}": 1 for i in range(SLOTS)}
         self.pins = {name: Pin(level) for name, level in levels.items()}
         self.signals = Signals()
-        self.inputs = Inputs(self.pins, SLOTS, self.signals)
+        self.contacts = Contacts(self.pins)
+        self.contacts.bind()
+        self.inputs = Inputs(self.contacts, SLOTS, self.signals)
 
     def sample(self, **levels: int) -> "Rig":
         for name, level in levels.items():
@@ -56,11 +61,11 @@ def test_before_the_first_sample_nothing_is_safe_and_nothing_closed(rig: Rig) ->
     assert inputs.missing_slots == 0
 
 
-def test_a_well_cabinet_tells_nothing_and_tells_it_fresh(rig: Rig) -> None:
+def test_a_well_cabinet_tells_nothing_and_tells_it_once(rig: Rig) -> None:
     rig.sample().sample()
     assert rig.told() == {}
     for signal in (*FAIL_SAFE.values(), s.MODULES_MISSING):
-        assert rig.signals.count[signal] == 2
+        assert rig.signals.count[signal] == 1
         assert not rig.signals.partial[signal]
     assert rig.inputs.hvil_closed is True
     assert rig.inputs.estop_pressed is False
@@ -91,3 +96,22 @@ def test_each_missing_module_is_counted_and_named_by_its_bit(rig: Rig, missing) 
     rig.sample(**{f"slot{slot}": 1 for slot in missing})
     assert rig.inputs.missing_slots == 0
     assert rig.told() == {}
+
+
+@pytest.mark.parametrize("pin", [*FAIL_SAFE, "slot0", "slot4"])
+def test_what_is_not_well_is_a_fresh_sample_in_every_tick(rig: Rig, pin: str) -> None:
+    signal = FAIL_SAFE.get(pin, s.MODULES_MISSING)
+    rig.sample(**{pin: 0})
+    for count in (2, 3, 4):
+        rig.sample()
+        assert (rig.signals.count[signal], rig.signals.value[signal]) == (count, 1)
+    rig.sample(**{pin: 1})
+    rig.sample()
+    assert (rig.signals.count[signal], rig.signals.value[signal]) == (5, 0)
+
+
+def test_a_slot_that_the_cabinet_does_not_have_is_not_missing() -> None:
+    rig = Rig()
+    rig.pins["slot5"] = Pin(0)
+    rig.contacts.bind()
+    assert rig.sample().told() == {}
