@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarky.errors import check_target, clear_errors, parse_address, parse_key, write_target
+from autarky.errors import (
+    AutarkyError,
+    check_target,
+    clear_errors,
+    parse_address,
+    parse_key,
+    write_target,
+)
 from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
@@ -342,6 +349,8 @@ def bench(
         check_target("--json", json_file)
         console = Console(stderr=str(json_file) == "-")
         if against is not None:
+            if quick:
+                raise AutarkyError("--quick leaves out what --against compares; drop one of both")
             from autarky.bench.against import run_against
 
             signal.signal(signal.SIGTERM, _terminate)  # what was unpacked is removed
