@@ -142,7 +142,7 @@ def a_repository(folder: Path) -> str:
 
 def test_a_revision_that_cannot_be_built_is_a_sentence(tmp_path: Path) -> None:
     commit = a_repository(tmp_path / "repository")
-    tree = against._Tree("0123abc", tmp_path / "tree", tmp_path)
+    tree = against.Tree("0123abc", tmp_path / "tree", tmp_path)
     against.unpack(tmp_path / "repository", commit, tree.path)
     with pytest.raises(AgainstError) as failed:
         tree.ask("image")
@@ -152,7 +152,7 @@ def test_a_revision_that_cannot_be_built_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_the_environments_own_code_is_not_taken_for_the_revisions(tmp_path: Path) -> None:
-    tree = against._Tree("0123abc", tmp_path, tmp_path)
+    tree = against.Tree("0123abc", tmp_path, tmp_path)
     with pytest.raises(AgainstError, match=r"was imported, which is not of .*"):
         tree.ask("image")
 
@@ -161,7 +161,7 @@ def test_what_was_unpacked_is_gone_after_ctrl_c(monkeypatch, tmp_path: Path) -> 
     a_repository(tmp_path / "repository")
     unpacked = []
 
-    def interrupted(tree: against._Tree, valgrind: str) -> Figures:
+    def interrupted(tree: against.Tree, valgrind: str) -> Figures:
         unpacked.append(tree.work.parent / "tree" / "tools")
         assert unpacked[0].is_dir()
         raise KeyboardInterrupt
@@ -177,7 +177,7 @@ def test_what_was_unpacked_is_gone_after_ctrl_c(monkeypatch, tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is missing")
 def test_the_probe_brackets_ticks_of_our_own_image(tmp_path: Path) -> None:
-    tree = against._Tree("ours", ROOT, tmp_path)
+    tree = against.Tree("ours", ROOT, tmp_path)
     rom = Path(tree.ask("image").strip())
     tree.ask("records", str(tmp_path))
     (tmp_path / "state").mkdir()

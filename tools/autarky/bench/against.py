@@ -77,7 +77,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class _Tree:
+class Tree:
     """A checkout: its name for a person, its files, and a folder for what is measured of it."""
 
     name: str
@@ -116,8 +116,8 @@ def run_against(console: Console, revision: str, seconds: float) -> dict[str, An
     commit = find_commit(ROOT, revision)
     with tempfile.TemporaryDirectory(prefix="autarky-against-") as name:
         folder = Path(name)
-        ours = _Tree("the working tree", ROOT, folder / "ours")
-        theirs = _Tree(revision, folder / "tree", folder / "theirs")
+        ours = Tree("the working tree", ROOT, folder / "ours")
+        theirs = Tree(revision, folder / "tree", folder / "theirs")
         unpack(ROOT, commit, theirs.path)
         figures: list[Figures] = []
         for tree in (ours, theirs):
@@ -174,7 +174,7 @@ def _git(root: Path, *arguments: str) -> str | None:
     return None if done.returncode else done.stdout.strip()
 
 
-def _instructions(tree: _Tree, valgrind: str) -> Figures:
+def _instructions(tree: Tree, valgrind: str) -> Figures:
     rom = Path(tree.ask("image").strip())
     tree.ask("records", str(tree.work))
     running: dict[str, subprocess.Popen[str]] = {}
@@ -191,7 +191,7 @@ def _instructions(tree: _Tree, valgrind: str) -> Figures:
     return figures_of(tree.name, ticks["normal"], ticks["sdo"], [ticks["bad"], ticks["apart"]])
 
 
-def _start(tree: _Tree, valgrind: str, rom: Path, name: str) -> subprocess.Popen[str]:
+def _start(tree: Tree, valgrind: str, rom: Path, name: str) -> subprocess.Popen[str]:
     state = tree.work / f"{name}-state"
     state.mkdir()
     command = brackets.probe_command(
@@ -205,7 +205,7 @@ def _start(tree: _Tree, valgrind: str, rom: Path, name: str) -> subprocess.Popen
         )  # fmt: skip
 
 
-def _finish(tree: _Tree, name: str, process: subprocess.Popen[str]) -> Ticks:
+def _finish(tree: Tree, name: str, process: subprocess.Popen[str]) -> Ticks:
     code = process.wait()
     said = (tree.work / f"{name}.said").read_text(encoding="utf-8", errors="replace")
     if code:
@@ -244,7 +244,7 @@ def figures_of(name: str, normal: Ticks, sdo: Ticks, bad: list[Ticks]) -> Figure
     )
 
 
-def _speeds(trees: tuple[_Tree, _Tree], cabinets: int, seconds: float) -> list[float]:
+def _speeds(trees: tuple[Tree, Tree], cabinets: int, seconds: float) -> list[float]:
     """The best of some runs of each, which take turns: both see the same machine."""
     best = [0.0] * len(trees)
     for _ in range(_ROUNDS):

@@ -2,6 +2,8 @@
 
 usage: micropython ticks_probe.py IMAGE RECORD STATE FROM COUNT [fast]
 
+IMAGE: a .romfs, or a folder of its compiled files where MicroPython knows no ROMFS.
+
 Replays RECORD as a board would, its storage in the empty folder STATE, and calls time.ticks_us()
 right before and right after each cabinet.step() of the COUNT ticks from tick FROM on; with `fast`
 also around the scheduler's task of that name. Nothing else may call it meanwhile: in lockstep the
@@ -19,20 +21,39 @@ import sys
 import time
 
 import micropython
-import vfs
 
 EMPTY = 5
 COLLECT_TICKS = 100  # as boards/unix/board.py, between two ticks
 ANSWER = 0x580
 
-with open(sys.argv[1], "rb") as image_file:
-    image = image_file.read()
-vfs.mount(vfs.VfsRom(image), "/rom")
-sys.path[:] = ["/rom"]
+
+class Nothing:
+    """A module that an interpreter lacks and nobody calls here."""
+
+
+def pin_path(image):
+    """Only the image's own modules can be imported; a folder is the files that stand in one."""
+    if image[-6:] != ".romfs":
+        for name in ("socket", "machine"):
+            try:
+                __import__(name)
+            except ImportError:
+                sys.modules[name] = Nothing()
+        sys.path[:] = [image, image + "/native/armv7m", image + "/boards/unix"]
+        return
+    import vfs
+
+    with open(image, "rb") as file:
+        vfs.mount(vfs.VfsRom(file.read()), "/rom")
+    sys.path[:] = ["/rom"]
+    import main
+
+    main.pin_path("/rom")
+
+
+pin_path(sys.argv[1])
 
 import main as firmware_main
-
-firmware_main.pin_path("/rom")
 
 import board
 import wire
