@@ -40,7 +40,8 @@ test: $(READY) ## all tests, on CPython and inside real MicroPython, and branch 
 	@$(BIN)/coverage report --fail-under=100
 
 all-tests: $(READY)
-	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup --durations=10 \
+	  --durations-min=0.5 $(ARGS)
 
 # the safety core is covered by its own tests alone, branch by branch
 CORE_TESTS := host_tests/bess/protect host_tests/kit host_tests/bess/control/test_contactors.py \

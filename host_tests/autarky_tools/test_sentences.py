@@ -371,7 +371,7 @@ def test_an_interpreter_that_does_not_replay_is_named(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_debians_tools_or_mirror_is_told_so(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(debian, "_FOLDER", tmp_path / "arm")
+    monkeypatch.setattr(debian, "FOLDER", tmp_path / "arm")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(debian.DebianError, match="apt-get is missing: Debian's 32-bit MicroPyth"):
         debian.interpreters()

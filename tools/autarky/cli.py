@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarky.errors import check_target, clear_errors, parse_address, parse_key, write_target
+from autarky.errors import (
+    AutarkyError,
+    check_target,
+    clear_errors,
+    parse_address,
+    parse_key,
+    write_target,
+)
 from autarky.flash import cli as flash_cli
 from autarky.node.cli import app as node_app
 from autarky.soc.cli import app as soc_app
@@ -321,6 +328,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option(help="Within a minute: what needs no callgrind and no 32 cabinets.")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="Build this commit too; print ratios to it instead."),
+    ] = None,
 ) -> None:
     """Measure speed, instructions per tick and memory; print ratios taken in this run.
 
@@ -329,15 +340,25 @@ def bench(
       autarky bench --json bench.json
 
       autarky bench --quick
+
+      autarky bench --against HEAD~10      working tree / that commit, measured in turn
     """
     with clear_errors():
         from rich.console import Console
 
-        from autarky.bench.bench import run_bench
-
         check_target("--json", json_file)
         console = Console(stderr=str(json_file) == "-")
-        result = run_bench(console, seconds, quick)
+        if against is not None:
+            if quick:
+                raise AutarkyError("--quick leaves out what --against compares; drop one of both")
+            from autarky.bench.against import run_against
+
+            signal.signal(signal.SIGTERM, _terminate)  # what was unpacked is removed
+            result = run_against(console, against, seconds)
+        else:
+            from autarky.bench.bench import run_bench
+
+            result = run_bench(console, seconds, quick)
         write_target(json_file, json.dumps(result, indent=2) + "\n")
 
 

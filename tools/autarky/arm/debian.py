@@ -12,12 +12,18 @@ from autarky.arm.interpreters import REPLAY, Interpreter
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD
 
-_FOLDER = BUILD / "arm"
+FOLDER = BUILD / "arm"
 _SUITE = "trixie"  # MicroPython 1.25
 _QEMU_SUITE = "bookworm"  # later ones build qemu-user against a newer libc
 _PACKAGES = (
     "micropython", "libc6", "libgcc-s1", "libffi8", "libmbedcrypto16", "libmbedtls21",
     "libmbedx509-7",
+)  # fmt: skip
+# one that takes plugins, and all that it is linked with (counting.py)
+_QEMU_PACKAGES = (
+    "qemu-user-static", "qemu-user", "libc6", "libgcc-s1", "zlib1g", "libcapstone4", "libnuma1",
+    "liburing2", "libglib2.0-0", "libgnutls30", "libpcre2-8-0", "libp11-kit0", "libidn2-0",
+    "libunistring2", "libtasn1-6", "libnettle8", "libhogweed6", "libgmp10", "libffi8",
 )  # fmt: skip
 _TRIPLETS = {"i386": "i386-linux-gnu", "armhf": "arm-linux-gnueabihf"}
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -41,24 +47,26 @@ class DebianError(AutarkyError):
 
 def interpreters() -> list[Interpreter]:
     """i386 natively, armhf under qemu-user. Raises DebianError when they cannot be had."""
-    roots = {name: _FOLDER / name for name in _TRIPLETS}
-    qemu = _FOLDER / "qemu" / "usr" / "bin" / "qemu-arm-static"
-    if not all(path.exists() for path in (*map(_micropython, roots.values()), qemu)):
+    roots = {name: FOLDER / name for name in _TRIPLETS}
+    qemu = FOLDER / "qemu" / "usr" / "bin" / "qemu-arm-static"
+    counted = qemu.with_name("qemu-arm")
+    if not all(path.exists() for path in (*map(micropython, roots.values()), qemu, counted)):
         _unpack(roots)
     libraries = roots["i386"] / "usr" / "lib" / _TRIPLETS["i386"]
     options = ("-X", "heapsize=32M", str(REPLAY))
     i386 = (
         str(libraries / "ld-linux.so.2"), "--library-path", str(libraries),
-        str(_micropython(roots["i386"])),
+        str(micropython(roots["i386"])),
     )  # fmt: skip
-    armhf = (str(qemu), "-L", str(roots["armhf"]), str(_micropython(roots["armhf"])))
+    armhf = (str(qemu), "-L", str(roots["armhf"]), str(micropython(roots["armhf"])))
     return [
         Interpreter("Debian i386, 32 bit", (*i386, *options)),
         Interpreter("Debian armhf under qemu-user, 32 bit", (*armhf, *options)),
     ]
 
 
-def _micropython(root: Path) -> Path:
+def micropython(root: Path) -> Path:
+    """The interpreter in an unpacked folder."""
     return root / "usr" / "bin" / "micropython"
 
 
@@ -66,16 +74,17 @@ def _unpack(roots: dict[str, Path]) -> None:
     for tool in ("apt-get", "dpkg"):
         if shutil.which(tool) is None:
             raise DebianError(f"{tool} is missing: Debian's 32-bit MicroPython cannot be fetched")
-    shutil.rmtree(_FOLDER, ignore_errors=True)
+    shutil.rmtree(FOLDER, ignore_errors=True)
     _write_configuration(mirror(Path("/etc/apt")))
     _apt("update")
-    downloads = _FOLDER / "packages"
+    downloads = FOLDER / "packages"
     downloads.mkdir()
     names = [f"{name}:{arch}/{_SUITE}" for arch in roots for name in _PACKAGES]
-    _apt("download", *names, f"qemu-user-static:amd64/{_QEMU_SUITE}", folder=downloads)
+    names += [f"{name}:amd64/{_QEMU_SUITE}" for name in _QEMU_PACKAGES]
+    _apt("download", *names, folder=downloads)
     for package in sorted(downloads.iterdir()):
         arch = package.stem.rpartition("_")[2]
-        target = roots.get(arch, _FOLDER / "qemu")
+        target = roots.get(arch, FOLDER / "qemu")
         _run(["dpkg", "-x", str(package), str(target)])
     for root in roots.values():
         if not (root / "lib").exists():
@@ -98,19 +107,19 @@ def mirror(etc: Path) -> str:
 def _write_configuration(uri: str) -> None:
     for name in ("state/lists/partial", "cache/archives/partial", "etc/apt.conf.d",
                  "etc/preferences.d", "etc/sources.list.d"):  # fmt: skip
-        (_FOLDER / name).mkdir(parents=True)
-    (_FOLDER / "state" / "status").touch()
+        (FOLDER / name).mkdir(parents=True)
+    (FOLDER / "state" / "status").touch()
     lines = [f"deb [signed-by={_KEYRING}] {uri} {suite} main" for suite in (_SUITE, _QEMU_SUITE)]
-    (_FOLDER / "etc" / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    text = _CONFIG.format(folder=_FOLDER)
-    (_FOLDER / "apt.conf").write_text(text, encoding="utf-8")
+    (FOLDER / "etc" / "sources.list").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    text = _CONFIG.format(folder=FOLDER)
+    (FOLDER / "apt.conf").write_text(text, encoding="utf-8")
 
 
-def _apt(*arguments: str, folder: Path = _FOLDER) -> None:
+def _apt(*arguments: str, folder: Path = FOLDER) -> None:
     try:
-        _run(["apt-get", "-q", *arguments], folder, {"APT_CONFIG": str(_FOLDER / "apt.conf")})
+        _run(["apt-get", "-q", *arguments], folder, {"APT_CONFIG": str(FOLDER / "apt.conf")})
     except DebianError as error:
-        shutil.rmtree(_FOLDER / "state", ignore_errors=True)
+        shutil.rmtree(FOLDER / "state", ignore_errors=True)
         raise DebianError(
             f"Debian's 32-bit MicroPython cannot be fetched: is the mirror of /etc/apt reachable?\n"
             f"{error}"

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from autarky.arm import heap
+from autarky.bench.arm_ticks import arm_ticks
 from autarky.bench.page import print_bench
 from autarky.bench.segment import measure_segment
 from autarky.build import image, keys, package
@@ -54,6 +55,9 @@ def run_bench(console: Console, seconds: float, quick: bool = False) -> dict[str
         record = _record(folder / "ticks.bin")
         result.update(_memory(record))
         result["instructions"] = _instructions(record, folder, valgrind)
+        result["arm"] = None
+        if not quick:
+            result["arm"] = _arm(console, folder)
         result.update(_scan(record, folder))
         console.print("bus ...", highlight=False)
         result["bus"] = _bus()
@@ -180,6 +184,17 @@ def _boards(console: Console) -> list[dict[str, Any]]:
     except AutarkyError as error:
         console.print(f"boards left out: {error}", highlight=False)
         return []
+
+
+def _arm(console: Console, folder: Path) -> dict[str, float] | None:
+    """ARM instructions of single ticks, None where that cannot be measured."""
+    own = folder / "arm"
+    own.mkdir()
+    try:
+        return arm_ticks(own)
+    except AutarkyError as error:
+        console.print(f"ARM instructions left out: {error}", highlight=False)
+        return None
 
 
 def _scan(record: Path, folder: Path) -> dict[str, Any]:

@@ -33,6 +33,8 @@ def print_bench(console: Console, result: dict[str, Any]) -> None:
     table.add_row("state of the cabinet measured below", result["state"], "run")
     for name, value in (result["instructions"] or {}).items():
         table.add_row(f"x86 instructions, {name}", f"{value:,.0f}", "")
+    for name, value in (result["arm"] or {}).items():
+        table.add_row(f"ARM instructions, {name.replace('_', ' ')}", f"{value:,.0f}", "")
     table.add_row("allocated in fast + scan, bytes", str(result["alloc_bytes"]["fast"]), "0")
     table.add_row("allocated in cells, bytes", str(result["alloc_bytes"]["cells"]), "0")
     boot = result["heap_after_boot_bytes"]
