@@ -1,6 +1,6 @@
 """Each fault of the table provoked on a virtual cabinet: seen by its own id, acted upon in time.
 
-Walks autarky.sil.fault_cases; a fault without a case fails the suite.
+Walks autarky.scenario.fault_cases; a fault without a case fails the suite.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kit.copies import in_a_copy
 
-from autarky.sil.fault_cases import FAULT_CASES, IDS, LEVELS, FaultCase
+from autarky.scenario.fault_cases import FAULT_CASES, IDS, LEVELS, FaultCase
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
 

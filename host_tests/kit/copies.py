@@ -11,7 +11,7 @@ from typing import Any
 
 from kit.hazards import MAIN
 
-from autarky.sil.fault_cases import IDS
+from autarky.scenario.fault_cases import IDS
 from autarky.sil.site import VirtualSite
 
 _NAMES = {number: name for name, number in IDS.items()}

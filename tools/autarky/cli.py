@@ -21,7 +21,7 @@ from autarky.soc.cli import fit_command
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autarky.sil.provoke import Step
+    from autarky.scenario.provoke import Step
     from autarky.sil.site import VirtualSite
 
 app = typer.Typer(
@@ -89,9 +89,9 @@ def run(
     with clear_errors():
         from rich.console import Console
 
-        from autarky.sil.folders import unused
-        from autarky.sil.run import run_scenario
-        from autarky.sil.scenarios import SCENARIOS
+        from autarky.scenario.folders import unused
+        from autarky.scenario.run import run_scenario
+        from autarky.scenario.scenarios import SCENARIOS
         from autarky.sil.site import SiteConfig, SiteError
         from autarky.view import LiveView, print_scenarios, print_summary
 
@@ -185,8 +185,8 @@ def site(
         from rich.console import Console
 
         from autarky.build import keys
-        from autarky.sil.provoke import Agenda, Port
-        from autarky.sil.recorder import Recorder
+        from autarky.scenario.provoke import Agenda, Port
+        from autarky.scenario.recorder import Recorder
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
@@ -240,7 +240,7 @@ def _stop_in_order(site: VirtualSite, console: Console) -> None:
 
 
 def _script(path: Path) -> list[tuple[float, Step]]:
-    from autarky.sil.provoke import read_script
+    from autarky.scenario.provoke import read_script
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -282,7 +282,7 @@ def provoke(
       autarky provoke --script steps.json    [{"at_s": 0, "do": "pull 2 3"}, ...]
     """
     with clear_errors():
-        from autarky.sil import provoke as module
+        from autarky.scenario import provoke as module
 
         if not words and script is None:
             if as_json:

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from autarky.sil.recorder import Recorder, Summary
-from autarky.sil.scenarios import FAULT_NAMES, SCENARIOS
+from autarky.scenario.recorder import Recorder, Summary
+from autarky.scenario.scenarios import FAULT_NAMES, SCENARIOS
 from autarky.sil.site import VirtualSite
 
 _LEVELS = ("", "warn", "limit", "trip", "lockout")

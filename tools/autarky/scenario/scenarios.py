@@ -12,9 +12,9 @@ import numpy as np
 
 from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
 from autarky.coordinator.law import PeakShaving, mean_of_known, wanted_power_w
-from autarky.sil.fault_cases import FAULT_CASES, FaultCase
+from autarky.scenario.fault_cases import FAULT_CASES, FaultCase
+from autarky.scenario.recorder import Check, FaultResult, Recorder
 from autarky.sil.plants import TICK_MS
-from autarky.sil.recorder import Check, FaultResult, Recorder
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
 from bess.parameters import Parameters

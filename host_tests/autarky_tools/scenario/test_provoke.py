@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from autarky.cli import app
 from autarky.errors import AutarkyError
-from autarky.sil.fault_cases import FAULT_CASES
-from autarky.sil.provoke import ACTIONS, Agenda, Port, read, read_script, usage
+from autarky.scenario.fault_cases import FAULT_CASES
+from autarky.scenario.provoke import ACTIONS, Agenda, Port, read, read_script, usage
 from autarky.sil.site import SiteConfig, VirtualSite
 
 SCRIPT = [{"at_s": 4.0, "do": "cell 2 17 3.70"}, {"at_s": 5.5, "do": "cells-back 2"}]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from autarky.node.client import LEVELS
-from autarky.sil import happened, report
+from autarky.scenario import happened, report
+from autarky.scenario.recorder import Check, FaultResult, Recorder, Summary
+from autarky.scenario.run import run_scenario
+from autarky.scenario.scenarios import TRIP_CASES, Peak, only_tested
 from autarky.sil.meter import Meter
-from autarky.sil.recorder import Check, FaultResult, Recorder, Summary
-from autarky.sil.run import run_scenario
-from autarky.sil.scenarios import TRIP_CASES, Peak, only_tested
 from autarky.sil.site import SiteConfig
 from bess.port.memory import MemoryRegion
 from bess.protect import event_log

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autarky.paths import GENERATED
-from autarky.sil import folders, happened
+from autarky.scenario import folders, happened
+from autarky.scenario.recorder import SAMPLE_MS, Recorder, Summary
+from autarky.scenario.report import write_report
+from autarky.scenario.scenarios import SCENARIOS
 from autarky.sil.plants import TICK_MS
-from autarky.sil.recorder import SAMPLE_MS, Recorder, Summary
-from autarky.sil.report import write_report
-from autarky.sil.scenarios import SCENARIOS
 from autarky.sil.site import CanLog, SiteConfig, SiteError, VirtualSite
 
 

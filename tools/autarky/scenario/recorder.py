@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autarky.sil.happened import Happened
+from autarky.scenario.happened import Happened
 from autarky.sil.meter import Meter
 from autarky.sil.site import VirtualSite
 from bess.protect.fault_table import TABLE as FAULT_TABLE

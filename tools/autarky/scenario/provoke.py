@@ -19,7 +19,7 @@ from typing import Any
 from autarky.bus.server import listen
 from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.errors import AutarkyError
-from autarky.sil.fault_cases import FAULT_CASES
+from autarky.scenario.fault_cases import FAULT_CASES
 from autarky.sil.site import VirtualSite
 
 _CASES = {case.fault: case for case in FAULT_CASES if not case.inside}
