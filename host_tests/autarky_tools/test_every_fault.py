@@ -10,6 +10,7 @@ import pytest
 from kit.copies import in_a_copy
 
 from autarky.scenario.fault_cases import FAULT_CASES, IDS, LEVELS, FaultCase
+from autarky.scenario.virtual import provoke
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
 
@@ -21,7 +22,7 @@ LONGEST_S = 160.0
 def prepare(site: VirtualSite, case: FaultCase) -> None:
     """Bring the cabinet to where the case begins."""
     if case.setup == "boot":
-        case.inject(site, 0)
+        provoke(site, 0, case)
         return
     if case.setup == "standby":
         site.coordinator.wanted_state = 0
@@ -88,7 +89,7 @@ SHARED = [case for case in FAULT_CASES if case.setup == "run" and case.fault not
 @pytest.mark.parametrize("case", SHARED, ids=lambda case: case.fault)
 def test_fault_acts_within_its_deadline(case: FaultCase, in_run: VirtualSite) -> None:
     def work() -> None:
-        case.inject(in_run, 0)
+        provoke(in_run, 0, case)
         assert_acts(in_run, case)
 
     in_a_copy(work)
@@ -104,7 +105,7 @@ def test_fault_of_another_beginning_acts_within_its_deadline(
     with VirtualSite(config) as site:
         prepare(site, case)
         if case.setup != "boot":
-            case.inject(site, 0)
+            provoke(site, 0, case)
         assert_acts(site, case)
 
 

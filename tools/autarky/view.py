@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from autarky.scenario.fault_cases import FAULT_NAMES
+from autarky.scenario.plan import shipped
 from autarky.scenario.recorder import Recorder, Summary
-from autarky.scenario.scenarios import FAULT_NAMES, SCENARIOS
+from autarky.scenario.run import find
 from autarky.sil.site import VirtualSite
 
 _LEVELS = ("", "warn", "limit", "trip", "lockout")
@@ -88,9 +90,9 @@ def print_scenarios(console: Console) -> None:
     table = Table()
     for name in ("scenario", "cabinets", "virtual time", "what"):
         table.add_column(name)
-    for scenario in SCENARIOS.values():
-        minutes = scenario.hours * 60
-        length = f"{minutes:.1f} min" if minutes < 120 else f"{scenario.hours:.0f} h"
+    for scenario in map(find, shipped()):
+        minutes = scenario.seconds / 60
+        length = f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
         table.add_row(scenario.name, str(scenario.cabinets), length, scenario.title)
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""What a person or a script may do to a running virtual site: the table, and the port for it.
+"""Actions by name on a running virtual site: its agenda, and the port that takes them.
 
 One JSON object a line each way. Asked is {"do": "pull 2 3"} or {"script": [{"at_s": 5, "do":
 "estop 2 on"}, ...]}, times in virtual s from when it arrives; answered, when it is done,
@@ -13,187 +13,15 @@ import json
 import selectors
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from autarky.bus.server import listen
-from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.errors import AutarkyError
-from autarky.scenario.fault_cases import FAULT_CASES
+from autarky.scenario.actions import Step, read
+from autarky.scenario.virtual import apply
 from autarky.sil.site import VirtualSite
 
-_CASES = {case.fault: case for case in FAULT_CASES if not case.inside}
 _MOST_BYTES = 1 << 20
-_KEY_S = 0.5
-_MANY = 5  # words of an argument that do not fit its line
-
-
-@dataclass(frozen=True)
-class Argument:
-    """A number within a range, or one of some words."""
-
-    name: str
-    unit: str = ""
-    low: float = 0.0
-    high: float = 0.0
-    words: tuple[str, ...] = ()
-
-    def read(self, text: str) -> float | str:
-        """Raises AutarkyError with what would be right."""
-        if self.words:
-            if text not in self.words:
-                raise AutarkyError(f"{self.name} is {text!r}: it is one of {', '.join(self.words)}")
-            return text
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not self.low <= value <= self.high:
-            unit = f" {self.unit}" if self.unit else ""
-            raise AutarkyError(f"{self.name} is {text}: give {self.low:g}..{self.high:g}{unit}")
-        return value
-
-    def __str__(self) -> str:
-        if self.words:
-            return "|".join(self.words) if len(self.words) < _MANY else self.name.upper()
-        return f"{self.name.upper()}" + (f"[{self.unit}]" if self.unit else "")
-
-
-@dataclass(frozen=True)
-class Action:
-    """`act(site, i, *values)` does it to cabinet i; `did` says so with cabinet and values."""
-
-    name: str
-    arguments: tuple[Argument, ...]
-    did: str
-    act: Callable[..., object]
-
-    @property
-    def usage(self) -> str:
-        """As it is typed."""
-        return " ".join((self.name, "CABINET", *map(str, self.arguments)))
-
-
-def _line(site: VirtualSite, i: int, line: str, state: str) -> None:
-    plants, on = site.plants, state == "on"
-    if line == "estop":
-        plants.estop[i] = on
-    elif line == "hvil":
-        plants.hvil_open[i] = on
-    else:  # smoke, gas and door are broken loops, as the wiring page has them
-        plants.input_forced[i][line] = not on
-
-
-def _key(site: VirtualSite, i: int) -> None:
-    site.plants.reset_key[i] = True
-    end_ms = site.now_ms + round(_KEY_S * 1000)
-
-    def back(site: VirtualSite) -> None:
-        if site.now_ms >= end_ms:
-            site.plants.reset_key[i] = False
-            site.before_tick.remove(back)
-
-    site.before_tick.append(back)
-
-
-def _wire(site: VirtualSite, i: int, device: float, pin: float, state: str) -> None:
-    chain = site.plants.chains[i]
-    wires = chain.open_wires
-    if device > len(chain.layout) or pin > chain.layout[int(device) - 1]:
-        raise IndexError
-    spot = (int(device) - 1, int(pin))
-    wires.add(spot) if state == "open" else wires.discard(spot)
-
-
-def _temperature(site: VirtualSite, i: int, celsius: float | None) -> None:
-    site.plants.temperature_forced_c[i] = celsius
-
-
-def _power(site: VirtualSite, i: int, kw: float) -> None:
-    site.coordinator.forced_w[site.cabinets[i].node_id] = 1000 * kw
-
-
-_ON_OFF = Argument("state", words=("on", "off"))
-_MODULE = Argument("module", low=1, high=32)
-ACTIONS = {
-    action.name: action
-    for action in (
-        Action("pull", (_MODULE,), "module {0:g} of cabinet {cabinet} pulled",
-               lambda site, i, module: site.plants.pull_module(i, int(module) - 1)),
-        Action("plug", (_MODULE,), "module {0:g} of cabinet {cabinet} put back",
-               lambda site, i, module: site.plants.insert_module(i, int(module) - 1)),
-        Action("cell", (Argument("cell", low=1, high=2000), Argument("voltage", "V", 0, 6)),
-               "cell {0:g} of cabinet {cabinet} driven to {1:g} V",
-               lambda site, i, cell, v: site.plants.cells.force_voltage(i, int(cell) - 1, v)),
-        Action("cells-back", (), "the cells of cabinet {cabinet} are their own again",
-               lambda site, i: site.plants.cells.release(i)),
-        Action("temperature", (Argument("temperature", "degC", -60, 150),),
-               "every sensor of cabinet {cabinet} at {0:g} degC", _temperature),
-        Action("temperature-back", (), "the sensors of cabinet {cabinet} feel their cells again",
-               lambda site, i: _temperature(site, i, None)),
-        Action("line", (Argument("line", words=("estop", "hvil", "smoke", "gas", "door")), _ON_OFF),
-               "{0} of cabinet {cabinet} {1}", _line),
-        Action("wire", (Argument("front-end", low=1, high=64), Argument("pin", low=0, high=18),
-                        Argument("state", words=("open", "whole"))),
-               "sense wire {1:g} of front end {0:g} of cabinet {cabinet} {2}", _wire),
-        Action("power", (Argument("power", "kW", -150, 150),),
-               "cabinet {cabinet} is commanded {0:g} kW, + out of the battery", _power),
-        Action("power-back", (), "cabinet {cabinet} takes its share again",
-               lambda site, i: site.coordinator.forced_w.pop(site.cabinets[i].node_id, None)),
-        Action("key", (), "reset key of cabinet {cabinet} turned for half a second", _key),
-        Action("restart", (), "control supply of cabinet {cabinet} lost and back",
-               lambda site, i: site.power_cycle(i)),
-        Action("fault", (Argument("name", words=tuple(_CASES)),),
-               "what raises {0} was done to cabinet {cabinet}; restart or a new site undoes it",
-               lambda site, i, name: _CASES[name].inject(site, i)),
-    )
-}  # fmt: skip
-
-
-def usage() -> list[str]:
-    """One line an action, as it is typed; then what the words in capitals may be."""
-    lines = [action.usage for action in ACTIONS.values()]
-    for action in ACTIONS.values():
-        for argument in action.arguments:
-            if len(argument.words) >= _MANY:
-                lines.append(f"{argument} is one of {', '.join(argument.words)}")
-    return lines
-
-
-@dataclass(frozen=True)
-class Step:
-    """One action on one cabinet. Made by `read`."""
-
-    action: Action
-    node_id: int
-    values: tuple[float | str, ...]
-
-    def do(self, site: VirtualSite) -> str:
-        """Do it now; what was done. Raises AutarkyError."""
-        i = self.node_id - FIRST_NODE_ID
-        if not 0 <= i < len(site.cabinets):
-            last = FIRST_NODE_ID + len(site.cabinets) - 1
-            raise AutarkyError(f"there is no cabinet {self.node_id}: give {FIRST_NODE_ID}..{last}")
-        try:
-            self.action.act(site, i, *self.values)
-        except IndexError:
-            raise AutarkyError(
-                f"{self.action.name}: this cabinet has none of that number"
-            ) from None
-        return self.action.did.format(*self.values, cabinet=self.node_id)
-
-
-def read(text: str) -> Step:
-    """A step as it is typed. Raises AutarkyError that says what would be right."""
-    words = text.split()
-    action = ACTIONS.get(words[0]) if words else None
-    if action is None:
-        raise AutarkyError(f"there is no action {text!r}: choose from {', '.join(ACTIONS)}")
-    wanted = 2 + len(action.arguments)
-    if len(words) != wanted or not words[1].isdigit():
-        raise AutarkyError(f"{text!r}: write {action.usage}")
-    values = tuple(a.read(word) for a, word in zip(action.arguments, words[2:], strict=True))
-    return Step(action, int(words[1]), values)
 
 
 def read_script(content: Any) -> list[tuple[float, Step]]:
@@ -242,7 +70,7 @@ class Agenda:
                 told({"end": True})
                 continue
             try:
-                told({"at_s": site.now_ms / 1000, "did": step.do(site)})
+                told({"at_s": site.now_ms / 1000, "did": apply(site, step)})
             except AutarkyError as error:
                 told({"at_s": site.now_ms / 1000, "error": str(error)})
 
