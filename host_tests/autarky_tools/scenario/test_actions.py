@@ -25,7 +25,7 @@ def site(tmp_path_factory):
 
 
 def test_each_action_has_a_way_to_be_done_on_a_virtual_site() -> None:
-    assert set(virtual._DO) == set(ACTIONS)
+    assert set(virtual.DO) == set(ACTIONS)
     assert set(inside.HANDS) == set(actions.HANDS)
 
 

@@ -127,10 +127,8 @@ cabinet = "all"
 fault = "cell_0v"
 """
     assert sentences(tmp_path, text) == [
-        "4: there is no key 'colour': choose from " + ", ".join(
-            sorted(("at", "cabinets", "check", "driver", "hours", "like", "load", "minutes",
-                    "parameters", "peak_shaving", "resizable", "seconds", "soc", "title",
-                    "whole_s"))),
+        "4: there is no key 'colour': choose from title, cabinets, resizable, soc, whole_s, "
+        "driver, parameters, load, peak_shaving, at, check, seconds, minutes, hours, like",
         "3: cabinets is 40: give a whole number 1..32",
         "7: parameter refused: cell_ov_3_dmv is 99999, allowed are 30000..43000",
         "10: there is no kind of load 'gpu_clutser': the nearest is gpu_cluster",

@@ -15,8 +15,9 @@ from autarky.scenario import folders, happened, virtual
 from autarky.scenario.actions import no_such
 from autarky.scenario.checks import Run, Watch
 from autarky.scenario.loads import LOADS
-from autarky.scenario.plan import Plan, Promise, read_plan, shipped
+from autarky.scenario.plan import Plan, Promise, shipped
 from autarky.scenario.provoke import Agenda
+from autarky.scenario.reading import read_plan
 from autarky.scenario.recorder import SAMPLE_MS, Check, FaultResult, Recorder, Summary
 from autarky.scenario.report import write_report
 from autarky.scenario.soak import Soak
