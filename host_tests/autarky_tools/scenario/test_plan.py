@@ -1,6 +1,8 @@
 """A scenario is a file of a few lines; what is wrong in one is said at once, by line."""
 
+import contextlib
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from typer.testing import CliRunner
 from autarky.cli import app
 from autarky.errors import AutarkyError
 from autarky.scenario.checks import CHECKS
-from autarky.scenario.plan import shipped
+from autarky.scenario.plan import FOLDER, Plan, shipped
 from autarky.scenario.run import find, run_scenario
 from autarky.scenario.trip import TRIP_CASES
 from autarky.sil.site import SiteConfig
@@ -66,6 +68,18 @@ def test_a_scenario_like_another_one_says_only_what_differs(tmp_path) -> None:
     assert (plan.at, plan.check, plan.load, plan.title) == (
         peak.at, peak.check, peak.load, peak.title,
     )  # fmt: skip
+
+
+def test_the_readme_s_example_runs_and_its_lists_are_whole(tmp_path) -> None:
+    page = (FOLDER / "README.md").read_text()
+    example = page.split("```toml\n")[1].split("```")[0]
+    path = written(tmp_path, example)
+    made = run_scenario(str(path), SiteConfig(interpreter="inline"), tmp_path / "run", 30 / 3600)
+    assert made.passed
+    for name, kind in CHECKS.items():
+        cabinet = ["cabinet"] if kind.of_cabinet else []
+        told = " ".join((name, *cabinet, *(argument.name for argument in kind.arguments)))
+        assert f"`{told}`" in page.replace("\n", " "), told
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -124,12 +138,12 @@ name = "triped"
 [[check]]
 name = "tripped"
 cabinet = "all"
-fault = "cell_0v"
+fault = "cel_ov"
 """
     assert sentences(tmp_path, text) == [
+        "3: cabinets is 40: give a whole number 1..32",
         "4: there is no key 'colour': choose from title, cabinets, resizable, soc, whole_s, "
         "driver, parameters, load, peak_shaving, at, check, seconds, minutes, hours, like",
-        "3: cabinets is 40: give a whole number 1..32",
         "7: parameter refused: cell_ov_3_dmv is 99999, allowed are 30000..43000",
         "10: there is no kind of load 'gpu_clutser': the nearest is gpu_cluster",
         "11: kw_per_cabinet is -1: give 0..1e+06 kW",
@@ -141,7 +155,7 @@ fault = "cell_0v"
         "27: there is no key 'when': choose from time_s, share, action, cabinet, value",
         "30: there is no check 'triped': the nearest is tripped",
         "34: cabinet is 'all': give first, last or a node id, 2..33",
-        "35: fault is 'cell_0v': the nearest is cell_ov",
+        "35: fault is 'cel_ov': the nearest is cell_ov",
     ]  # fmt: skip
 
 
@@ -152,7 +166,12 @@ fault = "cell_0v"
               "1: title is missing: a line for `autarky run --list`"]),
         ('title = "x"\nhours = 1\nminutes = 2\n',
          ["3: give one of seconds, minutes, hours, not 2"]),
-        ('title = 5\nhours = 0\n', ["1: title is 5: give a str", "2: hours is 0: give"]),
+        ('title = 5\nhours = 0\n', ["1: title is 5: give a text", "2: hours is 0: give"]),
+        ('like = "peak"\nresizable = "no"\n', ["2: resizable is 'no': give true or false"]),
+        ('like = "lost-host"\nat = [{time_s = 41, action = "target", value = 5}]\n',
+         ["2: the run has ended by then, after 40 s"]),
+        ('like = "lost-host"\nat = [{time_s = 1, action = "target", cabinet = 2, value = 5}]\n',
+         ["2: target is the whole site's: drop cabinet"]),
         ('like = "peek"\n', ["1: there is no scenario 'peek': the nearest is peak"]),
         ('like = "peak"\nat = 5\n', ["2: at is a list of tables, as in [[at]]"]),
         ('like = "peak"\nat = [\n  {time_s = 1, action = "key", cabinet = 2},\n  7,\n]\n',
@@ -191,6 +210,22 @@ def test_what_does_not_fit_the_site_ends_the_run(tmp_path, more: str, sentence: 
     with pytest.raises(AutarkyError) as told:
         run_scenario(str(path), SiteConfig(interpreter="inline"), tmp_path / "run")
     assert sentence in str(told.value)
+
+
+@pytest.mark.parametrize("value", ["5", "-1.5", "true", '"x"', "[1]", "[{}]", "{a = 1}", "nan"])
+def test_no_value_of_any_key_is_more_than_a_sentence(tmp_path, value: str) -> None:
+    whole = [part.name for part in fields(Plan) if part.name != "name"]
+    texts = [f'like = "peak"\n{key} = {value}\n' for key in (*whole, "hours", "nosuch")]
+    texts += [f"like = {value}\n", f"parameters = {{node_id = {value}}}\n"]
+    for key in ("time_s", "share", "action", "cabinet", "value", "nosuch"):
+        row = {"time_s": "1", "action": '"pull"', "cabinet": "2", "value": "1", key: value}
+        texts.append("at = [{" + ", ".join(f"{k} = {v}" for k, v in row.items()) + "}]\n")
+    for key in ("name", "title", "always", "cabinet", "fault", "nosuch"):
+        row = {"name": '"tripped"', "cabinet": "2", "fault": '"hvil"', key: value}
+        texts.append("check = [{" + ", ".join(f"{k} = {v}" for k, v in row.items()) + "}]\n")
+    for text in texts:
+        with contextlib.suppress(AutarkyError):
+            find(str(written(tmp_path, text)))
 
 
 def test_a_file_that_cannot_be_read_is_a_sentence(tmp_path) -> None:

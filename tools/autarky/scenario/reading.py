@@ -66,19 +66,25 @@ class _Lines:
 
 
 class _Reader:
-    """Reads one file; `wrong` collects what to tell."""
+    """Reads one file and collects what to tell."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.raw: dict[str, Any] = tomllib.loads(text)
-        self.wrong: list[str] = []
+        self.wrong: list[tuple[int, str]] = []  # line and sentence
         self._lines = _Lines(text)
 
     def where(self, key: str, number: int | None = None, below: str = "") -> str:
         return f"{self.path}:{self._lines.of(key, number, below)}"
 
     def say(self, sentence: object, key: str, number: int | None = None, below: str = "") -> None:
-        self.wrong.append(f"{self.where(key, number, below)}: {sentence}")
+        self.wrong.append((self._lines.of(key, number, below), str(sentence)))
+
+    def refuse(self) -> None:
+        """Raises AutarkyError with all that was told, from the top."""
+        if self.wrong:
+            told = sorted(self.wrong, key=lambda row: row[0])
+            raise AutarkyError("\n".join(f"{self.path}:{line}: {text}" for line, text in told))
 
     def tried(
         self, read: Callable[[], Any], key: str, number: int | None = None, below: str = ""
@@ -118,6 +124,16 @@ class _Reader:
             return None
         return self.tried(lambda: argument.read(row[argument.name]), key, number, argument.name)
 
+    def typed(
+        self, name: str, default: Any, row: dict[str, Any], key: str, number: int | None = None
+    ) -> Any:
+        """A word or a flag of a row, as its default is; told where it is something else."""
+        value = row.get(name, default)
+        if type(value) is not type(default):
+            wanted = "true or false" if isinstance(default, bool) else "a text"
+            self.say(f"{name} is {value!r}: give {wanted}", key, number, name)
+        return value
+
     def cabinet(self, row: dict[str, Any], key: str, number: int, *, one: bool) -> Any:
         """first, last, all (unless one is asked for) or a node id."""
         given = row.get("cabinet")
@@ -145,6 +161,8 @@ class _Reader:
         action = self.tried(lambda: named(str(row.get("action", ""))), "at", number, "action")
         if action is None:
             return None
+        if action.of_site and "cabinet" in row:
+            self.say(f"{action.name} is the whole site's: drop cabinet", "at", number, "cabinet")
         cabinet = "all" if action.of_site else self.cabinet(row, "at", number, one=False)
         given = row.get("value", [])
         values = given if isinstance(given, list) else [given]
@@ -154,10 +172,10 @@ class _Reader:
         return At(times["share"], times["time_s"], step, cabinet, self.where("at", number))
 
     def check(self, row: Any, number: int) -> Promise | None:
-        name = row.get("name", "") if isinstance(row, dict) else ""
+        name = str(row.get("name", "")) if isinstance(row, dict) else ""
         kind = CHECKS.get(name)
         if kind is None:
-            self.say(no_such("check", str(name), CHECKS), "check", number, "name")
+            self.say(no_such("check", name, CHECKS), "check", number, "name")
             return None
         wanted = [argument.name for argument in kind.arguments]
         cabinet = ["cabinet"] if kind.of_cabinet else []
@@ -165,8 +183,8 @@ class _Reader:
         which = self.cabinet(row, "check", number, one=True) if kind.of_cabinet else "first"
         values = tuple(self.number(argument, row, "check", number) for argument in kind.arguments)
         return Promise(
-            kind, values, which, str(row.get("title", "")), bool(row.get("always", False)),
-            self.where("check", number),
+            kind, values, which, self.typed("title", "", row, "check", number),
+            self.typed("always", False, row, "check", number), self.where("check", number),
         )  # fmt: skip
 
     def length(self) -> float | None:
@@ -207,11 +225,9 @@ class _Reader:
     def plain(self) -> dict[str, Any]:
         """The keys that are words, flags and numbers."""
         made: dict[str, Any] = {}
-        for name, kind in (("title", str), ("resizable", bool), ("driver", str)):
+        for name, default in (("title", ""), ("resizable", True), ("driver", "")):
             if name in self.raw:
-                made[name] = self.raw[name]
-                if not isinstance(made[name], kind):
-                    self.say(f"{name} is {made[name]!r}: give a {kind.__name__}", name)
+                made[name] = self.typed(name, default, self.raw, name)
         for name, argument in _NUMBERS.items():
             if name in self.raw:
                 made[name] = self.number(argument, self.raw, name)
@@ -258,6 +274,9 @@ def read_plan(path: Path, drivers: Iterable[str]) -> Plan:
         reader.say(f"the length is missing: give {', '.join(_LENGTHS)}", "")
     if "like" not in reader.raw and "title" not in made:
         reader.say("title is missing: a line for `autarky run --list`", "")
-    if reader.wrong:
-        raise AutarkyError("\n".join(reader.wrong))
+    seconds = made.get("seconds", base.seconds if base else _MOST_S)
+    for number, row in enumerate(made.get("at", ())):
+        if row is not None and row.share * seconds + row.time_s > seconds:
+            reader.say(f"the run has ended by then, after {seconds:g} s", "at", number)
+    reader.refuse()
     return replace(base, name=path.stem, **made) if base else Plan(name=path.stem, **made)
