@@ -1,6 +1,6 @@
 """Each fault of the table provoked on a virtual cabinet: seen by its own id, acted upon in time.
 
-Walks autarky.sil.fault_cases; a fault without a case fails the suite.
+Walks autarky.scenario.fault_cases; a fault without a case fails the suite.
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,10 @@ import pytest
 from kit.copies import in_a_copy
 from kit.standing import stands
 
-from autarky.sil.fault_cases import FAULT_CASES, IDS, LEVELS, FaultCase
+from autarky.scenario.fault_cases import FAULT_CASES, FaultCase
+from autarky.scenario.virtual import provoke
 from autarky.sil.site import SiteConfig, VirtualSite
+from autarky.tables import fault_names, faults
 from bess import modes
 
 pytestmark = pytest.mark.slow
@@ -22,7 +24,7 @@ LONGEST_S = 160.0
 def prepare(site: VirtualSite, case: FaultCase) -> None:
     """Bring the cabinet to where the case begins."""
     if case.setup == "boot":
-        case.inject(site, 0)
+        provoke(site, 0, case)
         return
     if case.setup == "standby":
         site.coordinator.wanted_state = 0
@@ -44,7 +46,7 @@ def prepare(site: VirtualSite, case: FaultCase) -> None:
 
 def reaction_ms(site: VirtualSite, case: FaultCase) -> tuple[int, set[str]]:
     """ms until the safe command (or the report) stands, and what was seen."""
-    names = {number: name for name, number in IDS.items()}
+    names = fault_names()
     start_ms = site.now_ms
     seen: set[str] = set()
     while site.now_ms - start_ms < LONGEST_S * 1000:
@@ -53,11 +55,13 @@ def reaction_ms(site: VirtualSite, case: FaultCase) -> tuple[int, set[str]]:
         for at, level in enumerate(app.protection.levels):
             if level:
                 seen.add(names[at + 1])
-        mine = app.protection.levels[IDS[case.fault] - 1]
+        mine = app.protection.levels[faults()[case.fault].id - 1]
         wanted = 2 if case.level == 5 else case.level
         open_now = not site.plants.outputs[0] & MAIN
         blocked = app.protection.charge_blocked or app.protection.discharge_blocked
-        shadows = any(app.protection.levels[IDS[name] - 1] >= 3 for name in case.shadowed_by)
+        shadows = any(
+            app.protection.levels[faults()[name].id - 1] >= 3 for name in case.shadowed_by
+        )
         if mine >= wanted or shadows:
             if case.opens and open_now:
                 return site.now_ms - start_ms, seen
@@ -89,7 +93,7 @@ SHARED = [case for case in FAULT_CASES if case.setup == "run" and case.fault not
 @pytest.mark.parametrize("case", SHARED, ids=lambda case: case.fault)
 def test_fault_acts_within_its_deadline(case: FaultCase, in_run: VirtualSite) -> None:
     def work() -> None:
-        case.inject(in_run, 0)
+        provoke(in_run, 0, case)
         assert_acts(in_run, case)
 
     in_a_copy(work)
@@ -105,15 +109,15 @@ def test_fault_of_another_beginning_acts_within_its_deadline(
     with VirtualSite(config) as site:
         prepare(site, case)
         if case.setup != "boot":
-            case.inject(site, 0)
+            provoke(site, 0, case)
         assert_acts(site, case)
 
 
 def test_every_fault_has_a_case_at_its_highest_level() -> None:
-    assert len(IDS) >= 85
-    assert {case.fault for case in FAULT_CASES} == set(IDS)
+    assert len(faults()) >= 85
+    assert {case.fault for case in FAULT_CASES} == set(faults())
     for case in FAULT_CASES:
-        highest = max(5 if mark == "S" else int(mark) for mark in LEVELS[case.fault])
+        highest = max(5 if mark == "S" else int(mark) for mark in faults()[case.fault].levels)
         assert case.level == highest, case.fault
 
 

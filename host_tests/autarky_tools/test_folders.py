@@ -12,6 +12,7 @@ from patience import PATIENCE_S
 from refusal import refused
 
 from autarky.errors import AutarkyError, check_target
+from autarky.scenario.folders import run_folder, unused
 from autarky.sil import folders
 from autarky.sil.site import SiteConfig, VirtualSite
 
@@ -48,19 +49,19 @@ def test_a_state_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_run_that_is_refused_leaves_no_folder(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(ValueError, match="refused"), folders.run_folder(out):
+    with pytest.raises(ValueError, match="refused"), run_folder(out):
         (out / "state").mkdir()
         raise ValueError("refused")
     assert not out.exists()
     out.mkdir()
-    with pytest.raises(ValueError, match="refused"), folders.run_folder(out):
+    with pytest.raises(ValueError, match="refused"), run_folder(out):
         raise ValueError("refused")
     assert list(out.iterdir()) == []
 
 
 def test_a_run_that_began_keeps_what_it_has(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt), folders.run_folder(out):
+    with pytest.raises(KeyboardInterrupt), run_folder(out):
         (out / "can.log").write_text("a frame")
         raise KeyboardInterrupt
     assert (out / "can.log").read_text() == "a frame"
@@ -70,8 +71,8 @@ def test_a_run_never_mixes_with_another_one(tmp_path: Path) -> None:
     (tmp_path / "can.log").write_text("of an earlier run")
     assert "something is there already" in refused("run", "--out", tmp_path, "--hours", "0.001")
     assert (tmp_path / "can.log").read_text() == "of an earlier run"
-    assert folders.unused(tmp_path) == tmp_path.with_name(f"{tmp_path.name}-2")
-    assert folders.unused(tmp_path / "new") == tmp_path / "new"
+    assert unused(tmp_path) == tmp_path.with_name(f"{tmp_path.name}-2")
+    assert unused(tmp_path / "new") == tmp_path / "new"
 
 
 @pytest.mark.parametrize(

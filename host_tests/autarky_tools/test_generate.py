@@ -62,11 +62,15 @@ def published_flags(**what: int) -> int:
             discharge_blocked=given["discharge"],
         ),
         limits=nothing(charge_w=0, discharge_w=0),
-        meter=nothing(string_mv=0, current_ma=0, power_w=0),
         modes=nothing(state=0, hold=0, silent=given["silent"]),
-        contactors=nothing(closed=given["closed"]), thermal=nothing(mode=given["thermal"]),
+        thermal=nothing(mode=given["thermal"]),
     )  # fmt: skip
+    string = nothing(
+        meter=nothing(string_mv=0, current_ma=0, power_w=0),
+        contactors=nothing(closed=given["closed"]),
+    )
     told = telemetry.Telemetry.__new__(telemetry.Telemetry)
+    told._string = string
     told._cabinet, told._image, told._status, told._power = cabinet, [0] * 16, 0, 8
     told._pdo, told._power_frame, told.power_known = nothing(tell=lambda *a: None), 0, True
     told.publish_status()

@@ -26,9 +26,9 @@ from autarky.errors import AutarkyError
 from autarky.mutate import __main__ as mutate
 from autarky.node.client import Client, NodeError, decode_snapshot
 from autarky.paths import wire
+from autarky.scenario.provoke import ask
 from autarky.sil import firmware
 from autarky.sil import site as site_module
-from autarky.sil.provoke import ask
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 from autarky.soc import evaluate as evaluation
 from autarky.soc import fit as fitting

@@ -15,9 +15,9 @@ from patience import PATIENCE_S
 from refusal import refused
 
 from autarky.paths import ROOT
+from autarky.scenario.recorder import Recorder
+from autarky.scenario.run import run_scenario
 from autarky.sil.firmware import Firmware, FirmwareLost
-from autarky.sil.recorder import Recorder
-from autarky.sil.run import run_scenario
 from autarky.sil.site import SiteConfig, VirtualSite
 
 pytestmark = pytest.mark.slow

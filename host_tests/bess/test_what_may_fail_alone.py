@@ -3,7 +3,7 @@
 import pytest
 
 from autarky.node.client import decode_log
-from autarky.sil.fault_cases import IDS
+from autarky.scenario.fault_cases import IDS
 from bess import modes
 from bess.scheduler import TASKS
 from bess.table import rows

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarky.sil.fault_cases import IDS
+from autarky.scenario.fault_cases import IDS
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 from bess import modes

@@ -11,10 +11,8 @@ from typing import Any
 
 from kit.hazards import MAIN
 
-from autarky.sil.fault_cases import IDS
 from autarky.sil.site import VirtualSite
-
-_NAMES = {number: name for name, number in IDS.items()}
+from autarky.tables import fault_names
 
 
 @dataclass
@@ -84,5 +82,5 @@ def react(site: VirtualSite, inject: Callable[[], object], limit_ms: int, to_ope
 def _note(outcome: Outcome, levels: Iterable[int]) -> None:
     for at, level in enumerate(levels):
         if level:
-            name = _NAMES[at + 1]
+            name = fault_names()[at + 1]
             outcome.levels[name] = max(outcome.levels.get(name, 0), level)

@@ -28,7 +28,7 @@ from autarky.soc.cli import fit_command
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from autarky.sil.provoke import Step
+    from autarky.scenario.actions import Step
     from autarky.sil.site import VirtualSite
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def _overrides(settings: list[str] | None) -> dict[str, int]:
 
 @app.command()
 def run(
-    scenario: Annotated[str, typer.Argument(help="Which scenario; --list names them.")] = "peak",
+    scenario: Annotated[str, typer.Argument(help="A name of --list, or a TOML file.")] = "peak",
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
     cabinets: Annotated[int | None, typer.Option(help="How many virtual cabinets (1..32).")] = None,
     hours: Annotated[float | None, typer.Option(help="Length in hours of virtual time.")] = None,
@@ -92,13 +92,14 @@ def run(
       autarky run peak --cabinets 4 --hours 1 --seed 7
 
       autarky run lost-host --set command_silent_3_ms=5000
+
+      autarky run my.toml                  a scenario of your own
     """
     with clear_errors():
         from rich.console import Console
 
-        from autarky.sil.folders import unused
-        from autarky.sil.run import run_scenario
-        from autarky.sil.scenarios import SCENARIOS
+        from autarky.scenario.folders import unused
+        from autarky.scenario.run import find, run_scenario
         from autarky.sil.site import SiteConfig, SiteError
         from autarky.view import LiveView, print_scenarios, print_summary
 
@@ -106,28 +107,25 @@ def run(
         if list_:
             print_scenarios(console)
             return
-        if scenario not in SCENARIOS:
-            raise SiteError(
-                f"there is no scenario {scenario!r}: choose from {', '.join(SCENARIOS)}"
-            )
+        plan = find(scenario)
         if hours is not None and not 0 < hours < 1e6:
             raise SiteError(f"--hours {hours}: the length must be above 0")
         check_target("--json", json_file)
-        if cabinets is not None and not SCENARIOS[scenario].resizable:
-            raise SiteError(f"scenario {scenario} has its own number of cabinets; drop --cabinets")
+        if cabinets is not None and not plan.resizable:
+            raise SiteError(f"scenario {plan.name} has its own number of cabinets; drop --cabinets")
         config = SiteConfig(
-            cabinets=cabinets if cabinets is not None else SCENARIOS[scenario].cabinets,
+            cabinets=cabinets if cabinets is not None else plan.cabinets,
             seed=seed,
             realtime=realtime,
             interpreter=interpreter,
             parameters=_overrides(set_),
         )
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-        folder = out or unused(Path("runs") / f"{scenario}-{stamp}")
+        folder = out or unused(Path("runs") / f"{plan.name}-{stamp}")
         with contextlib.ExitStack() as stack:
-            view = stack.enter_context(LiveView(console, f"{scenario}, seed {seed}"))
+            view = stack.enter_context(LiveView(console, f"{plan.name}, seed {seed}"))
             attach = (lambda site: _attach(stack, site, bus)) if bus else None
-            summary = run_scenario(scenario, config, folder, hours, view.update, attach)
+            summary = run_scenario(plan, config, folder, hours, view.update, attach)
         print_summary(console, summary)
         write_target(json_file, summary.as_json())
         if not summary.passed:
@@ -192,8 +190,8 @@ def site(
         from rich.console import Console
 
         from autarky.build import keys
-        from autarky.sil.provoke import Agenda, Port
-        from autarky.sil.recorder import Recorder
+        from autarky.scenario.provoke import Agenda, Port
+        from autarky.scenario.recorder import Recorder
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
@@ -247,7 +245,7 @@ def _stop_in_order(site: VirtualSite, console: Console) -> None:
 
 
 def _script(path: Path) -> list[tuple[float, Step]]:
-    from autarky.sil.provoke import read_script
+    from autarky.scenario.provoke import read_script
 
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -289,14 +287,15 @@ def provoke(
       autarky provoke --script steps.json    [{"at_s": 0, "do": "pull 2 3"}, ...]
     """
     with clear_errors():
-        from autarky.sil import provoke as module
+        from autarky.scenario import actions
+        from autarky.scenario import provoke as module
 
         if not words and script is None:
             if as_json:
                 typer.echo(json.dumps({name: list(map(str, a.arguments))
-                                       for name, a in module.ACTIONS.items()}))  # fmt: skip
+                                       for name, a in actions.ACTIONS.items()}))  # fmt: skip
             else:
-                typer.echo("\n".join(module.usage()))
+                typer.echo("\n".join(actions.usage()))
             return
         if script is not None:
             if words:
@@ -305,7 +304,7 @@ def provoke(
             request = {"script": json.loads(script.read_text(encoding="utf-8"))}
         else:
             text = " ".join(words or ())
-            module.read(text)
+            actions.read(text)
             request = {"do": text}
         failed = False
         for answer in module.ask(*parse_address(site), request):

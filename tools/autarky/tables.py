@@ -58,8 +58,8 @@ def faults() -> dict[str, Fault]:
 
 @cache
 def fault_names() -> dict[int, str]:
-    """Names of the faults by id, 0 none."""
-    return {0: "none", **{fault.id: fault.name for fault in faults().values()}}
+    """Names of the faults by id."""
+    return {fault.id: fault.name for fault in faults().values()}
 
 
 @dataclass(frozen=True)

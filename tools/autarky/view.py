@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from autarky.sil.recorder import Recorder, Summary
-from autarky.sil.scenarios import FAULT_NAMES, SCENARIOS
+from autarky.scenario.plan import shipped
+from autarky.scenario.recorder import Recorder, Summary
+from autarky.scenario.run import find
 from autarky.sil.site import VirtualSite
+from autarky.tables import fault_names
 
 _LEVELS = ("", "warn", "limit", "trip", "lockout")
 _REFRESH_S = 0.25
@@ -72,7 +74,9 @@ def site_table(site: VirtualSite, title: str) -> Table:
     for view in site.coordinator.views.values():
         fault = ""
         if view.worst_fault:
-            fault = f"{FAULT_NAMES.get(view.worst_fault, view.worst_fault)} ({_LEVELS[view.level]})"
+            fault = (
+                f"{fault_names().get(view.worst_fault, view.worst_fault)} ({_LEVELS[view.level]})"
+            )
         style = "red" if view.level >= 3 else "yellow" if view.level else ""
         table.add_row(
             str(view.node_id), view.state_name, _shown(".1f", view.power_w, 0.001),
@@ -88,9 +92,9 @@ def print_scenarios(console: Console) -> None:
     table = Table()
     for name in ("scenario", "cabinets", "virtual time", "what"):
         table.add_column(name)
-    for scenario in SCENARIOS.values():
-        minutes = scenario.hours * 60
-        length = f"{minutes:.1f} min" if minutes < 120 else f"{scenario.hours:.0f} h"
+    for scenario in map(find, shipped()):
+        minutes = scenario.seconds / 60
+        length = f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
         table.add_row(scenario.name, str(scenario.cabinets), length, scenario.title)
     console.print(table)
 

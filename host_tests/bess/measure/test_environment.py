@@ -295,7 +295,7 @@ def test_an_inlet_temperature_that_cannot_be_is_told_and_clears_nothing(rig, inl
     ("supply", {"supply_low", "supply_high"}), ("reference", {"adc_reference"}),
 ])  # fmt: skip
 def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, raw) -> None:
-    from autarky.sil.fault_cases import IDS
+    from autarky.scenario.fault_cases import IDS
     from bess.port import leaves
 
     protection = Protection(Parameters(), rig.signals, lambda *_: None, leaves)

@@ -6,7 +6,7 @@ import pytest
 
 from autarky.bus.bus import BusFault
 from autarky.plant.ivt_s import RESULT_ID
-from autarky.sil.fault_cases import IDS
+from autarky.scenario.fault_cases import IDS
 from autarky.sil.site import VirtualSite
 from bess import modes
 

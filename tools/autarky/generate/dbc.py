@@ -35,7 +35,7 @@ def _site_choices() -> dict[str, Choices]:
     on_off = _named("no", "yes")
     return {
         "state": _named(*modes.NAMES.decode().split()),
-        "worst_fault": OrderedDict(fault_names()),
+        "worst_fault": OrderedDict({0: "none", **fault_names()}),
         "level": _named(*LEVELS),
         "mode_request": OrderedDict(
             {objects.REQUEST_STANDBY: "standby", objects.REQUEST_READY: "ready",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autarky.sil.fault_cases import FAULT_CASES, FaultCase
+from autarky.scenario.fault_cases import FAULT_CASES, FaultCase
 from autarky.tables import Fault, faults
 from bess.parameters import Parameters
 from bess.protect.hazards import TABLE as HAZARD_TABLE

@@ -1,4 +1,4 @@
-"""The folders of a site and of a run: what is nobody's goes with its process."""
+"""The folders of a site: what is nobody's goes with its process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +27,8 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
 
 
-def _unwritable(option: str, folder: Path, error: OSError) -> AutarkyError:
+def unwritable(option: str, folder: Path, error: OSError) -> AutarkyError:
+    """The sentence for a folder that an option names and nothing can be written in."""
     return AutarkyError(f"{option} {folder}: {error.strerror}; give a folder to write in")
 
 
@@ -41,7 +41,7 @@ def claim(folder: Path) -> IO[str]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("a+", encoding="utf-8")
     except OSError as error:
-        raise _unwritable("--state", folder, error) from None
+        raise unwritable("--state", folder, error) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -56,40 +56,3 @@ def claim(folder: Path) -> IO[str]:
     lock.write(str(os.getpid()))
     lock.flush()
     return lock
-
-
-@contextlib.contextmanager
-def run_folder(folder: Path) -> Iterator[None]:
-    """A run's own folder; one that is refused before its first tick leaves none behind.
-
-    Raises AutarkyError where something is there already: two runs in one folder are neither.
-    """
-    try:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise AutarkyError(
-                f"--out {folder}: something is there already; give another folder, or remove it"
-            )
-        made = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "can.log").touch()
-    except OSError as error:
-        raise _unwritable("--out", folder, error) from None
-    try:
-        yield
-    except BaseException:
-        began = (folder / "can.log").exists() and (folder / "can.log").stat().st_size > 0
-        if not began:
-            for path in folder.iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if made:
-                folder.rmdir()
-        raise
-
-
-def unused(folder: Path) -> Path:
-    """The folder, or the first of FOLDER-2, FOLDER-3, ... that is not there."""
-    number, found = 2, folder
-    while found.exists():
-        found = folder.with_name(f"{folder.name}-{number}")
-        number += 1
-    return found

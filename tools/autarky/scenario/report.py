@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from autarky.scenario.recorder import Recorder, Summary
 from autarky.sil.meter import BEYOND
-from autarky.sil.recorder import Recorder, Summary
 from bess import modes
 
 _TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined).from_string(

@@ -10,8 +10,7 @@ from typing import Any
 from autarky.node.client import decode_log
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import VirtualSite
-from bess.protect.fault_table import TABLE as FAULT_TABLE
-from bess.table import rows
+from autarky.tables import faults
 
 # unit of the fault table: factor, unit for people, decimals
 _UNITS = {
@@ -19,8 +18,6 @@ _UNITS = {
     "permille": (0.1, "%", 1), "ms": (1e-3, "s", 2), "ohm_v": (1.0, "ohm/V", 0),
     "dc_s": (0.1, "K/s", 1), "cpct": (0.01, "%", 2), "count": (1.0, "", 0),
 }  # fmt: skip
-_UNIT_OF = {fields[1]: fields[4] for fields in rows(FAULT_TABLE)}
-_SIGNAL_OF = {fields[1]: fields[2] for fields in rows(FAULT_TABLE)}
 # signal: what is furthest out, and where the recorder has its number
 _PLACES = {
     "cell_max": ("cell", ("cell_max_at",)), "cell_min": ("cell", ("cell_min_at",)),
@@ -54,9 +51,10 @@ class Happened:
 
 def shown(fault: str, raw: int) -> str:
     """A number of a log record for people; "" where it is only a flag."""
-    if _UNIT_OF.get(fault) not in _UNITS:
+    known = faults().get(fault)
+    if known is None or known.unit not in _UNITS:
         return ""
-    factor, unit, decimals = _UNITS[_UNIT_OF[fault]]
+    factor, unit, decimals = _UNITS[known.unit]
     return f"{raw * factor:.{decimals}f} {unit}".strip()
 
 
@@ -116,7 +114,8 @@ def placed(found: list[Happened], samples: list[dict[str, Any]]) -> list[Happene
         of_node.setdefault(sample["node_id"], []).append(sample)
     out = []
     for one in found:
-        what, columns = _PLACES.get(_SIGNAL_OF.get(one.id, ""), ("", ()))
+        known = faults().get(one.id)
+        what, columns = _PLACES.get(known.signal if known else "", ("", ()))
         mine = of_node.get(one.node, [])
         at = bisect_right(mine, one.first_s, key=lambda sample: sample["time_s"]) - 1
         at = at if one.boot == 1 else -1

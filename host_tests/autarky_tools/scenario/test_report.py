@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from autarky.node.client import LEVELS
-from autarky.sil import happened, report
+from autarky.scenario import happened, report
+from autarky.scenario.recorder import Check, FaultResult, Recorder, Summary
+from autarky.scenario.run import run_scenario
+from autarky.scenario.trip import TRIP_CASES, only_tested
 from autarky.sil.meter import Meter
-from autarky.sil.recorder import Check, FaultResult, Recorder, Summary
-from autarky.sil.run import run_scenario
-from autarky.sil.scenarios import TRIP_CASES, Peak, only_tested
 from autarky.sil.site import SiteConfig
 from bess.port.memory import MemoryRegion
 from bess.protect import event_log
@@ -85,13 +85,13 @@ def test_a_spike_of_one_tick_between_two_rows_is_seen() -> None:
 
 def test_a_run_s_numbers_are_those_of_every_tick_of_the_plant(tmp_path, monkeypatch) -> None:
     seen = []
-    set_load = Peak.tick
+    measure = Recorder.tick
 
-    def watched(scenario: Peak, site) -> None:
-        set_load(scenario, site)
-        seen.append((scenario.recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
+    def watched(recorder: Recorder, site) -> None:
+        measure(recorder, site)
+        seen.append((recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
 
-    monkeypatch.setattr(Peak, "tick", watched)
+    monkeypatch.setattr(Recorder, "tick", watched)
     made = run_scenario("peak", SiteConfig(interpreter="inline"), tmp_path / "run", 60 / 3600)
     load, battery = np.array(seen).T / 1000
     grid = load - battery

@@ -11,13 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from autarky.sil.happened import Happened
+from autarky.scenario.happened import Happened
 from autarky.sil.meter import Meter
 from autarky.sil.site import VirtualSite
-from bess.protect.fault_table import TABLE as FAULT_TABLE
-from bess.table import rows
-
-_FAULT_NAMES = {int(fields[0]): fields[1] for fields in rows(FAULT_TABLE)}
+from autarky.tables import fault_names
 
 SAMPLE_MS = 500
 
@@ -97,6 +94,12 @@ class Recorder:
         self.grid_w = self.load_w - battery_w
         self.meter.tick(self.load_w, battery_w)
 
+    def told(self, answer: dict[str, Any]) -> None:
+        """What an agenda tells becomes an event."""
+        text = answer.get("did", answer.get("error"))
+        if text is not None:
+            self.events.append((answer["at_s"], text))
+
     def sample(self, site: VirtualSite) -> None:
         """Take one row for the site and one for each cabinet."""
         t = site.now_ms / 1000
@@ -117,7 +120,7 @@ class Recorder:
                 {
                     "time_s": t, "node_id": view.node_id, "state": view.state_name,
                     "state_number": view.state, "level": view.level, "fault": view.worst_fault,
-                    "fault_name": _FAULT_NAMES.get(view.worst_fault, ""),
+                    "fault_name": fault_names().get(view.worst_fault, ""),
                     "power_w": plants.pcs_power_w[i], "setpoint_w": view.setpoint_w,
                     "current_a": plants.current_a[i], "string_v": plants.string_v[i],
                     "link_v": plants.link_v[i], "cell_min_v": low[i], "cell_max_v": high[i],
