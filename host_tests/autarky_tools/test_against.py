@@ -8,7 +8,9 @@ import pytest
 from refusal import refused
 from rich.console import Console
 
-from autarky.bench import against, brackets, revision_probe
+from autarky.arm import counting
+from autarky.arm.debian import DebianError
+from autarky.bench import against, arm_ticks, brackets, revision_probe
 from autarky.bench.against import AgainstError, Figures
 from autarky.bench.brackets import EMPTY, BracketError, Ticks
 from autarky.build import image
@@ -172,6 +174,13 @@ def test_what_was_unpacked_is_gone_after_ctrl_c(monkeypatch, tmp_path: Path) -> 
     with pytest.raises(KeyboardInterrupt):
         against.run_against(Console(quiet=True), "HEAD", 1.0)
     assert not unpacked[0].parent.parent.exists()
+
+
+def test_without_the_arm_interpreter_a_line_says_how_to_get_it(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(counting, "_QEMU", tmp_path)
+    (tmp_path / "work").mkdir()
+    with pytest.raises(DebianError, match="run `make test-32` once to have ARM instructions"):
+        arm_ticks.arm_ticks(tmp_path / "work")
 
 
 @pytest.mark.slow
