@@ -5,6 +5,8 @@ from bess.link import abort
 from bess.measure import signals as s
 from bess.port.ticks import ticks_diff
 
+_NEVER = -2  # no stamp of a frame: those are -1 before the first
+
 
 class Command:
     """`take(now_ms)` each fast tick hands the newest command to the modes; the rest are writes
@@ -26,7 +28,7 @@ class Command:
         self._power_request = codec.slot("command", "active_power")
         self._fast_stream = codec.slot("command", "fast_stream")
         self._silence_ms = parameters.get("command_silent_2_ms")
-        self._was_silent = False
+        self._heard_ms = _NEVER
         machine.hold = program.on_trial  # no power before somebody said yes to it
 
     @property
@@ -36,23 +38,29 @@ class Command:
 
     def take(self, now_ms):
         """What is asked now; of a silent coordinator nothing new."""
-        pdo = self._pdo
-        image = self._image
-        heard_ms = pdo.heard_ms[self._frame]
-        heard = heard_ms >= 0
+        machine = self._modes
+        machine.stop_requested = self._node.stop_requested
+        heard_ms = self._pdo.heard_ms[self._frame]
+        if heard_ms != self._heard_ms:
+            self._heard_ms = heard_ms
+            self._hear(heard_ms >= 0)
         # before the first command there is nothing to fall silent: the contactors are open
-        age_ms = ticks_diff(now_ms, heard_ms) if heard else 0
+        age_ms = ticks_diff(now_ms, heard_ms) if heard_ms >= 0 else 0
         self._signals.put(s.COMMAND_AGE, age_ms)
         silent = age_ms >= self._silence_ms
-        if silent and not self._was_silent:
-            self.checker.restart()
-        self._was_silent = silent
+        if silent != machine.silent:
+            machine.silent = silent
+            self._hear(heard_ms >= 0)
+            if silent:
+                self.checker.restart()
+
+    def _hear(self, heard):
+        """A new command, or one that has grown old."""
+        image = self._image
         machine = self._modes
-        machine.silent = silent
-        machine.stop_requested = self._node.stop_requested
         machine.request = image[self._mode_request] if heard else 0
-        pdo.hurry = heard and not silent and image[self._fast_stream] != 0
         machine.request_w = image[self._power_request] * 100
+        self._pdo.hurry = heard and not machine.silent and image[self._fast_stream] != 0
 
     def request_reset(self, value):
         """0x2310: an unlocked operator asks for what the reset key does."""

@@ -44,6 +44,19 @@ class Health:
         """Put what changed: one sample is enough to raise or clear these."""
         scheduler = self._scheduler
         node = self._node
+        if (
+            scheduler.stopped or scheduler.allocated or self._modes.self_test_failed
+            or node.guard_lost or node.duplicate_id or self._site_port.bus_off
+            or self._cabinet_port.bus_off or self._records.failed or node.mute or self._state
+        ):  # fmt: skip
+            self._put_state()
+        streak = self._pcs.crc_streak
+        if streak != self._signals.value[s.PCS_CRC]:
+            self._signals.put(s.PCS_CRC, streak)
+
+    def _put_state(self):
+        scheduler = self._scheduler
+        node = self._node
         state = (1 if scheduler.stopped else 0) | (2 if scheduler.allocated else 0)
         if self._modes.self_test_failed:
             state |= 4
@@ -71,9 +84,6 @@ class Health:
             signals.put(s.CABINET_BUS_OFF, state & 64)
             signals.put(s.LOG_STORAGE, state & 128)
             signals.put(s.LINK_MUTE, state & 256)
-        streak = self._pcs.crc_streak
-        if streak != self._signals.value[s.PCS_CRC]:
-            self._signals.put(s.PCS_CRC, streak)
 
     def step_slow(self):
         """What was counted in the last second."""

@@ -108,16 +108,18 @@ class Modes:
         if not self._started:
             self._started = True
             self._since_ms = now_ms
-        self._count_stops()
-        if self._protection.tripped and self.state != FAULT and self.state != SERVICE:
+        protection = self._protection
+        if protection.limited != self._limited_was:
+            self._count_stop(protection.limited)
+        if protection.tripped and self.state != FAULT and self.state != SERVICE:
             self._enter(FAULT, "trip")
         self._states[self.state]()
-        self._watch_key()
+        if self._inputs.reset_key or self._key_was:
+            self._watch_key()
 
-    def _count_stops(self):
+    def _count_stop(self, limited):
         """A level 2 that comes back with each start ends in a trip (repeated_stops)."""
-        limited = self._protection.limited
-        if limited and not self._limited_was and self._contactors.closed:
+        if limited and self._contactors.closed:
             self._history.add(h.STOPS)
             self._history.keep()
         self._limited_was = limited

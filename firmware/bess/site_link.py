@@ -26,16 +26,19 @@ class StoredParameters:
     """The parameters with what storage holds of them, and what contradicts among them."""
 
     def __init__(self, board, parameters):
-        self.judge = ParameterJudge(parameters, FAULT_TABLE)
         self.keeper = Keeper(
-            parameters, board.storage["parameters"], board.configure, self.judge.objection
+            parameters, board.storage["parameters"], board.configure, self._objection
         )
         self.keeper.load()
+        self.judge = ParameterJudge(parameters, FAULT_TABLE)  # of what was loaded
+
+    def _objection(self):
+        return self.judge.objection()
 
     @property
     def conflict(self):
         """0x2312: what contradicts among the parameters as they were written."""
-        return self.judge.objection() or "none"
+        return self._objection() or "none"
 
 
 class SiteLink:
@@ -50,7 +53,7 @@ class SiteLink:
         self._parameters = parameters
         self._judge = stored.judge
         self._history = history
-        self.codec = codec = FrameCodec(objects.PDO_TABLE)
+        self.codec = codec = FrameCodec(objects.PDO_TABLE, leaves)
         self.port = port = CanPort(board.site_can, ())
         port.set_bit_rate(parameters.get("can_kbit_s"))
         self.pdo = pdo = Pdos(port, codec, objects.PDO_TABLE, parameters, leaves)

@@ -38,7 +38,7 @@ class String:
 
     def __init__(self, board, port, topology, inputs, parameters, signals, latches, history,
                  on_anchor, leaves):  # fmt: skip
-        self.ivt = IvtS(port)
+        self.ivt = IvtS(port, leaves)
         self.chain = Chain(
             board.afe_spi, board.afe_cs, topology.devices, leaves, board.clock.wait_us
         )

@@ -43,12 +43,19 @@ class Upkeep:
                 self._modes.hold = node.reset_node = True
             elif not self._session.unlocked and not program.on_trial:
                 self._modes.hold = False  # whoever asked for it has gone
-        if self._cabinet.at_rest:
-            if node.duplicate_id and node.node_id:
-                node.give_up_id()
-            if node.reset_communication:
-                node.reset()
-            if node.reset_node and self._written and not self._latches.running:
-                # an orderly one: the mark has gone first, the records too; it waits for no failure
-                self.restart = True
-                self.restart = self._records.finish()
+        if (
+            node.duplicate_id or node.reset_communication or node.reset_node
+        ) and self._cabinet.at_rest:  # fmt: skip
+            self._reset()
+
+    def _reset(self):
+        """What was asked for and only waited for rest."""
+        node = self._node
+        if node.duplicate_id and node.node_id:
+            node.give_up_id()
+        if node.reset_communication:
+            node.reset()
+        if node.reset_node and self._written and not self._latches.running:
+            # an orderly one: the mark has gone first, the records too; it waits for no failure
+            self.restart = True
+            self.restart = self._records.finish()

@@ -82,7 +82,7 @@ def test_a_command_asks_with_its_power_in_watts_from_the_first_moment_on(app):
         assert (machine.silent, machine.request, machine.request_w) == (False, 2, -30000)
         assert app.node.pdo.hurry
         assert app.signals.value[s.COMMAND_AGE] == 200
-    command(app, 1000, fast=0)
+    command(app, 1100, fast=0)
     app.command.take(1200)
     assert not app.node.pdo.hurry
 

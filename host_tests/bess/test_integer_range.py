@@ -236,6 +236,7 @@ FAST = ("drivers", "link", "measure", "protect", "control", "port")
 # counted by one, and why that ends: attribute of a file
 FAST_ALONE = ("app", "tasks", "strings", "command", "health", "journal", "modes", "scheduler")
 BOUNDED = {
+    ("faults", "_standing"): "one for each active row",
     ("self_check", "_slice"): "starts over at _CANARIES",
     ("pcs_can", "crc_streak"): "stops at _STREAK_MAX",
     ("node", "_own_heard"): "starts over every twenty seconds",

@@ -3,7 +3,7 @@
 import pytest
 
 from autarky.node.client import decode_log
-from autarky.scenario.fault_cases import IDS
+from autarky.tables import faults
 from bess import modes
 from bess.scheduler import TASKS
 from bess.table import rows
@@ -38,12 +38,12 @@ def test_a_part_that_may_fail_alone_is_told_and_power_flows_on(
     assert cabinet.modes.state == modes.RUN
     assert site.plants.pcs_power_w[0] == pytest.approx(40_000.0, rel=0.02)
     assert site.cabinets[0].firmware.devices.watchdog.feeds == fed + 300
-    assert cabinet.protection.levels[IDS["part_failed"] - 1] == 1
+    assert cabinet.protection.levels[faults()["part_failed"].id - 1] == 1
     assert site.coordinator.views[2].level == 1
     assert type(error).__name__ in capsys.readouterr().err
     cabinet.scheduler._functions[cabinet.scheduler.names.index(name)] = good
     site.run_for(13.0)
-    assert cabinet.protection.levels[IDS["part_failed"] - 1] == 0
+    assert cabinet.protection.levels[faults()["part_failed"].id - 1] == 0
     records = decode_log(cabinet.log.read(0, cabinet.log.size()))
     told = [r for r in records if r["event"] == "part_failed"]
     assert {r["fault"] for r in told} == {name}

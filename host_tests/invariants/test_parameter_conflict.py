@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarky.scenario.fault_cases import IDS
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
+from autarky.tables import faults
 from bess import modes
 from bess.app import Cabinet
 from bess.link import abort
@@ -20,7 +20,7 @@ from bess.table import rows
 
 SAVE, LOAD = 0x65766173, 0x64616F6C
 MAIN = 0b11
-CONFLICT = IDS["parameters_conflict"]
+CONFLICT = faults()["parameters_conflict"].id
 RANGES = {f[1]: (int(f[3], 0), int(f[4], 0)) for f in rows(TABLE)}
 
 
@@ -65,7 +65,7 @@ def test_defaults_and_the_identity_can_be_kept_whatever_was_written() -> None:
     again = Cabinet(firmware.devices, Parameters())
     assert again.parameters.get("insulation_3_ohm_v") == 100
     assert again.parameters.get("node_id") == 7
-    assert again.parameters_conflict == "none"
+    assert again.stored.conflict == "none"
 
 
 @pytest.mark.slow

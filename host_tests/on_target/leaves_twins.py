@@ -105,6 +105,56 @@ def case_devices_differing():
     return [rx, octets(devices, 0, 1), expected, octets(8 * devices)]
 
 
+def case_next_set():
+    count = number(1, 60)
+    flags = bytearray([1 if number(0, 20) == 0 else 0 for _ in range(count)])
+    return [flags, number(0, count), count]
+
+
+def fields_of_a_frame():
+    """Byte, shift, bits, signed of up to six fields, as a table may have them."""
+    fields = array("b")
+    for _ in range(number(1, 6)):
+        bits = (number(1, 7), 8, 16, 24)[number(0, 3)]
+        shift = number(0, 8 - bits) if bits < 8 else 0
+        signed = number(0, 1) if bits >= 8 else 0
+        for part in (number(0, 7 if bits < 8 else 8 - bits // 8), shift, bits, signed):
+            fields.append(part)
+    return fields
+
+
+def case_pack_fields():
+    fields = fields_of_a_frame()
+    count = len(fields) // 4
+    image = words("i", count, -(2**30), 2**30 - 1)
+    for slot in range(count):
+        if number(0, 1):
+            image[slot] >>= number(8, 29)
+    return [image, fields, 0, count, octets(8)]
+
+
+def case_unpack_fields():
+    fields = fields_of_a_frame()
+    count = len(fields) // 4
+    return [octets(8), fields, 0, count, words("i", count, -(2**30), 2**30 - 1)]
+
+
+def case_take_result():
+    data = octets(8)
+    if number(0, 1):  # a result near the largest that counts
+        data[2] = data[3] = 0xFF * number(0, 1)
+        data[3] ^= number(0, 40)
+    counter = octets(4, 0, 16)
+    for channel in range(4):
+        if counter[channel] == 16:
+            counter[channel] = 0xFF
+    last = 0x3FFFFFFF
+    return [data, number(0, 3), number(0, 2**30 - 1), words("i", 4, -2000000, 2000000),
+            words("i", 4, last - 2, last - 1) if number(0, 1) else words("i", 4, 0, 99),
+            words("i", 4, 0, last), counter, words("i", 4, 0, last), words("i", 4, 0, last),
+            words("i", 4, 0, 2000), words("i", 4, 0, 2000)]  # fmt: skip
+
+
 def case_next_row():
     rows, signals = number(1, 30), number(1, 20)
     limits = array("i")

@@ -30,7 +30,8 @@ STATE_NAMES = (
 class Contactors:
     """`close()` and `open()` ask, `step(now_ms)` acts; `state`, `closed`, `is_open` tell.
 
-    Puts FEEDBACK_DIFFERS, WELDED and PRECHARGE_FAILED every tick. history: protect.history, with
+    Puts FEEDBACK_DIFFERS, WELDED, CONTACTOR_STUCK and PRECHARGE_FAILED every tick while one of them
+    stands, and once when none does any more. history: protect.history, with
     `tries` (precharges since the last success or `forget_tries()`), closings and heat.
     """
 
@@ -68,6 +69,7 @@ class Contactors:
         self.welded = False
         self.stuck = False  # a contactor did not close
         self._wanted = False
+        self._trouble = -1  # what was told last, a bit each; all of it in the first tick
         self._relay_parts = False  # the precharge relay is on its way, and the last samples of it
         self._now_ms = 0
         self._since_ms = 0
@@ -180,17 +182,25 @@ class Contactors:
             self._enter(WELD_CHECK, "boot")
         self._states[self.state]()
         inputs = self._inputs
-        signals = self._signals
-        differs = (
+        trouble = 2 if self.welded else 0
+        if (
             inputs.minus_closed != self._on_minus
             or inputs.plus_closed != self._on_plus
             or inputs.precharge_closed != self._on_relay
-        )
-        signals.put(s.FEEDBACK_DIFFERS, 1 if differs else 0)
-        signals.put(s.WELDED, 1 if self.welded else 0)
-        signals.put(s.CONTACTOR_STUCK, 1 if self.stuck else 0)
-        failed = self.tries >= self._tries and not self._closing()
-        signals.put(s.PRECHARGE_FAILED, 1 if failed else 0)
+        ):
+            trouble |= 1
+        if self.stuck:
+            trouble |= 4
+        if self._history.value[h.TRIES] >= self._tries and not self._closing():
+            trouble |= 8
+        # what is well and was so in the last tick has been told
+        if trouble or self._trouble:
+            self._trouble = trouble
+            signals = self._signals
+            signals.put(s.FEEDBACK_DIFFERS, trouble & 1)
+            signals.put(s.WELDED, trouble >> 1 & 1)
+            signals.put(s.CONTACTOR_STUCK, trouble >> 2 & 1)
+            signals.put(s.PRECHARGE_FAILED, trouble >> 3)
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""

@@ -25,8 +25,8 @@ class PcsControl:
     """`mode` and `request_w` in, `setpoint_w` out (+ = discharge); `step` every fast tick.
 
     `soft` asks for the soft ramp until the request is reached once: at start, joining, and
-    after silence. meter: `power_w` of the string. Puts PCS_AGE, PCS_FAULT, PCS_STATE and
-    PCS_DEVIATION every tick.
+    after silence. meter: `power_w` of the string. Puts PCS_AGE, PCS_STATE and PCS_DEVIATION every
+    tick, PCS_FAULT while it stands and once when it does not any more.
     """
 
     def __init__(self, pcs, gate_enable, meter, parameters, signals):
@@ -50,6 +50,7 @@ class PcsControl:
         self._low_w = 0  # band of the newest set-points
         self._high_w = 0
         self._gate_on = False
+        self._failed = -1  # what was told last
         self._last_ms = -1
         self._started_ms = -1
 
@@ -93,9 +94,11 @@ class PcsControl:
         signals = self._signals
         heard_ms = pcs.status_ms if pcs.status_ms >= 0 else self._started_ms
         signals.put(s.PCS_AGE, ticks_diff(now_ms, heard_ms))
-        failed = pcs.state == pcs_can.FAULT or self.start_failed
-        signals.put(s.PCS_FAULT, 1 if failed else 0)
         signals.put(s.PCS_STATE, 1 if differs else 0)
+        failed = 1 if pcs.state == pcs_can.FAULT or self.start_failed else 0
+        if failed or self._failed:  # well, and so in the last tick: that has been told
+            self._failed = failed
+            signals.put(s.PCS_FAULT, failed)
         self._judge_power(closed)
 
     def hold_stamps(self, now_ms):

@@ -10,6 +10,7 @@ the string measured behind the minus contactor, for the weld check.
 from array import array
 
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 from bess.port.ticks import hold_all, ticks_diff
 
 COMMAND_ID = const(0x411)
@@ -20,14 +21,8 @@ U1 = const(1)
 U2 = const(2)
 U3 = const(3)
 _CHANNELS = const(4)
-_LARGEST = const(2000000)  # mA, mV
-_HIGH = const(31)  # its high word and some
 
 FILTERS = ((0x520, 0x7F8, 0), (RESPONSE_ID, 0x7FF, 0))
-
-# byte 1, high nibble: over-current comparator, this result wrong, any result wrong, system error
-_THIS_WRONG = const(0x20)
-_SYSTEM_ERROR = const(0x80)
 
 # SET_MODE stop, cyclic period of each channel (big-endian ms), SET_MODE run; each is answered by
 # its first byte | 0x80, the mode it took, and for a channel the period
@@ -54,13 +49,15 @@ _SETUP = (
 class IvtS:
     """Newest result of each channel: `value` (mA, mV), `count` of fresh ones, `at_ms`.
 
+    Byte 1, high nibble: over-current comparator, this result wrong, any result wrong, system error.
     A result with its error bit set, a wrong channel byte or a repeated counter does not
     count as fresh. `lost_permille`: results of the worst channel that the counters show as lost
     in the last second, of those sent; -1 when none came (their age tells).
     """
 
-    def __init__(self, port):
+    def __init__(self, port, leaves=native_leaves):
         self._port = port
+        self._take = leaves.take_result
         self.value = array("i", bytes(4 * _CHANNELS))
         self.count = array("i", bytes(4 * _CHANNELS))
         self.at_ms = array("i", bytes(4 * _CHANNELS))
@@ -157,43 +154,11 @@ class IvtS:
             return True
         if channel < 0 or channel >= _CHANNELS:
             return False
-        state = data[1]
-        if length < 6 or data[0] != channel:
+        if length < 6 or data[0] != channel or self._take(
+            data, channel, now_ms, self.value, self.count, self.at_ms, self._counter,
+            self._first_ms, self._last_ms, self._sent, self._lost,
+        ):  # fmt: skip
             self.errors = (self.errors + 1) & 0x1FFFFFFF
-            return True
-        counter = state & 0x0F
-        before = self._counter[channel]
-        if counter == before:
-            self.errors = (self.errors + 1) & 0x1FFFFFFF
-            return True
-        missed = 0
-        if before == _UNKNOWN:
-            self._first_ms[channel] = now_ms
-        else:
-            missed = (counter - before - 1) & 0x0F
-            self._sent[channel] += missed + 1
-        self._last_ms[channel] = now_ms
-        self._counter[channel] = counter
-        if state & (_THIS_WRONG | _SYSTEM_ERROR):
-            missed += 1  # a result that cannot be used is as good as lost
-        self._lost[channel] += missed
-        if state & (_THIS_WRONG | _SYSTEM_ERROR):
-            self.errors = (self.errors + 1) & 0x1FFFFFFF
-            return True
-        high = data[2] << 8 | data[3]
-        if high & 0x8000:
-            high -= 0x10000
-        # beyond +-2 kA or kV the exact value says no more; keeps every product a small int
-        if high >= _HIGH:
-            value = _LARGEST
-        elif high < -_HIGH:
-            value = -_LARGEST
-        else:
-            value = high << 16 | data[4] << 8 | data[5]
-        self.value[channel] = min(max(value, -_LARGEST), _LARGEST)
-        count = self.count[channel] + 1
-        self.count[channel] = count if count < 0x3FFFFFFF else 1
-        self.at_ms[channel] = now_ms
         return True
 
     def hold_stamps(self, now_ms):

@@ -64,7 +64,7 @@ class PcsCan:
 
     def __init__(self, port, leaves=native_leaves):
         self._port = port
-        self._codec = FrameCodec(PCS_TABLE)
+        self._codec = FrameCodec(PCS_TABLE, leaves)
         self._image = self._codec.image
         self._command = self._codec.frame("pcs_command")
         self._status = self._codec.frame("pcs_status")

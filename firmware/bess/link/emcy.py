@@ -19,13 +19,13 @@ class Emergencies:
 
     def __init__(self, port):
         self._port = port
-        self._frame = bytearray(8)
-        self._queue = bytearray(8 * _QUEUE)
+        self._queue = tuple([bytearray(8) for _ in range(_QUEUE)])
         self._head = 0
         self._tail = 0
         self._codes = array("H", bytes(2 * _HISTORY))
         self._items = bytearray(_HISTORY)
         self._levels = bytearray(_HISTORY)
+        self._newest = 0
         self.count = 0
         self.register = 0
         self.lost = 0
@@ -34,52 +34,40 @@ class Emergencies:
         """Queue an EMCY: error code (0 = cleared), error register, fault id and level."""
         self.register = register
         if code:
-            i = _HISTORY - 1
-            while i:
-                self._codes[i] = self._codes[i - 1]
-                self._items[i] = self._items[i - 1]
-                self._levels[i] = self._levels[i - 1]
-                i -= 1
-            self._codes[0] = code
-            self._items[0] = item
-            self._levels[0] = level
+            newest = (self._newest + 1) % _HISTORY
+            self._newest = newest
+            self._codes[newest] = code
+            self._items[newest] = item
+            self._levels[newest] = level
             self.count = min(self.count + 1, _HISTORY)
         following = (self._head + 1) % _QUEUE
         if following == self._tail:
             self.lost = (self.lost + 1) & 0x1FFFFFFF
             return
-        at = self._head * 8
-        queue = self._queue
-        queue[at] = code & 0xFF
-        queue[at + 1] = code >> 8
-        queue[at + 2] = register
-        queue[at + 3] = item
-        queue[at + 4] = level
-        queue[at + 5] = queue[at + 6] = queue[at + 7] = 0
+        frame = self._queue[self._head]
+        frame[0] = code & 0xFF
+        frame[1] = code >> 8
+        frame[2] = register
+        frame[3] = item
+        frame[4] = level
         self._head = following
 
     def transmit(self, node_id):
         """Send what waits, as long as the controller takes it."""
-        out = self._frame
         while self._tail != self._head:
-            at = self._tail * 8
-            i = 0
-            while i < 8:
-                out[i] = self._queue[at + i]
-                i += 1
-            if not self._port.send(_EMCY + node_id, out):
+            if not self._port.send(_EMCY + node_id, self._queue[self._tail]):
                 return
             self._tail = (self._tail + 1) % _QUEUE
 
     @property
     def history(self):
         """Entries of 0x1003, newest first, None where there is none."""
-        return [
-            self._codes[i] | self._items[i] << 16 | self._levels[i] << 24
-            if i < self.count
-            else None
-            for i in range(_HISTORY)
-        ]
+        found = []
+        for age in range(_HISTORY):
+            i = (self._newest - age) % _HISTORY
+            entry = self._codes[i] | self._items[i] << 16 | self._levels[i] << 24
+            found.append(entry if age < self.count else None)
+        return found
 
     def clear_history(self, value):
         """A write of 0 to 0x1003:0 clears it; anything else is refused."""

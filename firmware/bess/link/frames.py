@@ -9,9 +9,10 @@ stays inside its byte. SCALE and UNIT speak to the DBC; here all is raw integers
 from array import array
 
 from bess.port.interpreter import const
+from bess.port.native import leaves as native_leaves
 from bess.table import rows
 
-_STRIDE = const(4)  # byte, shift, bits, signed
+_MOST_BITS = const(24)  # of a field: every value is a small integer on every board
 
 
 class FrameCodec:
@@ -20,8 +21,10 @@ class FrameCodec:
     `slot(name)` is looked up once at boot; `pack` and `unpack` allocate nothing.
     """
 
-    def __init__(self, text):
+    def __init__(self, text, leaves=native_leaves):
         self._text = text
+        self._pack = leaves.pack_fields
+        self._unpack = leaves.unpack_fields
         self._first = array("H")  # first field of each frame, and the end
         self._fields = array("b")
         count = 0
@@ -30,6 +33,8 @@ class FrameCodec:
                 self._first.append(count)
             else:
                 start, bits = int(fields[2]), int(fields[3])
+                if bits > _MOST_BITS:
+                    raise ValueError(fields[1] + " has more bits than a field may have")
                 for number in (start >> 3, start & 7, bits, 1 if fields[4] == "i" else 0):
                     self._fields.append(number)
                 count += 1
@@ -61,58 +66,10 @@ class FrameCodec:
 
     def pack(self, frame, out):
         """Write all eight bytes of a frame from the image; values are clipped to their field."""
-        i = 0
-        while i < 8:
-            out[i] = 0
-            i += 1
-        slot = self._first[frame]
-        end = self._first[frame + 1]
-        table = self._fields
-        image = self.image
-        while slot < end:
-            at = slot * _STRIDE
-            byte = table[at]
-            bits = table[at + 2]
-            value = image[slot]
-            if table[at + 3]:
-                top = (1 << (bits - 1)) - 1
-                bottom = -top - 1
-            else:
-                top = (1 << bits) - 1
-                bottom = 0
-            if value > top:
-                value = top
-            elif value < bottom:
-                value = bottom
-            if bits < 8:
-                out[byte] |= value << table[at + 1]
-            else:
-                while bits > 0:
-                    out[byte] = value & 0xFF
-                    value >>= 8
-                    byte += 1
-                    bits -= 8
-            slot += 1
+        first = self._first
+        self._pack(self.image, self._fields, first[frame], first[frame + 1], out)
 
     def unpack(self, frame, data):
         """Read the fields of a frame of eight bytes into the image."""
-        slot = self._first[frame]
-        end = self._first[frame + 1]
-        table = self._fields
-        image = self.image
-        while slot < end:
-            at = slot * _STRIDE
-            byte = table[at]
-            bits = table[at + 2]
-            if bits < 8:
-                value = (data[byte] >> table[at + 1]) & ((1 << bits) - 1)
-            else:
-                value = 0
-                last = byte + (bits >> 3) - 1
-                if table[at + 3] and data[last] & 0x80:
-                    value = -1
-                while last >= byte:
-                    value = (value << 8) | data[last]
-                    last -= 1
-            image[slot] = value
-            slot += 1
+        first = self._first
+        self._unpack(data, self._fields, first[frame], first[frame + 1], self.image)

@@ -31,18 +31,13 @@ _LOWEST = const(-0x3FFFFFFF)
 _HIGHEST = const(0x3FFFFFFF)
 
 
+# CiA 301 object 0x1001 by the class of an EMCY code: its bit and the generic one
+_REGISTERS = b"\x81\x81\x03\x05\x09\x81\x81\x81\x11\x81\x81\x81\x81\x81\x81\x81"
+
+
 def error_register(emcy_code):
     """CiA 301 object 0x1001 for an EMCY code: the class bit and the generic bit."""
-    kind = emcy_code >> 12
-    if kind == 2:
-        return 0x03
-    if kind == 3:
-        return 0x05
-    if kind == 4:
-        return 0x09
-    if kind == 8:
-        return 0x11
-    return 0x81
+    return _REGISTERS[emcy_code >> 12]
 
 
 class Protection:
@@ -60,6 +55,7 @@ class Protection:
     def __init__(self, parameters, signals, on_change, leaves, latches=None, table=TABLE):
         self._signals = signals
         self._next_row = leaves.next_row
+        self._next_set = leaves.next_set
         self._on_change = on_change
         self._latches = latches
         self._fault = bytearray()
@@ -88,6 +84,7 @@ class Protection:
         self._bad_ms = array("i", bytes(4 * count))  # when the first bad sample came
         self._now_ms = 0
         self._active = bytearray(count)
+        self._standing = bytearray(len(_REGISTERS))  # active rows of each class of EMCY codes
         self._busy = bytearray(count)  # counting or active: every sample is judged in full
         self._suspended = bytearray(count)  # under-voltage trips while the string is recharged
         self._undervoltage_suspended = False
@@ -159,19 +156,27 @@ class Protection:
     def _evaluate(self, row, end):
         signals = self._signals
         changed = False
-        while True:
-            # quiet rows are passed over by the leaf; a sample out of bounds never is
-            row = self._next_row(
-                row, end, self._signal, signals.count, self._seen, signals.value, self._quiet,
-                self._busy,
-            )  # fmt: skip
-            if row >= end:
-                break
-            if self._judge(row):
-                changed = True
-            row += 1
+        try:
+            while True:
+                # quiet rows are passed over by the leaf; a sample out of bounds never is
+                row = self._next_row(
+                    row, end, self._signal, signals.count, self._seen, signals.value, self._quiet,
+                    self._busy,
+                )  # fmt: skip
+                if row >= end:
+                    break
+                if self._judge(row):
+                    changed = True
+                row += 1
+        finally:
+            if changed:
+                self._keep()
         if changed:
             self._react()
+
+    def _keep(self):
+        if self._latches is not None:
+            self._latches.keep()
 
     def _judge(self, row):
         """Count one fresh sample of a row; True when the row was raised or cleared."""
@@ -217,11 +222,15 @@ class Protection:
         return ticks_diff(self._now_ms, self._bad_ms[row]) >= self._span_ms[row]
 
     def _raise(self, row):
-        self._active[row] = 1
+        self._stand(row)
         level = self._level[row]
         if self._latches is not None and (level == TRIP or level == LOCKOUT):
-            self._latches.add(self._fault[row])
+            self._latches.note(self._fault[row])
         self._tell(row, True)
+
+    def _stand(self, row):
+        self._active[row] = 1
+        self._standing[self._emcy[row] >> 12] += 1
 
     def _tell(self, row, raised):
         sign = self._sign[row]
@@ -246,7 +255,7 @@ class Protection:
         for row in range(len(self._fault)):
             level = self._level[row]
             if (level == TRIP or level == LOCKOUT) and self._latches.has(self._fault[row]):
-                self._active[row] = 1
+                self._stand(row)
                 self._busy[row] = 1
         self._react()
 
@@ -264,9 +273,10 @@ class Protection:
 
     def _clear(self, row):
         self._active[row] = 0
+        self._standing[self._emcy[row] >> 12] -= 1
         level = self._level[row]
         if self._latches is not None and (level == TRIP or level == LOCKOUT):
-            self._latches.remove(self._fault[row])  # a fault has one latching row at most
+            self._latches.drop(self._fault[row])  # a fault has one latching row at most
         self._busy[row] = 0
         self._good[row] = 0
         self._count[row] = 0
@@ -278,27 +288,26 @@ class Protection:
         stops = 0
         worst = 0
         fault = 0
-        row = 0
         end = len(self._fault)
+        row = self._next_set(self._active, 0, end)
         while row < end:
-            if self._active[row]:
-                level = self._level[row]
-                stops |= self._stops[row]
-                if level == STOP:
-                    stop = True
-                    level = LIMIT
-                elif level == LIMIT and self._direction[row] == _BOTH:
-                    limited = True
-                if level >= TRIP:
-                    tripped = True
-                    if level == LOCKOUT:
-                        locked_out = True
-                if level >= LIMIT:
-                    blocked |= self._direction[row] if level == LIMIT else _BOTH
-                if level > worst:
-                    worst = level
-                    fault = self._fault[row]
-            row += 1
+            level = self._level[row]
+            stops |= self._stops[row]
+            if level == STOP:
+                stop = True
+                level = LIMIT
+            elif level == LIMIT and self._direction[row] == _BOTH:
+                limited = True
+            if level >= TRIP:
+                tripped = True
+                if level == LOCKOUT:
+                    locked_out = True
+            if level >= LIMIT:
+                blocked |= self._direction[row] if level == LIMIT else _BOTH
+            if level > worst:
+                worst = level
+                fault = self._fault[row]
+            row = self._next_set(self._active, row + 1, end)
         self.tripped = tripped
         self.locked_out = locked_out
         self.stop_requested = stop or limited
@@ -327,11 +336,11 @@ class Protection:
     def error_register(self):
         """CiA 301 object 0x1001 over all that stands."""
         register = 0
-        row = len(self._fault)
-        while row:
-            row -= 1
-            if self._active[row]:
-                register |= error_register(self._emcy[row])
+        kind = len(_REGISTERS)
+        while kind:
+            kind -= 1
+            if self._standing[kind]:
+                register |= _REGISTERS[kind]
         return register
 
     @property
@@ -372,5 +381,6 @@ class Protection:
                 else:
                     remaining = True
             row += 1
+        self._keep()
         self._react()
         return not remaining

@@ -17,13 +17,16 @@ SIZE = record_bytes(_PAYLOAD)
 class Latches:
     """memory: see protect.backup, SIZE bytes from `at` on.
 
-    `has(id)`, `running`; `add(id)`, `remove(id)`, `set_running(on)` write at once and allocate
-    nothing. `blank` tells that memory held nothing valid: its content was lost,
-    which counts as a latch, since nobody knows what stood there; so does `torn`.
+    `has(id)`, `running`; `add(id)`, `remove(id)`, `set_running(on)` write at once, `note(id)` and
+    `drop(id)` with the next `keep()`: many in one write; none allocates. `blank` tells that memory
+    held nothing valid: its content was lost, which counts as a latch, since nobody knows what stood
+    there; so does `torn`.
     """
 
     def __init__(self, memory, at=0):
         self._record = Record(memory, at, _PAYLOAD)
+        self._changed = False
+        self.running = self._record.payload[_RUNNING] != 0
 
     @property
     def blank(self):
@@ -34,24 +37,36 @@ class Latches:
         """The newest write may be lost: a flipped bit, or power that went in the middle of it."""
         return self._record.torn
 
-    @property
-    def running(self):
-        return self._record.payload[_RUNNING] != 0
-
     def has(self, fault_id):
         return self._record.payload[_MAP + (fault_id >> 3)] >> (fault_id & 7) & 1 != 0
 
     def add(self, fault_id):
-        if not self.has(fault_id):
-            self._record.payload[_MAP + (fault_id >> 3)] |= 1 << (fault_id & 7)
-            self._record.keep()
+        self.note(fault_id)
+        self.keep()
 
     def remove(self, fault_id):
+        self.drop(fault_id)
+        self.keep()
+
+    def note(self, fault_id):
+        if not self.has(fault_id):
+            self._record.payload[_MAP + (fault_id >> 3)] |= 1 << (fault_id & 7)
+            self._changed = True
+
+    def drop(self, fault_id):
         if self.has(fault_id):
             self._record.payload[_MAP + (fault_id >> 3)] &= 0xFF ^ (1 << (fault_id & 7))
+            self._changed = True
+
+    def keep(self):
+        """Write what was added and removed, if anything was."""
+        if self._changed:
+            self._changed = False
             self._record.keep()
 
     def set_running(self, on):
-        if self.running != on:
+        if on != self.running:
+            self.running = on
             self._record.payload[_RUNNING] = 1 if on else 0
+            self._changed = False
             self._record.keep()

@@ -81,6 +81,7 @@ class AllowedPower:
         self._history_at = 0
         self._largest_charge_ma = 0
         self._largest_discharge_ma = 0
+        self._blocked = -1  # what was told last
         self._model_charge_ma = _NO_LIMIT_MA
         self._model_discharge_ma = _NO_LIMIT_MA
         self.charge_only = False
@@ -192,8 +193,11 @@ class AllowedPower:
         signals = self._signals
         signals.put(s.DISCHARGE_OVERLOAD, discharge)
         signals.put(s.CHARGE_OVERLOAD, charge)
-        signals.put(s.BLOCKED_DISCHARGE, blocked_discharge)
-        signals.put(s.BLOCKED_CHARGE, blocked_charge)
+        blocked = blocked_discharge + blocked_charge
+        if blocked or self._blocked:  # nothing, and nothing the last time: that has been told
+            self._blocked = blocked
+            signals.put(s.BLOCKED_DISCHARGE, blocked_discharge)
+            signals.put(s.BLOCKED_CHARGE, blocked_charge)
 
     def _largest(self, history):
         """Largest limit of the last second."""

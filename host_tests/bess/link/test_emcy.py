@@ -49,8 +49,11 @@ def test_an_emergency_is_sent_once_and_nothing_when_none_waits():
 
 def test_nothing_of_an_earlier_emergency_stands_in_a_later_one():
     emcy, port = build()
-    for at in range(len(emcy._queue)):
-        emcy._queue[at] = 0xAA
+    for _ in range(2):  # once round the queue and more
+        for _ in range(20):
+            emcy.put(0xFFFF, 0xFF, 0xFF, 0xFF)
+        emcy.transmit(1)
+    port.sent.clear()
     emcy.put(0, 0, 0, 0)
     emcy.transmit(1)
     assert port.sent == [(0x81, bytes(8))]

@@ -295,7 +295,7 @@ def test_an_inlet_temperature_that_cannot_be_is_told_and_clears_nothing(rig, inl
     ("supply", {"supply_low", "supply_high"}), ("reference", {"adc_reference"}),
 ])  # fmt: skip
 def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, raw) -> None:
-    from autarky.scenario.fault_cases import IDS
+    from autarky.tables import faults as table
     from bess.port import leaves
 
     protection = Protection(Parameters(), rig.signals, lambda *_: None, leaves)
@@ -304,7 +304,7 @@ def test_a_converter_channel_that_hangs_takes_the_power_away(rig, name, faults, 
         rig.environment.step_cells()
         protection.evaluate_cells(100 * scan)
     levels = protection.levels
-    assert max(levels[IDS[fault] - 1] for fault in faults) >= 2
+    assert max(levels[table()[fault].id - 1] for fault in faults) >= 2
     assert protection.charge_blocked
     assert protection.discharge_blocked
 

@@ -6,8 +6,8 @@ import pytest
 
 from autarky.bus.bus import BusFault
 from autarky.plant.ivt_s import RESULT_ID
-from autarky.scenario.fault_cases import IDS
 from autarky.sil.site import VirtualSite
+from autarky.tables import faults
 from bess import modes
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,7 @@ MAIN = 0b11
 
 
 def level(site: VirtualSite, fault: str) -> int:
-    return site.cabinets[0].firmware.app.protection.levels[IDS[fault] - 1]
+    return site.cabinets[0].firmware.app.protection.levels[faults()[fault].id - 1]
 
 
 def worst(site: VirtualSite) -> int:

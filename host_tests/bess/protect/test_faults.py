@@ -580,7 +580,7 @@ def test_every_standing_row_shows_in_levels_register_and_answer():
     for fields, mark, level, _, _, _ in cases():
         rig = Rig()
         fault = int(fields[0])
-        rig.protection._active[row_of(rig.protection, fault, level)] = 1
+        rig.protection._stand(row_of(rig.protection, fault, level))
         assert stands(rig.protection, fault, level) is True
         assert rig.protection.levels[fault - 1] == (LIMIT if mark == "S" else level)
         assert rig.protection.error_register == error_register(int(fields[9], 0))

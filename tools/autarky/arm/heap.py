@@ -149,7 +149,7 @@ def estimate(board: Board) -> Estimate:
             "vfs.mount(vfs.VfsRom(data), '/rom')\nFOLDER='/rom'\n"
         )
         in_place = _unix(mount + head, folder / "probe.py")
-        leaves = (stage / "native" / "armv7m" / "leaves_viper.mpy").stat().st_size
+        leaves = sum(path.stat().st_size for path in (stage / "native" / "armv7m").iterdir())
     size = image.build().stat().st_size
     held = size if board.rom == "heap" else 0
     return Estimate(

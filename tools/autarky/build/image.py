@@ -18,7 +18,7 @@ from autarky.build.boards import all_boards
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD, FIRMWARE
 
-LEAVES = FIRMWARE / "native" / "leaves_viper.py"
+LEAVES = sorted((FIRMWARE / "native").glob("*.py"))
 MARCHES = ("armv7m", "x64")  # the boards' processor and the virtual cabinet's
 _LOADER = {
     "loader": FIRMWARE / "loader" / "loader.py",
@@ -44,7 +44,7 @@ def sources() -> dict[str, tuple[Path, str]]:
     }
     files["main"] = (FIRMWARE / "main.py", MARCHES[0])
     for march in MARCHES:
-        files[f"native/{march}/leaves_viper"] = (LEAVES, march)
+        files |= {f"native/{march}/{path.stem}": (path, march) for path in LEAVES}
     for board in all_boards():
         for name in board.device_files:
             path = board.folder / name
