@@ -226,16 +226,21 @@ class Modes:
             self._since_ms = self._now_ms
 
     def _run(self):
-        self._hold_ticks = self._hold_ticks + 1 if self.hold else 0
-        # on hold the limits read 0: the coordinator first lets the others take its power over
-        held = self.hold and (self.request_w == 0 or self._hold_ticks > _HOLD_TICKS)
+        pcs = self._pcs
+        held = False
+        if self.hold:
+            # the limits read 0: the coordinator first lets the others take its power over
+            self._hold_ticks = self._hold_ticks + 1
+            held = self.request_w == 0 or self._hold_ticks > _HOLD_TICKS
+        else:
+            self._hold_ticks = 0
         if self._must_stop() or self.request != REQUEST_RUN or held:
             self._enter(STOPPING, "stop requested")
         elif self.silent:
-            self._pcs.mode = pcs_control.SILENT
+            pcs.mode = pcs_control.SILENT
         else:
-            self._pcs.mode = pcs_control.FOLLOW
-            self._pcs.request_w = self.request_w
+            pcs.mode = pcs_control.FOLLOW
+            pcs.request_w = self.request_w
 
     def _stopping(self):
         pcs = self._pcs

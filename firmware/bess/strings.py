@@ -46,7 +46,7 @@ class String:
             self.chain, topology.layout, topology.sensors_per_device, parameters, signals, leaves
         )
         self.meter = StringMeter(self.ivt, parameters, topology.cells, signals)
-        self.counter = ChargeCounter(parameters.get("current_offset_2_ma"))
+        self.counter = ChargeCounter(parameters.get("current_offset_2_ma"), leaves)
         self.estimator = Estimator(
             self.cells, self.meter, self.counter, board.storage["state"],
             chemistry_table(parameters.get("chemistry")), parameters, on_anchor,

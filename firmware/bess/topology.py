@@ -10,7 +10,7 @@ class Topology:
     """
 
     def __init__(self, parameters, cells_per_device):
-        self.strings = 1
+        self.strings = parameters.get("string_count")
         self.modules = parameters.get("modules_per_string")
         self.sensors_per_device = parameters.get("sensors_per_afe")
         self.layout = spread(self.modules, parameters.get("cells_per_module"), cells_per_device)

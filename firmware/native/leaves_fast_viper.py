@@ -173,3 +173,33 @@ def take_result(
     at_ms = ptr32(at_in)
     at_ms[channel] = now_ms
     return 0
+
+
+@micropython.viper
+def count_charge(totals_in, current_ma: int, elapsed_ms: int) -> int:
+    totals = ptr32(totals_in)
+    one = 1
+    sign = one << 31  # a 64-bit viper loads 32 bits without their sign: (x ^ sign) - sign
+    total = int(totals[0]) + current_ma * elapsed_ms
+    uah = total // 3600
+    totals[0] = total - uah * 3600
+    if uah != 0:
+        at = 3
+        small = 7
+        moved = uah
+        if uah < 0:
+            at = 5
+            small = 8
+            moved = 0 - uah
+        moved += int(totals[small])
+        mah = moved // 1000
+        totals[small] = moved - mah * 1000
+        mah += int(totals[at])
+        ah = mah // 1000
+        totals[at] = mah - ah * 1000
+        totals[at + 1] = int(totals[at + 1]) + ah
+        net = uah + int(totals[1])
+        mah = net // 1000
+        totals[1] = net - mah * 1000
+        totals[2] = (int(totals[2]) ^ sign) - sign + mah
+    return uah

@@ -5,6 +5,7 @@ Why machine code: measured by `autarky bench` (scan_over_bytecode, instructions)
 
 import micropython
 from leaves_fast_viper import (
+    count_charge,
     crc8h2f,
     next_row,
     next_set,

@@ -74,3 +74,11 @@ def test_defaults_are_the_page_s():
     )  # fmt: skip
     for name, value in page:
         assert parameters.get(name) == value, name
+
+
+def test_a_word_of_a_comment_names_no_parameter():
+    parameters = Parameters()
+    for word in ("what", "one", "topology", "chooses", "string", "0x2000"):
+        assert not parameters.has(word), word
+    assert parameters.has("string_count")
+    assert parameters.get("string_count") == 1

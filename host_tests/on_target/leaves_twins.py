@@ -155,6 +155,15 @@ def case_take_result():
             words("i", 4, 0, 2000), words("i", 4, 0, 2000)]  # fmt: skip
 
 
+def case_count_charge():
+    totals = words("i", 9, 0, 999)
+    totals[0] = number(0, 3599)
+    totals[2] = number(-(2**29), 2**29)
+    totals[4], totals[6] = number(0, 2**29), number(0, 2**29)
+    current_ma = (number(-2000000, 2000000), number(-9, 9), number(-400000, 400000))[number(0, 2)]
+    return [totals, current_ma, (10, 0, number(0, 500))[number(0, 2)]]
+
+
 def case_next_row():
     rows, signals = number(1, 30), number(1, 20)
     limits = array("i")

@@ -19,6 +19,7 @@ SILENT = const(4)  # towards zero with the soft ramp
 _STOP_MS = const(2000)  # a PCS that was told to stop is out of RUNNING by then
 # the band of recent set-points closes by 1/16 a tick: 160 ms for lag, report and sensor
 _BAND_SHIFT = const(4)
+_LONGEST_MS = const(100)  # of a tick that a ramp follows
 
 
 class PcsControl:
@@ -76,21 +77,27 @@ class PcsControl:
             self._last_ms = now_ms
             self._started_ms = now_ms
             self._stopped_at_ms = now_ms
-        elapsed_ms = min(max(ticks_diff(now_ms, self._last_ms), 0), 100)
-        self._last_ms = now_ms
         mode = self.mode
-        differs = self._judge_state(now_ms, mode)
+        pcs = self._pcs
+        running = pcs.state == pcs_can.RUNNING
+        differs = self._judge_state(now_ms, mode, running)
+        setpoint_w = 0
         if mode <= OFF or differs:
             # also while it does not run: from zero and softly, when it comes back
-            self.setpoint_w = 0
             self.soft = True
         else:
-            self._ramp(mode, elapsed_ms)
-            self.setpoint_w = max(min(self.setpoint_w, allowed_discharge_w), -allowed_charge_w)
-        self._release_gates(mode != BLOCKED)
-        pcs = self._pcs
+            setpoint_w = self._ramped(mode, ticks_diff(now_ms, self._last_ms))
+            if setpoint_w > allowed_discharge_w:
+                setpoint_w = allowed_discharge_w
+            if setpoint_w < -allowed_charge_w:
+                setpoint_w = -allowed_charge_w
+        self._last_ms = now_ms
+        self.setpoint_w = setpoint_w
+        gate_on = mode != BLOCKED
+        if gate_on != self._gate_on:
+            self._release_gates(gate_on)
         pcs.request = pcs_can.STOP if mode <= OFF else pcs_can.FOLLOW
-        pcs.power_w = self.setpoint_w
+        pcs.power_w = setpoint_w
         signals = self._signals
         heard_ms = pcs.status_ms if pcs.status_ms >= 0 else self._started_ms
         signals.put(s.PCS_AGE, ticks_diff(now_ms, heard_ms))
@@ -99,16 +106,15 @@ class PcsControl:
         if failed or self._failed:  # well, and so in the last tick: that has been told
             self._failed = failed
             signals.put(s.PCS_FAULT, failed)
-        self._judge_power(closed)
+        signals.put(s.PCS_DEVIATION, self._off_w(setpoint_w, closed) // self._step_w)
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""
         self._started_ms = held(now_ms, self._started_ms)
         self._stopped_at_ms = held(now_ms, self._stopped_at_ms)
 
-    def _judge_state(self, now_ms, mode):
+    def _judge_state(self, now_ms, mode, running):
         """It left RUNNING by itself, or goes on although it was told to stop."""
-        running = self.running
         if mode > OFF:
             self._stopped_at_ms = now_ms
             self._joined = self._joined or running
@@ -119,36 +125,49 @@ class PcsControl:
             return False
         return ticks_diff(now_ms, self._stopped_at_ms) >= _STOP_MS
 
-    def _judge_power(self, closed):
-        """Power off the band of recent set-points, as permille of rated power."""
+    def _off_w(self, setpoint_w, closed):
+        """Power off the band of recent set-points; neither report nor sensor is believed alone,
+        for what is reported may be what was asked for.
+        """
+        low_w = self._low_w
+        if low_w != setpoint_w:
+            low_w += setpoint_w - low_w >> _BAND_SHIFT
+            if low_w > setpoint_w:
+                low_w = setpoint_w
+            self._low_w = low_w
+        high_w = self._high_w
+        if high_w != setpoint_w:
+            high_w -= high_w - setpoint_w >> _BAND_SHIFT
+            if high_w < setpoint_w:
+                high_w = setpoint_w
+            self._high_w = high_w
+        if not closed:
+            return 0
+        power_w = self._pcs.power_actual_w
+        measured_w = self._meter.power_w
+        above_w = (power_w if power_w > measured_w else measured_w) - high_w
+        below_w = low_w - (power_w if power_w < measured_w else measured_w)
+        off_w = above_w if above_w > below_w else below_w
+        return off_w if off_w > 0 else 0
+
+    def _ramped(self, mode, elapsed_ms):
+        """The set-point after this tick, before any limit."""
         setpoint_w = self.setpoint_w
-        self._low_w += setpoint_w - self._low_w >> _BAND_SHIFT
-        self._low_w = min(self._low_w, setpoint_w)
-        self._high_w -= self._high_w - setpoint_w >> _BAND_SHIFT
-        self._high_w = max(self._high_w, setpoint_w)
-        off_w = 0
-        if closed:
-            # neither is believed alone: what is reported may be what was asked for
-            off_w = max(self._off_w(self._pcs.power_actual_w), self._off_w(self._meter.power_w))
-        self._signals.put(s.PCS_DEVIATION, off_w // self._step_w)
-
-    def _off_w(self, power_w):
-        if power_w > self._high_w:
-            return power_w - self._high_w
-        return max(self._low_w - power_w, 0)
-
-    def _ramp(self, mode, elapsed_ms):
         target_w = self.request_w if mode == FOLLOW else 0
-        if mode == RELEASE:
-            rate_w_s = self._stop_w_s
-        elif mode == SILENT or self.soft:
-            rate_w_s = self._soft_w_s
-        else:
-            rate_w_s = self._tracking_w_s
         if mode == SILENT:
             self.soft = True
-        step_w = rate_w_s * elapsed_ms // 1000
-        gap_w = target_w - self.setpoint_w
-        self.setpoint_w += max(min(gap_w, step_w), -step_w)
-        if mode == FOLLOW and self.setpoint_w == target_w:
+        if setpoint_w != target_w:
+            if mode == RELEASE:
+                rate_w_s = self._stop_w_s
+            else:
+                rate_w_s = self._soft_w_s if self.soft else self._tracking_w_s
+            step_w = rate_w_s * min(max(elapsed_ms, 0), _LONGEST_MS) // 1000
+            gap_w = target_w - setpoint_w
+            if gap_w > step_w:
+                gap_w = step_w
+            elif gap_w < -step_w:
+                gap_w = -step_w
+            setpoint_w += gap_w
+        if mode == FOLLOW and setpoint_w == target_w:
             self.soft = False
+        return setpoint_w

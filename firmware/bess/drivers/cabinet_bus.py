@@ -15,9 +15,11 @@ class CabinetBus:
     def receive(self, now_ms):
         """Hand out what came since the last tick."""
         port = self._port
+        drivers = self._drivers
         budget = _FRAMES_A_TICK
         while budget and port.receive():
             budget -= 1
-            for driver in self._drivers:
-                if driver.receive(port.rx_id, port.rx_data, port.rx_length, now_ms):
+            can_id, data, length = port.rx_id, port.rx_data, port.rx_length
+            for driver in drivers:
+                if driver.receive(can_id, data, length, now_ms):
                     break

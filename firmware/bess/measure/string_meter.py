@@ -1,11 +1,15 @@
 """Current and voltages of the string, from the IVT-S to trusted numbers."""
 
-from bess.drivers import ivt_s
 from bess.measure import signals as s
 from bess.port.interpreter import const
 from bess.port.ticks import held, ticks_diff
 
 _NOT_YET = const(-1)
+# channels of drivers.ivt_s: a constant of another module is looked up each time
+_CURRENT = const(0)
+_U1 = const(1)
+_U2 = const(2)
+_U3 = const(3)
 
 
 class StringMeter:
@@ -50,38 +54,43 @@ class StringMeter:
         count = ivt.count
         value = ivt.value
         signals = self._signals
-        self.fresh_current = count[ivt_s.CURRENT] != self._current_count
-        if self.fresh_current:
-            self._current_count = count[ivt_s.CURRENT]
-            current_ma = value[ivt_s.CURRENT]
-            self.current_ma = current_ma
+        current_count = count[_CURRENT]
+        u1_count = count[_U1]
+        self.fresh_current = fresh = current_count != self._current_count
+        if fresh:
+            self._current_count = current_count
+            self.current_ma = current_ma = value[_CURRENT]
             self.current_samples = (self.current_samples + 1) & 0xFFFF
             magnitude = current_ma if current_ma >= 0 else -current_ma
             # quarter amperes keep the product inside 2**30
             signals.put(s.SHORT, (magnitude >> 8) * 1000 // (self._short_ma >> 8))
             signals.put(s.CHARGING, 1 if -current_ma > self._charging_ma else 0)
-        if count[ivt_s.U1] != self._u1_count:
-            self._u1_count = count[ivt_s.U1]
-            self.string_mv = value[ivt_s.U1]
+        if u1_count != self._u1_count:
+            self._u1_count = u1_count
+            self.string_mv = value[_U1]
+            fresh = True
             self.string_samples = (self.string_samples + 1) & 0xFFFF
             signals.put(s.STRING_PER_CELL, self.string_mv * 10 // self._cell_count)
-        if count[ivt_s.U2] != self._u2_count and count[ivt_s.U3] != self._u3_count:
-            self._u2_count = count[ivt_s.U2]
-            self._u3_count = count[ivt_s.U3]
-            self.outer_plus_mv = value[ivt_s.U2]
-            self.outer_minus_mv = value[ivt_s.U3]
+        if count[_U2] != self._u2_count and count[_U3] != self._u3_count:
+            self._u2_count = count[_U2]
+            self._u3_count = count[_U3]
+            self.outer_plus_mv = value[_U2]
+            self.outer_minus_mv = value[_U3]
+            fresh = True
             self.link_mv = self.outer_plus_mv - self.outer_minus_mv
             self.link_samples = (self.link_samples + 1) & 0xFFFF
-        self.power_w = (self.string_mv // 100) * (self.current_ma // 100) // 100
-        self.seen_all = self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
-        signals.put(s.CURRENT_AGE, self._age(ivt_s.CURRENT, now_ms))
+        if fresh:
+            self.power_w = (self.string_mv // 100) * (self.current_ma // 100) // 100
+            self.seen_all = self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
+        since_ms = ivt.at_ms[_CURRENT] if current_count else self._started_ms
+        signals.put(s.CURRENT_AGE, ticks_diff(now_ms, since_ms))
 
     def update_voltage_age(self, now_ms):
         """Put the age of the oldest voltage; once a scan of the cells is often enough."""
-        age_ms = self._age(ivt_s.U1, now_ms)
-        other_ms = self._age(ivt_s.U2, now_ms)
+        age_ms = self._age(_U1, now_ms)
+        other_ms = self._age(_U2, now_ms)
         age_ms = max(age_ms, other_ms)
-        other_ms = self._age(ivt_s.U3, now_ms)
+        other_ms = self._age(_U3, now_ms)
         self._signals.put(s.VOLTAGE_AGE, other_ms if other_ms > age_ms else age_ms)
 
     def step_slow(self):

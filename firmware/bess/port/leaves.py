@@ -5,6 +5,7 @@ of temperature sensors, of frames and of the fault table in files of their own.
 """
 
 from bess.port.leaves_fast import (  # noqa: F401
+    count_charge,
     crc8h2f,
     next_row,
     next_set,

@@ -137,3 +137,33 @@ def take_result(data, channel, now_ms, value, count, at_ms, counter, first_ms, l
     count[channel] = fresh if fresh < 0x3FFFFFFF else 1
     at_ms[channel] = now_ms
     return 0
+
+
+def count_charge(totals, current_ma, elapsed_ms):
+    """Carry a charge into the totals of estimate.charge_counter; the whole uAh it completed.
+
+    current_ma * elapsed_ms stays inside 2**30. totals: array('i'), in order remainder (mA ms), uAh,
+    mAh, then of what went out mAh, Ah, of what came in mAh, Ah, and uAh of both.
+    """
+    total = totals[0] + current_ma * elapsed_ms
+    uah = total // 3600
+    totals[0] = total - uah * 3600
+    if uah:
+        at = 3
+        small = 7
+        moved = uah
+        if uah < 0:
+            at = 5
+            small = 8
+            moved = -uah
+        moved += totals[small]
+        mah = moved // 1000
+        totals[small] = moved - mah * 1000
+        mah += totals[at]
+        totals[at] = mah % 1000
+        totals[at + 1] += mah // 1000
+        net = uah + totals[1]
+        mah = net // 1000
+        totals[1] = net - mah * 1000
+        totals[2] += mah
+    return uah

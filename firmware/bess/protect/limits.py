@@ -81,6 +81,7 @@ class AllowedPower:
         self._history_at = 0
         self._largest_charge_ma = 0
         self._largest_discharge_ma = 0
+        self._judge_by_largest()
         self._blocked = -1  # what was told last
         self._model_charge_ma = _NO_LIMIT_MA
         self._model_discharge_ma = _NO_LIMIT_MA
@@ -155,6 +156,13 @@ class AllowedPower:
         self._discharge_history[at] = self.discharge_ma
         self._largest_charge_ma = self._largest(self._charge_history)
         self._largest_discharge_ma = self._largest(self._discharge_history)
+        self._judge_by_largest()
+
+    def _judge_by_largest(self):
+        """What `overload` divides by, in 64 mA: the largest recent limit, never less than 0.05C."""
+        floor_ma = self._floor_ma
+        self._most_charge = max(max(self._largest_charge_ma, floor_ma) >> 6, 1)
+        self._most_discharge = max(max(self._largest_discharge_ma, floor_ma) >> 6, 1)
 
     def follow_model(self, charge_ma, discharge_ma):
         """What the cell model leaves for the next seconds; counts from the next `evaluate` on."""
@@ -179,16 +187,14 @@ class AllowedPower:
         discharge = charge = blocked_discharge = blocked_charge = 0
         # in 64 mA: 8192 A * 1000 / 64 mA stays inside 2**30
         if current_ma > 0:
-            largest_ma = self._largest_discharge_ma
             part = (current_ma >> 6) * 1000
-            discharge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
-            if closed and largest_ma == 0:
+            discharge = part // self._most_discharge
+            if closed and self._largest_discharge_ma == 0:
                 blocked_discharge = part // (self._capacity_ma >> 6)
         else:
-            largest_ma = self._largest_charge_ma
             part = (-current_ma >> 6) * 1000
-            charge = part // max(max(largest_ma, self._floor_ma) >> 6, 1)
-            if closed and largest_ma == 0:
+            charge = part // self._most_charge
+            if closed and self._largest_charge_ma == 0:
                 blocked_charge = part // (self._capacity_ma >> 6)
         signals = self._signals
         signals.put(s.DISCHARGE_OVERLOAD, discharge)
