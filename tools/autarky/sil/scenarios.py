@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
-from autarky.coordinator.law import PeakShaving, mean_of_known, wanted_power_w
+from autarky.coordinator.law.peak import PeakShaving, mean_of_known, wanted_power_w
 from autarky.sil.fault_cases import FAULT_CASES, FaultCase
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import Check, FaultResult, Recorder

@@ -22,7 +22,8 @@ from autarky.build import package
 from autarky.bus.bus import Bus, Sent
 from autarky.bus.server import BusServer
 from autarky.bus.timing import REMOTE
-from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator
+from autarky.coordinator.cabinet import CabinetView
+from autarky.coordinator.coordinator import COORDINATOR_ID, FIRST_NODE_ID, Coordinator, Segment
 from autarky.errors import AutarkyError
 from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
@@ -166,7 +167,7 @@ class VirtualSite:
         self.bus = Bus(config.bitrate, config.seed)
         self._coordinator_port = self.bus.attach()
         node_ids = [FIRST_NODE_ID + i for i in range(config.cabinets)]
-        self.coordinator = Coordinator(node_ids)
+        self.coordinator = Coordinator([Segment(CabinetView(n) for n in node_ids)])
         self.plants = Plants(
             config.cabinets, self.parameters, config.soc, config.temperature_c, config.seed
         )
@@ -442,7 +443,7 @@ class VirtualSite:
         self._send_sensors(now_ms)
         plants.step()
         received, self._coordinator_rx = self._coordinator_rx, []
-        for can_id, data in self.coordinator.step(now_ms, received):
+        for can_id, data in self.coordinator.step(now_ms, [received])[0]:
             self.bus.send(self._coordinator_port, can_id, data, now_us)
         for cabinet in self.cabinets:
             lost = resets.get(cabinet.index)

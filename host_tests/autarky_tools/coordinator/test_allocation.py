@@ -4,14 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarky.coordinator.allocation import allocate
-from autarky.coordinator.law import (
-    CabinetSnapshot,
-    PeakShaving,
-    mean_of_known,
-    share,
-    wanted_power_w,
-)
+from autarky.coordinator.law.allocation import allocate
+from autarky.coordinator.law.peak import PeakShaving, mean_of_known, wanted_power_w
+from autarky.coordinator.law.sharing import CabinetSnapshot, share
 
 CABINET = st.tuples(st.floats(0.01, 1000.0), st.floats(-1e5, 1e5), st.floats(0.0, 1e5)).map(
     lambda t: (t[0], t[1], t[1] + t[2])

@@ -1,11 +1,11 @@
-"""The coordinator's control law: a pure function of a snapshot of the site."""
+"""Shares a power among cabinets by their headroom."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autarky.coordinator.allocation import allocate
+from autarky.coordinator.law.allocation import allocate
 
 SOC_MIN = 0.05
 SOC_MAX = 0.98
@@ -21,36 +21,6 @@ class CabinetSnapshot:
     energy_kwh: float | None
     charge_limit_w: float
     discharge_limit_w: float
-
-
-@dataclass(frozen=True)
-class PeakShaving:
-    """Keep the meter between two powers: discharge above `peak_w`, recharge below `recharge_w`.
-
-    Between them the batteries rest. soc_target ends the recharge.
-    """
-
-    peak_w: float
-    recharge_w: float
-    soc_target: float = 0.9
-
-
-def mean_of_known(values: Iterable[float | None]) -> float | None:
-    """Mean of those that are known, None where none is."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def wanted_power_w(rule: PeakShaving, load_w: float, mean_soc: float | None) -> float:
-    """Total battery power (+ = discharge) that the rule wants at a load.
-
-    Nothing is charged into a site whose charge is not known.
-    """
-    if load_w > rule.peak_w:
-        return load_w - rule.peak_w
-    if load_w < rule.recharge_w and mean_soc is not None and mean_soc < rule.soc_target:
-        return load_w - rule.recharge_w
-    return 0.0
 
 
 def share(total_w: float, cabinets: Sequence[CabinetSnapshot]) -> tuple[list[float], float]:
