@@ -1,8 +1,12 @@
 """Sharing power: exact against the KKT conditions, limits never exceeded."""
 
+import math
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import lsq_linear
 
 from autarky.coordinator.law.allocation import allocate
 from autarky.coordinator.law.peak import PeakShaving, mean_of_known, wanted_power_w
@@ -113,3 +117,106 @@ def test_a_cabinet_of_unknown_charge_gets_its_share_last_and_within_its_limits()
         powers, deficit = share(sign * 1500.0, [unknown, known])
         assert powers == pytest.approx([sign * 500.0, sign * 1000.0])
         assert abs(deficit) < 1e-6
+
+
+# --- forced cabinets, mixed signs; in kW ---
+
+_DEAR = 1e4  # a kW missing of the sum, against powers of 100 kW at weights of 1
+LIMIT = st.floats(0.0, 150.0)
+SNAPSHOT = st.builds(
+    CabinetSnapshot,
+    available=st.sampled_from((True, True, True, False)),
+    soc=st.none() | st.floats(0.0, 1.0),
+    energy_kwh=st.floats(1.0, 300.0),
+    charge_limit_w=LIMIT,
+    discharge_limit_w=LIMIT,
+    forced_w=st.none() | st.floats(-200.0, 200.0),
+)
+
+
+def own_limits(c: CabinetSnapshot) -> tuple[float, float]:
+    return (-c.charge_limit_w, c.discharge_limit_w) if c.available else (0.0, 0.0)
+
+
+def solver(total, weights, lower, upper) -> np.ndarray:
+    """The same problem as bounded least squares by active sets, its sum held by a dear row."""
+    weights, lower, upper = (np.array(x) for x in (weights, lower, upper))
+    powers = lower.copy()
+    free = upper > lower
+    if free.any():
+        rows = np.vstack((np.diag(1 / np.sqrt(weights[free])), np.full(free.sum(), _DEAR)))
+        wanted = np.append(np.zeros(free.sum()), _DEAR * (total - lower[~free].sum()))
+        bounds = (lower[free], upper[free])
+        powers[free] = lsq_linear(rows, wanted, bounds, method="bvls", tol=1e-14).x
+    return powers
+
+
+MIXED = st.tuples(
+    st.floats(0.5, 50.0), st.floats(-100, 100), st.just(0.0) | st.floats(0.01, 100)
+).map(lambda t: (t[0], t[1], t[1] + t[2]))
+
+
+@settings(max_examples=100)
+@given(cabinets=st.lists(MIXED, min_size=1, max_size=8), part=st.floats(0.0, 1.0))
+def test_a_solver_of_another_kind_finds_no_better_powers(cabinets, part) -> None:
+    weights, lower, upper = (list(x) for x in zip(*cabinets, strict=True))
+    total = sum(lower) + part * (sum(upper) - sum(lower))
+    powers, deficit = allocate(total, weights, lower, upper)
+    assert abs(deficit) <= 1e-9
+    other = solver(total, weights, lower, upper)
+    assert sum(other) == pytest.approx(total, abs=1e-3)
+    assert powers == pytest.approx(other, abs=1e-2)
+
+
+@settings(max_examples=300)
+@given(cabinets=st.lists(SNAPSHOT, min_size=1, max_size=12), total=st.floats(-1500.0, 1500.0))
+def test_forced_or_not_the_sum_is_the_target_or_the_deficit_says_by_how_much(
+    cabinets, total
+) -> None:
+    powers, deficit = share(total, cabinets)
+    assert sum(powers) + deficit == pytest.approx(total, abs=1e-6)
+    for power, c in zip(powers, cabinets):
+        low, high = own_limits(c)
+        assert low - 1e-9 <= power <= high + 1e-9
+        if c.forced_w is not None:
+            assert power == pytest.approx(min(max(c.forced_w, low), high))
+    forced = sum(p for p, c in zip(powers, cabinets) if c.forced_w is not None)
+    free = [(p, *own_limits(c)) for p, c in zip(powers, cabinets) if c.forced_w is None]
+    rest = total - forced
+    assert all(math.copysign(1.0, rest) * p >= -1e-9 for p, _, _ in free)  # none charges another
+    if abs(deficit) > 1e-6:
+        assert math.copysign(1.0, deficit) == math.copysign(1.0, rest)
+        assert all(p == pytest.approx(high if rest > 0 else low) for p, low, high in free)
+
+
+def test_a_forced_cabinet_does_not_add_to_the_target() -> None:
+    powers, deficit = share(50_000.0, [cabinet(forced_w=40_000.0), cabinet()])
+    assert powers == pytest.approx([40_000.0, 10_000.0])
+    assert abs(deficit) < 1e-6
+
+
+def test_the_others_carry_a_forced_charge_while_the_site_discharges() -> None:
+    powers, deficit = share(50_000.0, [cabinet(forced_w=-40_000.0), cabinet(), cabinet()])
+    assert powers == pytest.approx([-40_000.0, 45_000.0, 45_000.0])
+    assert abs(deficit) < 1e-6
+    powers, deficit = share(50_000.0, [cabinet(forced_w=-60_000.0), cabinet()])
+    assert powers == pytest.approx([-60_000.0, 100_000.0])
+    assert deficit == pytest.approx(10_000.0)
+
+
+def test_the_others_take_in_what_a_forced_cabinet_gives_too_much() -> None:
+    powers, deficit = share(0.0, [cabinet(forced_w=20_000.0), cabinet(soc=0.9), cabinet(soc=0.2)])
+    assert powers[0] == 20_000.0
+    assert powers[2] < powers[1] < 0
+    assert abs(deficit) < 1e-6
+
+
+def test_a_forced_power_ends_at_the_cabinets_own_limit() -> None:
+    powers, deficit = share(0.0, [cabinet(forced_w=1e6), cabinet(charge_limit_w=3e4)])
+    assert powers == pytest.approx([1e5, -3e4])
+    assert deficit == pytest.approx(-7e4)
+
+
+def test_no_cabinet_shares_nothing() -> None:
+    assert share(5.0, []) == ([], 5.0)
+    assert share(-5.0, []) == ([], -5.0)

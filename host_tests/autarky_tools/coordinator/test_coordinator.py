@@ -198,3 +198,17 @@ def test_what_a_node_says_on_one_segment_is_not_its_namesakes() -> None:
 def test_two_cabinets_of_one_number_are_refused() -> None:
     with pytest.raises(ValueError, match="two cabinets have one number"):
         Coordinator([Segment([CabinetView(2)]), Segment([CabinetView(2)])])
+
+
+def test_a_forced_power_is_commanded_and_the_others_make_up_the_rest() -> None:
+    coordinator = one_bus(2, 3)
+    senders = {n: Sender(data_ids(1, n)) for n in (2, 3)}
+    coordinator.target_w = 50_000.0
+    coordinator.forced_w[2] = 40_000.0
+    coordinator.step(0, [[]])
+    assert coordinator.views[2].setpoint_w == 40_000.0  # heard before it runs
+    assert coordinator.deficit_w == 50_000.0
+    for now_ms in (10, 100):
+        coordinator.step(now_ms, [[(0x180 + n, status(s)) for n, s in senders.items()]])
+    assert [v.setpoint_w for v in coordinator.views.values()] == pytest.approx([4e4, 1e4])
+    assert abs(coordinator.deficit_w) < 1e-6

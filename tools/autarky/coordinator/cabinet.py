@@ -96,7 +96,8 @@ class CabinetView:
                 for name in _KEPT[group].values():
                     setattr(self, name, None)
 
-    def snapshot(self, now_ms: int) -> CabinetSnapshot:
+    def snapshot(self, now_ms: int, forced_w: float | None = None) -> CabinetSnapshot:
+        """For the law; forced_w: the power that was asked of this cabinet alone."""
         status_ms = self.group_ms.get("status")
         energy_kwh = None
         if self.energy_up_kwh is not None and self.energy_down_kwh is not None:
@@ -109,6 +110,7 @@ class CabinetView:
             energy_kwh=energy_kwh,
             charge_limit_w=self.charge_limit_w,
             discharge_limit_w=self.discharge_limit_w,
+            forced_w=forced_w,
         )
 
 

@@ -75,9 +75,11 @@ class Coordinator:
         views = list(self.views.values())
         for view in views:
             view.forget(now_ms)
-        powers, self.deficit_w = share(self.target_w, [v.snapshot(now_ms) for v in views])
-        for view, power_w in zip(views, powers, strict=True):
-            view.setpoint_w = self.forced_w.get(view.number, power_w)
+        snapshots = [v.snapshot(now_ms, self.forced_w.get(v.number)) for v in views]
+        powers, self.deficit_w = share(self.target_w, snapshots)
+        for view, snapshot, power_w in zip(views, snapshots, powers, strict=True):
+            # one that cannot yet hears all the same what it is forced to once it can
+            view.setpoint_w = power_w if snapshot.available else snapshot.forced_w or 0.0
             held = view.number in self.held
             view.request = objects.REQUEST_STANDBY if held else self.wanted_state
 

@@ -282,7 +282,7 @@ class Trip(Scenario):
         self._result_of: dict[int, FaultResult] = {}
         self.site.after_done.append(self._watch_outputs)
         self.site.coordinator.on_emergency = self._watch_emergency
-        self.site.coordinator.target_w = 0.0
+        self.site.coordinator.target_w = _RAMP_POWER_W  # its own: the others rest
         self._silent = next(i for i, c in enumerate(TRIP_CASES) if c.fault == "command_silent")
         self.site.coordinator.forced_w[self._silent + FIRST_NODE_ID] = _RAMP_POWER_W
         self._ramp_ms: int | None = None
