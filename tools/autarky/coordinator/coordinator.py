@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from autarky.config.places import FIRST_NODE_ID
 from autarky.coordinator.law.sharing import share
-from autarky.coordinator.segment import (
-    COORDINATOR_ID,
-    FIRST_NODE_ID,
-    Emergency,
-    Frame,
-    Segment,
-)
+from autarky.coordinator.segment import COORDINATOR_ID, Emergency, Frame, Segment
 from bess import objects
 
 PERIOD_MS = 100

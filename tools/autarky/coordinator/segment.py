@@ -15,6 +15,7 @@ import can
 import canopen
 import canopen.emcy
 
+from autarky.config import places
 from autarky.coordinator.cabinet import CabinetView, Reader
 from bess import objects
 from bess.link.e2e import OK, Checker, Sender, data_ids
@@ -22,7 +23,6 @@ from bess.link.frames import FrameCodec
 from bess.table import rows
 
 COORDINATOR_ID = 1
-FIRST_NODE_ID = 2
 HEARTBEAT_MS = 500
 _NMT_STATES_TO_START = (0, 127)  # booted, or waiting in pre-operational
 _HEARTBEAT_ID = 0x700 + COORDINATOR_ID
@@ -100,6 +100,11 @@ class Segment:
         self._senders: dict[int, Sender] = {}
         for view in self.views.values():
             self._add(view)
+
+    @classmethod
+    def of(cls, place: places.Segment) -> Segment:
+        """As a site's description has it."""
+        return cls((CabinetView(c.node_id, c.number, c.name) for c in place.cabinets), place.name)
 
     def _add(self, view: CabinetView) -> None:
         node_id = view.node_id

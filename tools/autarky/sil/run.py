@@ -33,7 +33,7 @@ def run_scenario(
     if kind is None:
         raise SiteError(f"there is no scenario {name!r}: choose from {', '.join(SCENARIOS)}")
     if not kind.resizable:
-        config.cabinets = kind.cabinets
+        config.cabinets, config.segments = kind.cabinets, ()
     kind.configure(config)
     config.check()
     seconds = (hours if hours is not None else kind.hours) * 3600
@@ -61,7 +61,7 @@ def run_scenario(
             state = site.state_folder
             logs = {} if state else happened.in_memory(site)
     if state:
-        logs = happened.stored(state, [cabinet.node_id for cabinet in site.cabinets])
+        logs = happened.stored(state, [cabinet.number for cabinet in site.cabinets])
     noted = happened.placed(happened.of_run(logs), recorder.rows)
     for fault in faults:
         fault.tripped_ms = happened.tripped_ms(noted, fault.id, fault.node, fault.injected_ms)
@@ -74,8 +74,8 @@ def run_scenario(
         wall_s=wall_s,
         log_sha256=site.log.sha256(),
         log_frames=site.log.frames,
-        bus_load=site.bus.load(site.now_ms * 1000),
-        worst_latency_us=site.bus.statistics.worst_latency_us,
+        bus_load=max(bus.load(site.now_ms * 1000) for bus in site.buses),
+        worst_latency_us=max(bus.statistics.worst_latency_us for bus in site.buses),
         checks=checks,
         faults=faults,
         energy_kwh={
