@@ -79,8 +79,8 @@ class Recorder:
 
     `load_w` is the site's load now, grid_w what its grid gives. Powers in `site_rows` are means
     since the row before, of every tick; grid_most_w is the highest tick of that time. Cells,
-    sensors and modules are numbered from 1, cabinets as on the whole site. cells: of each cabinet the voltages (V) and sensors
-    (degC) by module, when `look_at_cells` was called.
+    sensors and modules are numbered from 1; node_id is a cabinet's number on the whole site. cells:
+    of each cabinet the voltages (V) and sensors (degC) by module, when `look_at_cells` was called.
     """
 
     load_w: float = 0.0

@@ -11,8 +11,8 @@ from typing import ClassVar
 import numpy as np
 
 from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
-from autarky.coordinator.law.peak import PeakShaving, mean_of_known, wanted_power_w
 from autarky.sil.fault_cases import FAULT_CASES, FaultCase
+from autarky.sil.flows import Flows
 from autarky.sil.plants import TICK_MS
 from autarky.sil.recorder import Check, FaultResult, Recorder
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -89,13 +89,9 @@ class Peak(Scenario):
     title = "peak shaving beside a GPU cluster; a module pulled and put back, one fault tripped"
 
     def prepare(self) -> None:
-        rated_w = 125_000.0 * len(self.site.cabinets)
-        self.cluster_w = 2.0 * rated_w
-        self.rule = PeakShaving(peak_w=0.55 * self.cluster_w, recharge_w=0.42 * self.cluster_w)
+        self.flows = Flows(self.site.config)
+        self.rule = self.flows.rule
         self.recorder.meter.contract_w = self.rule.peak_w
-        self._random = random.Random(self.site.config.seed)
-        self._next_step_ms = 0
-        self._load = self._goal = 0.45
         self._over_s = 0.0
         self._shaved_kwh = 0.0
         self.taken_over = False
@@ -129,17 +125,10 @@ class Peak(Scenario):
 
     def tick(self, site: VirtualSite) -> None:
         super().tick(site)
-        if site.now_ms >= self._next_step_ms:
-            self._goal = self._random.uniform(0.30, 0.90)
-            self._next_step_ms += self._random.randrange(10_000, 45_000, 1000)
-        # a training job starts or ends within 100 ms
-        self._load += max(min(self._goal - self._load, 0.06), -0.06)
-        load_w = self._load * self.cluster_w
+        self.flows.tick(site)
+        load_w = self.flows.ac_bus.load_w
         battery_w = sum(site.plants.pcs_power_w)
         self.recorder.load_w = load_w
-        views = list(site.coordinator.views.values())
-        soc = mean_of_known(v.soc for v in views)
-        site.coordinator.target_w = wanted_power_w(self.rule, load_w, soc)
         self._watch(site, load_w, battery_w)
 
     def _watch(self, site: VirtualSite, load_w: float, battery_w: float) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autarky.build import package
 from autarky.config import places
+from autarky.config.site import Load, Peak, Site
 from autarky.errors import AutarkyError
 from bess.parameter_rules import objections
 from bess.parameters import Parameters
@@ -39,6 +41,19 @@ class SiteConfig:
     watchdog: bool = False  # a crash is a reset of the chip, not the end of the run
     first_serial: int = 1000
     segments: tuple[places.Segment, ...] = ()  # where they stand; empty: all on one bus
+    load: Load | None = None
+    peak: Peak | None = None
+
+    @classmethod
+    def of(cls, site: Site, **how: Any) -> SiteConfig:
+        """The site of a description; how: the other fields, which say how it is run."""
+        return cls(
+            cabinets=sum(len(segment.cabinets) for segment in site.segments), seed=site.seed,
+            interpreter=site.interpreter, soc=site.cabinets.soc,
+            temperature_c=site.cabinets.temperature_degc, parameters=dict(site.parameters),
+            bitrate=1000 * site.bus.bit_rate_kbit_s,
+            segments=site.segments if site.segment else (), load=site.load, peak=site.peak, **how,
+        )  # fmt: skip
 
     def described(self) -> tuple[places.Segment, ...]:
         """Segments with their cabinets."""
