@@ -80,7 +80,7 @@ class Site:
             self.battery_w.append(float(sum(site.plants.pcs_power_w)))
 
     def console(self, node_id: int) -> str:
-        return (self.site._out / f"cabinet{node_id}.console.txt").read_text()
+        return (self.site.console_folder / f"cabinet{node_id}.console.txt").read_text()
 
 
 @pytest.fixture
