@@ -7,13 +7,14 @@ import numpy as np
 from autarky.paths import wire
 from autarky.plant.cabinet import Build, CabinetPlants
 from autarky.plant.ltc6813 import ntc_ratio
+from bess import lines
 from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.parameters import Parameters
 from bess.topology import spread
 
 TICK_MS = 10
-_INPUT_BIT = {name: bit for bit, name in enumerate(wire.INPUTS)}
-_OUTPUT_BIT = {name: bit for bit, name in enumerate(wire.OUTPUTS)}
+_INPUT_BIT = {name: bit for bit, name in enumerate(lines.names(lines.INPUTS))}
+_OUTPUT_BIT = {name: bit for bit, name in enumerate(lines.names(lines.OUTPUTS))}
 _QUIET_LINES = sum(
     1 << _INPUT_BIT[name] for name in ("door", "smoke", "gas", "compressor_ok", "enable_ok")
 )
@@ -32,7 +33,7 @@ def _build(parameters: Parameters) -> Build:
 
 
 class Plants(CabinetPlants):
-    """The cabinets' plants behind the lines of wire.py.
+    """The cabinets' plants behind the lines of bess.lines.
 
     `input_forced[i]` holds input lines by name, `flags[i]` what the TICK says beside them;
     `refresh_analog(i)` after a change of `analog_forced[i]`.

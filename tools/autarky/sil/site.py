@@ -24,6 +24,7 @@ from autarky.sil.firmware import FirmwareLost
 from autarky.sil.plants import TICK_MS, Plants
 from autarky.sil.processes import Processes
 from autarky.sil.site_config import SiteConfig, SiteError
+from bess import lines
 from bess.port.ticks import TICKS_MASK
 
 _GROUP_OF = {command: number for number, command in enumerate(wire.GROUPS)}
@@ -31,7 +32,8 @@ _TICK_US = TICK_MS * 1000
 _NMT_STOP_ALL = b"\x02\x00"
 _ASK_MS = 500
 _WRITE_S = 3.0  # the rest of the trace, the log and the state of charge
-_CONTACTORS = sum(1 << wire.OUTPUTS.index(name) for name in ("minus", "plus", "precharge"))
+_OUTPUTS = lines.names(lines.OUTPUTS)
+_CONTACTORS = sum(1 << _OUTPUTS.index(name) for name in ("minus", "plus", "precharge"))
 __all__ = ["CanLog", "FirmwareLost", "SiteConfig", "SiteError", "VirtualSite"]
 
 
