@@ -86,7 +86,7 @@ SEED ?= $(shell date +%Y%m%d)
 soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, then an hour of random faults (SEED=n)
 	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
-	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/test_soc_tools.py \
+	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/soc/test_soc_tools.py \
 	  host_tests/bess/estimate host_tests/canopen_node/test_hostile_bus.py $(ARGS)
 	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
 

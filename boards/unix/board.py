@@ -268,13 +268,14 @@ class InputPins:
 
     def __init__(self, link):
         self._link = link
+        self._names = lines.names(lines.INPUTS)
 
     def __getitem__(self, name):
         """Raises KeyError for a name that no pin has."""
-        if name in wire.INPUTS:
-            return InputPin(self._link, wire.INPUTS.index(name))
-        slot = int(name[4:]) if name[:4] == "slot" and name[4:].isdigit() else wire.SLOTS_MAX
-        if slot >= wire.SLOTS_MAX:
+        if name in self._names:
+            return InputPin(self._link, self._names.index(name))
+        slot = int(name[4:]) if name[:4] == "slot" and name[4:].isdigit() else lines.SLOTS_MAX
+        if slot >= lines.SLOTS_MAX:
             raise KeyError("no input is named " + name)
         return InputPin(self._link, wire.SLOT_BIT + slot)
 
@@ -410,7 +411,7 @@ class Devices(BoardBase):
         for channel, name in enumerate(wire.ANALOG):
             self.analog[name] = AnalogPin(link, channel)
         self.outputs = {}
-        for bit, name in enumerate(wire.OUTPUTS):
+        for bit, name in enumerate(lines.names(lines.OUTPUTS)):
             self.outputs[name] = OutputPin(link, bit)
         self._slots = None
         self.storage = {}

@@ -51,12 +51,7 @@ SPI_MAX = 800  # two writes to 48 devices
 # read commands of the AFE in the order of their images: CVA..F, AUXA, B, STATA, B, CFGA, B
 GROUPS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 0x002, 0x026)
 
-INPUTS = (
-    "hvil", "estop", "reset_key", "minus_closed", "plus_closed", "precharge_closed",
-    "coolant_flow", "door", "smoke", "gas", "heater_on", "compressor_ok", "enable_ok",
-)  # fmt: skip
-SLOT_BIT = 16  # slot0 is bit 16
-SLOTS_MAX = 16
+SLOT_BIT = 16  # slot0 is bit 16 of the inputs; the others and the outputs are as in bess.lines
 
 # storage regions of the virtual board, bytes
 STORAGE = (
@@ -66,6 +61,3 @@ BACKUP_BYTES = 128
 ROM_BYTES = 262144  # the virtual board's ROMFS partition
 EXIT_RESET = 64  # exit code of a process that stands for a reset of the chip
 EXIT_LINK = 3
-OUTPUTS = (
-    "minus", "plus", "precharge", "gate_enable", "pump", "heater", "chiller", "healthy",
-)  # fmt: skip

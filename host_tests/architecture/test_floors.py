@@ -24,6 +24,8 @@ FORBIDDEN_MODULES = {
 }  # fmt: skip
 # what only those need that run on a board's own clock and console
 ALLOWED_THERE = {"bess.controller": {"gc", "os", "time"}, "bess.console": {"select"}}
+# of tests: one page serves all folders of each
+MIRRORS = {"host_tests/bess": BESS, "host_tests/autarky_tools": ROOT / "tools" / "autarky"}
 ALLOWED_OUTSIDE = {
     "array",
     "binascii",
@@ -150,11 +152,17 @@ def test_every_folder_says_what_belongs_there() -> None:
         ["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     parents = {Path(name).parent for name in listed.stdout.split()}
-    mirrored = Path("host_tests/bess")  # one page for the whole mirror
     bare = [
         str(folder)
         for folder in sorted(parents)
-        if mirrored not in folder.parents and folder != Path("tools/autarky")
+        if not {Path(mirror) for mirror in MIRRORS} & set(folder.parents)
+        if folder != Path("tools/autarky")
         if not (ROOT / folder / "README.md").exists() and folder != Path("firmware/bess")
     ]
     assert bare == []
+
+
+def test_a_mirror_has_the_folders_of_what_it_mirrors() -> None:
+    for mirror, mirrored in MIRRORS.items():
+        folders = {path.parent.name for path in (ROOT / mirror).glob("*/test_*.py")}
+        assert folders <= {path.name for path in mirrored.iterdir()}, mirror

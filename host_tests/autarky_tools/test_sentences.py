@@ -27,8 +27,7 @@ from autarky.mutate import __main__ as mutate
 from autarky.node.client import Client, NodeError, decode_snapshot
 from autarky.paths import wire
 from autarky.scenario.provoke import ask
-from autarky.sil import firmware
-from autarky.sil import site as site_module
+from autarky.sil import firmware, processes
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 from autarky.soc import evaluate as evaluation
 from autarky.soc import fit as fitting
@@ -321,7 +320,7 @@ def test_a_firmware_that_is_lost_is_told_with_its_last_words(
 def test_a_firmware_that_does_not_come_ends_the_site(
     tmp_path: Path, monkeypatch, script: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(site_module, "_CONNECT_S", 0.1 if "sleep" in script else PATIENCE_S)
+    monkeypatch.setattr(processes, "_CONNECT_S", 0.1 if "sleep" in script else PATIENCE_S)
     monkeypatch.setattr(firmware, "_END_S", 0.1)
     monkeypatch.setattr(firmware, "command_line", lambda *arguments: ["/bin/sh", "-c", script])
     with pytest.raises(SiteError) as failed:

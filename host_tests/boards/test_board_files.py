@@ -12,11 +12,9 @@ import pytest
 from kit import stub_machine
 from kit.spi_chips import ExpanderChip, FramChip
 
-import wire
 from autarky.build.boards import all_boards
 from autarky.build.folder import provision_bytes
 from autarky.paths import FIRMWARE, ROOT, load_module
-from bess import lines
 from bess.app import Cabinet
 from bess.parameters import Parameters
 from bess.protect.history import provision
@@ -213,10 +211,3 @@ def test_the_fake_module_refuses_what_the_port_does_not_have() -> None:
         machine.Pin("A1").toggle()
     with pytest.raises(AttributeError):
         _ = machine.TouchPad
-
-
-def test_the_virtual_board_s_wire_has_the_lines_of_the_firmware() -> None:
-    """chip.py reads wire.py before an image is mounted: it cannot import the table."""
-    assert list(wire.INPUTS) == lines.names(lines.INPUTS)
-    assert list(wire.OUTPUTS) == lines.names(lines.OUTPUTS)
-    assert wire.SLOTS_MAX == lines.SLOTS_MAX

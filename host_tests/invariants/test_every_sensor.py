@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from kit.copies import Outcome, react
 
-from autarky.paths import wire
 from autarky.sil.site import SiteConfig, VirtualSite
+from bess import lines
 
 pytestmark = pytest.mark.slow
 CELLS, SENSORS, DEVICES, MODULES = 240, 75, 15, 5
@@ -252,7 +252,7 @@ def test_every_safety_line_trips(idle, line: str, fault: str, within_ms: int) ->
     def inject(site: VirtualSite, _: int) -> None:
         site.plants.input_forced[0][line] = False
 
-    assert line in wire.INPUTS
+    assert line in lines.names(lines.INPUTS)
     assert not failing(idle, 1, inject, trips(fault, within_ms), 200)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from autarky.paths import wire
 from autarky.plant.string import PCS_FAULT
 from autarky.sil.site import VirtualSite
+from bess import lines
 
 ACTUATORS = ("gates", "contactors", "heater", "chiller", "pump", "bleeding")
 
@@ -74,8 +75,8 @@ adc_reference     -          -       5500      -       -     -        -
 string_sum        -          -      10500      -       -     -        -
 """
 
-_BIT = {name: 1 << at for at, name in enumerate(wire.INPUTS)}
-_OUT = {name: 1 << at for at, name in enumerate(wire.OUTPUTS)}
+_BIT = {name: 1 << at for at, name in enumerate(lines.names(lines.INPUTS))}
+_OUT = {name: 1 << at for at, name in enumerate(lines.names(lines.OUTPUTS))}
 CONTACTORS = _OUT["minus"] | _OUT["plus"] | _OUT["precharge"]
 MAIN = _OUT["minus"] | _OUT["plus"]
 GATES, PUMP, HEATER, CHILLER = (_OUT[n] for n in ("gate_enable", "pump", "heater", "chiller"))

@@ -28,6 +28,7 @@ from autarky.soc.cli import fit_command
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autarky.config.site import Site
     from autarky.scenario.actions import Step
     from autarky.sil.site import VirtualSite
 
@@ -59,21 +60,38 @@ def _overrides(settings: list[str] | None) -> dict[str, int]:
     return values
 
 
+Config = Annotated[
+    Path | None, typer.Option("--config", help="site.toml; other options beside it win.")
+]
+Seed = Annotated[int | None, typer.Option(help="Same seed, same bits (default 1).", min=0)]
+Interpreter = Annotated[
+    str | None,
+    typer.Option(help="micropython (default, ROMFS image), micropython-source or cpython."),
+]
+Cabinets = Annotated[int | None, typer.Option(help="How many virtual cabinets (1..32).")]
+
+
+def _described(config: Path | None) -> Site:
+    from autarky.config.reading import read
+    from autarky.config.site import Site
+
+    return read(config) if config else Site()
+
+
 @app.command()
 def run(
     scenario: Annotated[str, typer.Argument(help="A name of --list, or a TOML file.")] = "peak",
     list_: Annotated[bool, typer.Option("--list", help="List the scenarios and stop.")] = False,
-    cabinets: Annotated[int | None, typer.Option(help="How many virtual cabinets (1..32).")] = None,
+    config: Config = None,
+    cabinets: Cabinets = None,
     hours: Annotated[float | None, typer.Option(help="Length in hours of virtual time.")] = None,
     realtime: Annotated[bool, typer.Option(help="Keep pace with the clock on the wall.")] = False,
-    seed: Annotated[int, typer.Option(help="Same seed, same bits.", min=0)] = 1,
+    seed: Seed = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Also write summary.json here; - is stdout.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run (default runs/...).")] = None,
-    interpreter: Annotated[
-        str, typer.Option(help="micropython (ROMFS image), micropython-source or cpython.")
-    ] = "micropython",
+    interpreter: Interpreter = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Parameter override NAME=VALUE; repeat.")
     ] = None,
@@ -94,6 +112,8 @@ def run(
       autarky run lost-host --set command_silent_3_ms=5000
 
       autarky run my.toml                  a scenario of your own
+
+      autarky run --config site.toml       cabinets, load and limits as that file has them
     """
     with clear_errors():
         from rich.console import Console
@@ -113,19 +133,18 @@ def run(
         check_target("--json", json_file)
         if cabinets is not None and not plan.resizable:
             raise SiteError(f"scenario {plan.name} has its own number of cabinets; drop --cabinets")
-        config = SiteConfig(
-            cabinets=cabinets if cabinets is not None else plan.cabinets,
-            seed=seed,
-            realtime=realtime,
-            interpreter=interpreter,
-            parameters=_overrides(set_),
+        if cabinets is None and config is None:
+            cabinets = plan.cabinets
+        described = _described(config).overridden(
+            cabinets, _overrides(set_), seed=seed, interpreter=interpreter
         )
+        made = SiteConfig.of(described, realtime=realtime)
         stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
         folder = out or unused(Path("runs") / f"{plan.name}-{stamp}")
         with contextlib.ExitStack() as stack:
-            view = stack.enter_context(LiveView(console, f"{plan.name}, seed {seed}"))
+            view = stack.enter_context(LiveView(console, f"{plan.name}, seed {made.seed}"))
             attach = (lambda site: _attach(stack, site, bus)) if bus else None
-            summary = run_scenario(plan, config, folder, hours, view.update, attach)
+            summary = run_scenario(plan, made, folder, hours, view.update, attach)
         print_summary(console, summary)
         write_target(json_file, summary.as_json())
         if not summary.passed:
@@ -142,7 +161,8 @@ def _attach(
 
 @app.command()
 def site(
-    cabinets: Annotated[int, typer.Option(help="How many virtual cabinets (1..32).")] = 2,
+    config: Config = None,
+    cabinets: Cabinets = None,
     realtime: Annotated[
         bool, typer.Option(help="Keep pace with the clock; clients expect it.")
     ] = False,
@@ -152,8 +172,8 @@ def site(
         typer.Option(help="Port for socketcand clients (SavvyCAN, python-can).", min=1, max=65535),
     ] = None,
     unconfigured: Annotated[bool, typer.Option(help="Cabinets without a node id: silent.")] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the cells' spread.", min=0)] = 1,
-    interpreter: Annotated[str, typer.Option(help="As in `autarky run`.")] = "micropython",
+    seed: Seed = None,
+    interpreter: Interpreter = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE; repeat.")] = None,
     state: Annotated[
         Path | None, typer.Option(help="Keep each cabinet's storage here over runs.")
@@ -180,6 +200,8 @@ def site(
 
       .venv/bin/can_viewer -i autarky -c 127.0.0.1:4500       (in another terminal)
 
+      autarky site --config site.toml --realtime
+
       autarky site --realtime --socketcand 29536 --no-coordinator
 
       .venv/bin/can_logger -i socketcand -c can0 --bus-kwargs host=127.0.0.1 port=29536
@@ -192,19 +214,22 @@ def site(
         from autarky.build import keys
         from autarky.scenario.provoke import Agenda, Port
         from autarky.scenario.recorder import Recorder
+        from autarky.sil.flows import Flows
         from autarky.sil.site import SiteConfig, VirtualSite
         from autarky.view import LiveView
 
         host, port = parse_address(bus)
         steps = _script(script) if script is not None else []
         signer = signing_key or flash_cli.developer_key(make=False)
-        config = SiteConfig(
-            cabinets=cabinets, seed=seed, realtime=realtime, interpreter=interpreter,
-            parameters=_overrides(set_), unconfigured=unconfigured, state=state,
+        described = _described(config).overridden(
+            cabinets, _overrides(set_), seed=seed, interpreter=interpreter
+        )
+        made = SiteConfig.of(
+            described, realtime=realtime, unconfigured=unconfigured, state=state,
             device_key=parse_key(key), update_key=keys.public(signer) if signer else b"",
             watchdog=True,
         )  # fmt: skip
-        running = VirtualSite(config)
+        running = VirtualSite(made)
         # the listener first: a port in use is known before any cabinet has started
         _attach(stack, running, bus, socketcand)
         agenda = Agenda(running)
@@ -216,22 +241,52 @@ def site(
         console = Console()
         if signer is None:
             console.print("no signing key: `autarky sign` first, if they are to take updates")
-        many = "1 cabinet" if cabinets == 1 else f"{cabinets} cabinets"
+        many = "1 cabinet" if made.cabinets == 1 else f"{made.cabinets} cabinets"
         console.print(f"site bus at {bus}, {many}; Ctrl-C ends it", highlight=False)
         console.print(f"`autarky provoke` reaches it at {at[0]}:{provoked.port}", highlight=False)
         agenda.add(running, steps, lambda told: console.print(_told(told), highlight=False))
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
         recorder = Recorder()
+        flows = Flows(made)
+        if described.load or described.peak:
+            running.before_tick.append(flows.tick)
         try:
             while True:
                 running.step()
                 if running.now_ms % 500 == 0:
-                    recorder.grid_w = -sum(running.plants.pcs_power_w)
+                    recorder.load_w = flows.ac_bus.load_w
+                    recorder.grid_w = flows.ac_bus.grid_w(sum(running.plants.pcs_power_w))
                     view.update(running, recorder, 0.0)
         except KeyboardInterrupt:
             if state is not None:
                 _stop_in_order(running, console)
             raise
+
+
+@app.command("site-check")
+def site_check(
+    path: Annotated[Path, typer.Argument(metavar="SITE.TOML", help="The site's description.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say what a site.toml was understood as, or all that is wrong in it, line by line.
+
+    Examples:
+
+      autarky site-check tools/autarky/config/example.toml
+
+      autarky site-check site.toml --json
+    """
+    with clear_errors():
+        from autarky.config import shown
+        from autarky.config.reading import read_with_lines
+
+        described, lines = read_with_lines(path)
+        if as_json:
+            typer.echo(shown.as_json(path, described), nl=False)
+            return
+        from rich.console import Console
+
+        Console().print(shown.as_table(path, described, lines))
 
 
 def _stop_in_order(site: VirtualSite, console: Console) -> None:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import typer
 
 _KEY_BYTES = 32
+_MANY = 100  # names that no sentence lists
 
 
 class AutarkyError(RuntimeError):
     """Something a person can act on; the message is a sentence that says what to do."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like it, as words; "" where none is."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"the nearest is {near[0]}" if near else ""
+
+
+def no_such(kind: str, name: str, known: Iterable[str]) -> str:
+    """A sentence about a name that is unknown, with the nearest one if any is near."""
+    names = list(known)
+    listed = f"choose from {', '.join(names)}" if len(names) < _MANY else ""
+    hint = nearest(name, names) or listed
+    return f"there is no {kind} {name!r}" + (f": {hint}" if hint else "")
 
 
 @contextlib.contextmanager

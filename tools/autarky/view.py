@@ -48,7 +48,7 @@ class LiveView:
         virtual_s = site.now_ms / 1000
         speed = virtual_s / max(now_s - self._start_s, 1e-6)
         of = f" of {total_s:.0f}" if total_s else ""
-        load = site.bus.load(site.now_ms * 1000)
+        load = max(bus.load(site.now_ms * 1000) for bus in site.buses)
         head = (
             f"{self._title}: {virtual_s:.0f}{of} s, {speed:.1f} x real time, "
             f"bus load {100 * load:.1f} %, load {recorder.load_w / 1000:.0f} kW, "
@@ -79,7 +79,7 @@ def site_table(site: VirtualSite, title: str) -> Table:
             )
         style = "red" if view.level >= 3 else "yellow" if view.level else ""
         table.add_row(
-            str(view.node_id), view.state_name, _shown(".1f", view.power_w, 0.001),
+            view.name, view.state_name, _shown(".1f", view.power_w, 0.001),
             _shown(".1f", view.soc, 100), f"{_shown('.3f', view.cell_min_v)}.."
             f"{_shown('.3f', view.cell_max_v)}", f"{_shown('.0f', view.temp_min_c)}.."
             f"{_shown('.0f', view.temp_max_c)}", fault, style=style,

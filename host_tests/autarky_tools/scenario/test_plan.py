@@ -5,17 +5,21 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from refusal import refused
 from typer.testing import CliRunner
 
 from autarky.cli import app
+from autarky.config.places import segments
 from autarky.errors import AutarkyError
+from autarky.scenario import virtual
+from autarky.scenario.actions import read
 from autarky.scenario.checks import CHECKS
 from autarky.scenario.plan import FOLDER, Plan, shipped
 from autarky.scenario.run import find, run_scenario
 from autarky.scenario.trip import TRIP_CASES
-from autarky.sil.site import SiteConfig
+from autarky.sil.site import SiteConfig, VirtualSite
 
 THREE_LINES = """\
 seconds = 12
@@ -59,6 +63,64 @@ def test_a_check_by_name_decides_and_takes_the_file_s_own_title(tmp_path) -> Non
     assert [(check.name, check.status) for check in made.checks] == [
         ("module_pulled: cabinet 3 tripped", "pass"), ("all is calm", "FAIL"),
     ]  # fmt: skip
+
+
+TWO_BUSES = """\
+title = "two buses"
+seconds = 12
+at = [
+  {time_s = 0, action = "power", cabinet = 102, value = 10},
+  {time_s = 8, action = "pull", cabinet = "last", value = 3},
+  {time_s = 8, action = "command", cabinet = 3, value = "silent"},
+]
+check = [
+  {name = "tripped", cabinet = "last", fault = "module_pulled"},
+  {name = "no_trip", cabinet = "first"},
+  {name = "precharge_tries", cabinet = 102, tries = 1},
+]
+"""
+
+
+def test_a_cabinet_of_another_bus_is_meant_by_its_number_on_the_site(tmp_path) -> None:
+    places = segments([("north", 2), ("south", ["A", "B"])])
+    config = SiteConfig(cabinets=4, segments=places, interpreter="inline")
+    seen = []
+    made = run_scenario(
+        str(written(tmp_path, TWO_BUSES)), config, tmp_path / "run",
+        progress=lambda site, recorder, seconds: seen.append(site),
+    )  # fmt: skip
+    assert [check.status for check in made.checks] == ["pass", "pass", "FAIL"]
+    site = seen[0]
+    assert (site.coordinator.forced_w, site.coordinator.muted) == ({102: 10_000.0}, {3})
+    assert site.plants.strings.module_out[:, 2].tolist() == [False, False, False, True]
+    assert {103} == {one.node for one in made.happened if one.id == "module_pulled"}
+    assert {row["node_id"] for row in seen_rows(tmp_path)} == {2, 3, 102, 103}
+    path = written(tmp_path, TWO_BUSES.replace("= 102, value", "= 4, value"))
+    with pytest.raises(AutarkyError, match=r"no cabinet 4: give 2\.\.3, 102\.\.103"):
+        run_scenario(str(path), config, tmp_path / "other")
+
+
+def seen_rows(folder: Path) -> list[dict]:
+    return pq.read_table(folder / "run" / "cabinets.parquet").to_pylist()
+
+
+def test_what_is_done_to_a_bus_is_done_to_that_of_the_cabinet() -> None:
+    places = segments([("north", 1), ("south", 1)])
+    config = SiteConfig(cabinets=2, segments=places, interpreter="inline")
+    with VirtualSite(config) as site:
+        north, south = site.buses
+        sent = []
+        site.on_frames.append(lambda number, frames: sent.extend((number, f) for f in frames))
+        virtual.apply(site, read("duplicate-id 102"))
+        virtual.apply(site, read("babble 102"))
+        site.run_for(0.1)
+        assert {number for number, frame in sent if frame.can_id == 0x602} == {100}
+        virtual.apply(site, read("bus-fault 102 drop command 3"))
+        assert (len(north.faults), len(south.faults)) == (0, 1)
+        virtual.apply(site, read("bus-back 102"))
+        assert (len(north.faults), len(south.faults)) == (0, 0)
+        virtual.apply(site, read("bus-off 102 site on"))
+        assert (len(north.off), len(south.off)) == (0, 1)
 
 
 def test_a_scenario_like_another_one_says_only_what_differs(tmp_path) -> None:
@@ -113,7 +175,7 @@ colour = "red"
 cell_ov_3_dmv = 99999
 
 [load]
-kind = "gpu_clutser"
+model = "gpu-clutser"
 kw_per_cabinet = -1
 
 [[at]]
@@ -145,16 +207,17 @@ fault = "cel_ov"
         "4: there is no key 'colour': choose from title, cabinets, resizable, soc, whole_s, "
         "driver, parameters, load, peak_shaving, at, check, seconds, minutes, hours, like",
         "7: parameter refused: cell_ov_3_dmv is 99999, allowed are 30000..43000",
-        "10: there is no kind of load 'gpu_clutser': the nearest is gpu_cluster",
+        "10: there is no model of a load 'gpu-clutser': the nearest is gpu-cluster",
         "11: kw_per_cabinet is -1: give 0..1e+06 kW",
         "15: there is no action 'pul': the nearest is pull",
         "18: time_s or share is missing: when is it done?",
-        "20: cabinet is 'some': give first, last, all or a node id, 2..33",
+        "20: cabinet is 'some': give first, last, all or a number, 2..33 "
+        "(102..133 on a second bus)",
         "21: voltage is 7.5: give 0..6 V",
         "24: time_s is -1: give 0..3.6e+09 s",
         "27: there is no key 'when': choose from time_s, share, action, cabinet, value",
         "30: there is no check 'triped': the nearest is tripped",
-        "34: cabinet is 'all': give first, last or a node id, 2..33",
+        "34: cabinet is 'all': give first, last or a number, 2..33 (102..133 on a second bus)",
         "35: fault is 'cel_ov': the nearest is cell_ov",
     ]  # fmt: skip
 
@@ -175,7 +238,7 @@ fault = "cel_ov"
         ('like = "peek"\n', ["1: there is no scenario 'peek': the nearest is peak"]),
         ('like = "peak"\nat = 5\n', ["2: at is a list of tables, as in [[at]]"]),
         ('like = "peak"\nat = [\n  {time_s = 1, action = "key", cabinet = 2},\n  7,\n]\n',
-         ["2: at is made of tables, as in [[at]]"]),
+         ["4: at is made of tables, as in [[at]]"]),
         ('like = "peak"\nat = [\n  {time_s = 1, action = "key", cabinet = 2},\n'
          '  {time_s = 1, action = "pull", cabinet = 2, value = 40},\n]\n',
          ["4: module is 40: give a whole number 1..32"]),
@@ -184,7 +247,7 @@ fault = "cel_ov"
         ('like = "peak"\ndriver = "tripp"\n', ["2: there is no driver 'tripp': the nearest is"]),
         ('like = "peak"\npeak_shaving = {peak_share = 0.5}\n', ["2: recharge_share is missing"]),
         ('like = "peak"\ncheck = [{name = "tripped", fault = "hvil"}]\n',
-         ["2: cabinet is missing: give first, last or a node id"]),
+         ["2: cabinet is missing: give first, last or a number"]),
     ],
 )  # fmt: skip
 def test_each_mistake_has_its_sentence(tmp_path, text: str, told: list[str]) -> None:

@@ -10,6 +10,7 @@ from autarky.arm.interpreters import Interpreter, Played, done_of, play
 from autarky.arm.records import Record
 from autarky.paths import wire
 from autarky.sil.firmware import Done, unpack_done, unpack_head
+from bess import lines
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,10 @@ class Difference:
     text: str
 
     def __str__(self) -> str:
-        lines = [f"{self.record}: {self.interpreter} differs in tick {self.tick}"]
-        lines += [f"  {field}" for field in self.fields]
-        lines.append(f"repeat with: {self.command}")
-        return "\n".join([*lines, self.text])
+        said = [f"{self.record}: {self.interpreter} differs in tick {self.tick}"]
+        said += [f"  {field}" for field in self.fields]
+        said.append(f"repeat with: {self.command}")
+        return "\n".join([*said, self.text])
 
 
 def compare(
@@ -66,7 +67,7 @@ def differing_fields(right: bytes, seen: bytes) -> list[str]:
         return ["no DONE: the firmware had died"]
     wanted, got = _unpacked(right), _unpacked(seen)
     fields = []
-    for bit, name in enumerate(wire.OUTPUTS):
+    for bit, name in enumerate(lines.names(lines.OUTPUTS)):
         before, now = wanted.outputs >> bit & 1, got.outputs >> bit & 1
         if before != now:
             fields.append(f"output {name}: {now}, expected {before}")

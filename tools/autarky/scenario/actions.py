@@ -6,28 +6,15 @@ says: virtual.py on a virtual site.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from autarky.errors import AutarkyError
+from autarky.errors import AutarkyError, nearest, no_such
 from autarky.paths import wire
 from autarky.scenario.fault_cases import FAULT_CASES
 
 Value = float | str
 _MANY = 5  # words of an argument that do not fit its line
-
-
-def no_such(kind: str, name: str, known: Iterable[str]) -> str:
-    """A sentence about a name that is unknown, with the nearest one if any is near."""
-    names = list(known)
-    hint = _nearest(name, names) or f"choose from {', '.join(names)}"
-    return f"there is no {kind} {name!r}: {hint}"
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"the nearest is {near[0]}" if near else ""
 
 
 @dataclass(frozen=True)
@@ -46,7 +33,7 @@ class Argument:
         text = str(given)
         if self.words:
             if text not in self.words:
-                hint = _nearest(text, self.words) or f"it is one of {', '.join(self.words)}"
+                hint = nearest(text, self.words) or f"it is one of {', '.join(self.words)}"
                 raise AutarkyError(f"{self.name} is {text!r}: {hint}")
             return text
         try:
@@ -88,25 +75,25 @@ class Action:
             (self.name, *([] if self.of_site else ["CABINET"]), *map(str, self.arguments))
         )
 
-    def step(self, node_id: int, given: Sequence[object]) -> Step:
-        """With these values, on that cabinet. Raises AutarkyError."""
+    def step(self, cabinet: int, given: Sequence[object]) -> Step:
+        """With these values, on the cabinet of that number. Raises AutarkyError."""
         if len(given) != len(self.arguments):
             wanted = " ".join(map(str, self.arguments)) or "none"
             raise AutarkyError(f"{self.name} has {len(given)} values: it takes {wanted}")
         values = tuple(a.read(value) for a, value in zip(self.arguments, given, strict=True))
-        return Step(self, 0 if self.of_site else node_id, values)
+        return Step(self, 0 if self.of_site else cabinet, values)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One action on one cabinet, by its node id; 0 where it is the site's."""
+    """One action on one cabinet, by its number on the site; 0 where it is the whole site's."""
 
     action: Action
-    node_id: int
+    cabinet: int
     values: tuple[Value, ...]
 
     def __str__(self) -> str:
-        return self.action.did.format(*self.values, cabinet=self.node_id)
+        return self.action.did.format(*self.values, cabinet=self.cabinet)
 
 
 _STATE = Argument("state", words=("on", "off"))
@@ -286,10 +273,10 @@ def read(text: str) -> Step:
     return action.step(int(given[0]), given[1:])
 
 
-def steps_of(done: Iterable[str], node_id: int) -> list[Step]:
+def steps_of(done: Iterable[str], cabinet: int) -> list[Step]:
     """What a fault case does, which names no cabinet, on this one."""
     steps = []
     for text in done:
         name, *given = text.split()
-        steps.append(named(name).step(node_id, given))
+        steps.append(named(name).step(cabinet, given))
     return steps

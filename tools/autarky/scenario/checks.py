@@ -10,8 +10,8 @@ import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID, CabinetView
-from autarky.coordinator.law import PeakShaving
+from autarky.coordinator.cabinet import CabinetView
+from autarky.coordinator.law.peak import PeakShaving
 from autarky.scenario.actions import POLES, Argument
 from autarky.scenario.recorder import Check, Recorder
 from autarky.sil.plants import TICK_MS
@@ -38,6 +38,10 @@ class Run:
     @property
     def now_s(self) -> float:
         return self.site.now_ms / 1000
+
+    def index(self, cabinet: int) -> int:
+        """Of the cabinet with that number on the site."""
+        return self.site.by_number[cabinet].index
 
     @property
     def views(self) -> list[CabinetView]:
@@ -126,7 +130,7 @@ def _soc_within_3_sigma(run: Run) -> Watch:
 
 
 def _soc_unmoved(run: Run, cabinet: int, share: float, until_share: float, most: float) -> Watch:
-    i = cabinet - FIRST_NODE_ID
+    i = run.index(cabinet)
     ends_s = min(until_share * run.seconds, share * run.seconds + _FORCED_S)
     due = [share * run.seconds, ends_s]
     errors: list[float] = []
@@ -156,12 +160,12 @@ def _never_closed(run: Run, cabinet: int, pole: str) -> Watch:
     closed = False
     while (yield):
         contactors = run.site.plants.strings.contactors
-        closed |= bool(contactors.closed[cabinet - FIRST_NODE_ID, POLES.index(pole)])
+        closed |= bool(contactors.closed[run.index(cabinet), POLES.index(pole)])
     return Check(f"{pole} of cabinet {cabinet} never closed", not closed)
 
 
 def _link_matched(run: Run, cabinet: int, most: float) -> Watch:
-    i, gap_v = cabinet - FIRST_NODE_ID, None
+    i, gap_v = run.index(cabinet), None
     while (yield):
         plants = run.site.plants
         if gap_v is None and plants.strings.contactors.command[i].all():
@@ -174,7 +178,7 @@ def _link_matched(run: Run, cabinet: int, most: float) -> Watch:
 def _inrush_held(run: Run, cabinet: int) -> Watch:
     peak_a, limit_a = 0.0, _LINK_V / run.site.plants.strings.model.precharge_ohm
     while (yield):
-        peak_a = max(peak_a, abs(run.site.plants.current_a[cabinet - FIRST_NODE_ID]))
+        peak_a = max(peak_a, abs(run.site.plants.current_a[run.index(cabinet)]))
     return Check("inrush held by the resistor", peak_a <= limit_a,
                  f"{peak_a:.1f} A of {limit_a:.1f} A")  # fmt: skip
 
@@ -183,7 +187,7 @@ def _precharge_tries(run: Run, cabinet: int, tries: int) -> Watch:
     counted, was = 0, False
     while (yield):
         command = run.site.plants.strings.contactors.command
-        now = bool(command[cabinet - FIRST_NODE_ID, POLES.index("precharge")])
+        now = bool(command[run.index(cabinet), POLES.index("precharge")])
         counted += now and not was
         was = now
     view = run.site.coordinator.views[cabinet]

@@ -85,7 +85,7 @@ def stored(state: Path, nodes: list[int]) -> dict[int, bytes]:
 def in_memory(site: VirtualSite) -> dict[int, bytes]:
     """The same of a running site without a state folder, whose storage goes with it."""
     logs = {
-        cabinet.node_id: cabinet.firmware.app.log
+        cabinet.number: cabinet.firmware.app.log
         for cabinet in site.cabinets
         if isinstance(cabinet.firmware, InlineFirmware)
     }

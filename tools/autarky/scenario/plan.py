@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.scenario.actions import Step, Value
 from autarky.scenario.checks import CheckKind
 
 FOLDER = Path(__file__).parent
 
 
-def _nodes(which: str | int, cabinets: int) -> list[int]:
-    """Node ids that a file's cabinet means on a site of so many."""
-    every = range(FIRST_NODE_ID, FIRST_NODE_ID + cabinets)
-    chosen = {"first": every[:1], "last": every[-1:], "all": every}
+def _chosen(which: str | int, numbers: Sequence[int]) -> list[int]:
+    """Which of a site's cabinets, by their numbers, a file means."""
+    chosen = {"first": numbers[:1], "last": numbers[-1:], "all": numbers}
     return [which] if isinstance(which, int) else list(chosen[which])
 
 
@@ -29,13 +28,13 @@ class At:
     cabinet: str | int
     where: str
 
-    def steps(self, cabinets: int, seconds: float) -> list[tuple[float, Step]]:
-        """(s, step) on a site of so many cabinets and a run of that length."""
+    def steps(self, numbers: Sequence[int], seconds: float) -> list[tuple[float, Step]]:
+        """(s, step) on a site of these cabinets and a run of that length."""
         at_s = self.share * seconds + self.time_s
         if self.step.action.of_site:
             return [(at_s, self.step)]
-        nodes = _nodes(self.cabinet, cabinets)
-        return [(at_s, replace(self.step, node_id=node)) for node in nodes]
+        chosen = _chosen(self.cabinet, numbers)
+        return [(at_s, replace(self.step, cabinet=number)) for number in chosen]
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,13 @@ class Promise:
     always: bool
     where: str
 
-    def nodes(self, cabinets: int) -> list[int]:
-        return _nodes(self.cabinet, cabinets)
+    def cabinets(self, numbers: Sequence[int]) -> list[int]:
+        return _chosen(self.cabinet, numbers)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One scenario. whole_s: what a shorter run lasts has no agenda. load: kind and kW a cabinet;
+    """One scenario. whole_s: what a shorter run lasts has no agenda. load: model and kW a cabinet;
     peak_shaving: shares of the whole load above which to discharge, below which to charge."""
 
     name: str

@@ -5,19 +5,19 @@ Whatever is wrong in a file is said at once, each with its line.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID
-from autarky.errors import AutarkyError
-from autarky.scenario.actions import Argument, named, no_such
+from autarky.config.places import FIRST_NODE_ID, may_be_number
+from autarky.config.positions import Place, line_of, lines_of
+from autarky.errors import AutarkyError, no_such
+from autarky.scenario.actions import Argument, named
 from autarky.scenario.checks import CHECKS
-from autarky.scenario.loads import LOADS
 from autarky.scenario.plan import At, Plan, Promise, shipped
+from autarky.sil.flows import MODELS
 from bess.parameters import Parameters
 
 _LENGTHS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0}
@@ -34,37 +34,6 @@ _SHARE = Argument("share", "", 0, 1)
 _WHICH = ("first", "last", "all")
 
 
-class _Lines:
-    """Where things stand in a TOML text; tables in a row by their number from 0."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def of(self, key: str, number: int | None = None, below: str = "") -> int:
-        """Line of a top-level key or table, of its number-th row, of a key within that."""
-        place = self._place(key, number)
-        if below:
-            end = re.compile(r"^\s*\[", re.M).search(self._text, self._text.find("\n", place))
-            found = re.compile(rf"\b{re.escape(below)}\s*=").search(
-                self._text, place, end.start() if end else len(self._text)
-            )
-            place = found.start() if found else place
-        return self._text.count("\n", 0, place) + 1
-
-    def _place(self, key: str, number: int | None) -> int:
-        name = re.escape(key)
-        heads = [m.start() for m in re.finditer(rf"^\s*\[\[?\s*{name}\s*\]", self._text, re.M)]
-        heads = [self._text.index("[", head) for head in heads]
-        if heads:
-            return heads[min(number or 0, len(heads) - 1)]
-        start = re.search(rf"^[ \t]*{name}\s*=", self._text, re.M)
-        place = start.start() if start else 0
-        if number is not None and start:  # rows within one line: the braces count them
-            braces = [m.start() for m in re.finditer(r"\{", self._text[place:])]
-            place += braces[number] if number < len(braces) else 0
-        return place
-
-
 class _Reader:
     """Reads one file and collects what to tell."""
 
@@ -72,13 +41,18 @@ class _Reader:
         self.path = path
         self.raw: dict[str, Any] = tomllib.loads(text)
         self.wrong: list[tuple[int, str]] = []  # line and sentence
-        self._lines = _Lines(text)
+        self._lines = lines_of(text)
 
     def where(self, key: str, number: int | None = None, below: str = "") -> str:
-        return f"{self.path}:{self._lines.of(key, number, below)}"
+        return f"{self.path}:{self._line(key, number, below)}"
 
     def say(self, sentence: object, key: str, number: int | None = None, below: str = "") -> None:
-        self.wrong.append((self._lines.of(key, number, below), str(sentence)))
+        self.wrong.append((self._line(key, number, below), str(sentence)))
+
+    def _line(self, key: str, number: int | None, below: str) -> int:
+        """Of a top-level key, of its number-th row, of a key within that."""
+        place: Place = tuple(p for p in (key, number, below) if p is not None and p != "")
+        return line_of(self._lines, place)
 
     def refuse(self) -> None:
         """Raises AutarkyError with all that was told, from the top."""
@@ -135,15 +109,16 @@ class _Reader:
         return value
 
     def cabinet(self, row: dict[str, Any], key: str, number: int, *, one: bool) -> Any:
-        """first, last, all (unless one is asked for) or a node id."""
+        """first, last, all (unless one is asked for) or a cabinet's number."""
         given = row.get("cabinet")
         words = _WHICH[:2] if one else _WHICH
-        good = given in words or (type(given) is int and 2 <= given <= 33)
+        good = given in words or (type(given) is int and may_be_number(given))
         if not good:
             least = "cabinet is missing" if given is None else f"cabinet is {given!r}"
             self.say(
-                f"{least}: give {', '.join(words)} or a node id, 2..33", key, number, "cabinet"
-            )
+                f"{least}: give {', '.join(words)} or a number, 2..33 (102..133 on a second bus)",
+                key, number, "cabinet",
+            )  # fmt: skip
         return given if good else "first"
 
     # --- the parts of a file ---
@@ -200,11 +175,11 @@ class _Reader:
         return None if value is None else value * _LENGTHS[unit]
 
     def load(self) -> tuple[str, float]:
-        row = self.keys(self.raw["load"], ("kind", "kw_per_cabinet"), "load")
-        kind = str(row.get("kind", ""))
-        if kind not in LOADS:
-            self.say(no_such("kind of load", kind, LOADS), "load", None, "kind")
-        return kind, self.number(_LOAD_KW, row, "load") or 0.0
+        row = self.keys(self.raw["load"], ("model", "kw_per_cabinet"), "load")
+        model = str(row.get("model", ""))
+        if model not in MODELS:
+            self.say(no_such("model of a load", model, MODELS), "load", None, "model")
+        return model, self.number(_LOAD_KW, row, "load") or 0.0
 
     def shaving(self) -> tuple[Any, ...]:
         row = self.keys(self.raw["peak_shaving"], [a.name for a in _SHARES], "peak_shaving")

@@ -76,8 +76,8 @@ class Recorder:
 
     `load_w` is the site's load now, grid_w what its grid gives. Powers in `site_rows` are means
     since the row before, of every tick; grid_most_w is the highest tick of that time. Cells,
-    sensors and modules are numbered from 1. cells: of each cabinet the voltages (V) and sensors
-    (degC) by module, when `look_at_cells` was called.
+    sensors and modules are numbered from 1; node_id is a cabinet's number on the whole site. cells:
+    of each cabinet the voltages (V) and sensors (degC) by module, when `look_at_cells` was called.
     """
 
     load_w: float = 0.0
@@ -118,7 +118,7 @@ class Recorder:
             temperatures, felt = plants.heat.module_c[i], plants.sensor_c(i)
             self.rows.append(
                 {
-                    "time_s": t, "node_id": view.node_id, "state": view.state_name,
+                    "time_s": t, "node_id": view.number, "state": view.state_name,
                     "state_number": view.state, "level": view.level, "fault": view.worst_fault,
                     "fault_name": fault_names().get(view.worst_fault, ""),
                     "power_w": plants.pcs_power_w[i], "setpoint_w": view.setpoint_w,
@@ -148,7 +148,7 @@ class Recorder:
             volts = plants.cells.voltage(i, plants.current_a[i]).reshape(plants.modules, -1)
             celsius = plants.sensor_c(i).reshape(plants.modules, -1)
             self.cells.append(
-                {"node": cabinet.node_id, "volts": volts.round(4).tolist(),
+                {"node": cabinet.number, "volts": volts.round(4).tolist(),
                  "celsius": celsius.round(1).tolist()}
             )  # fmt: skip
 

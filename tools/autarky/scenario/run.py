@@ -8,13 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from autarky.coordinator.law import PeakShaving, mean_of_known, wanted_power_w
-from autarky.errors import AutarkyError
+from autarky.errors import AutarkyError, no_such
 from autarky.paths import GENERATED
 from autarky.scenario import folders, happened, virtual
-from autarky.scenario.actions import no_such
 from autarky.scenario.checks import Run, Watch
-from autarky.scenario.loads import LOADS
 from autarky.scenario.plan import Plan, Promise, shipped
 from autarky.scenario.provoke import Agenda
 from autarky.scenario.reading import read_plan
@@ -22,6 +19,7 @@ from autarky.scenario.recorder import SAMPLE_MS, Check, FaultResult, Recorder, S
 from autarky.scenario.report import write_report
 from autarky.scenario.soak import Soak
 from autarky.scenario.trip import Trip
+from autarky.sil.flows import Flows
 from autarky.sil.plants import TICK_MS
 from autarky.sil.site import CanLog, SiteConfig, VirtualSite
 
@@ -49,20 +47,15 @@ class _Play:
     """A plan on its site: agenda, load, dispatch, driver and checks, in this order every tick."""
 
     def __init__(self, plan: Plan, run: Run) -> None:
-        site, cabinets = run.site, len(run.site.cabinets)
+        site, numbers = run.site, list(run.site.by_number)
         self._plan, self._run = plan, run
         whole = run.seconds >= plan.whole_s
-        rows = [(row, one) for row in plan.at for one in row.steps(cabinets, run.seconds)]
+        rows = [(row, one) for row in plan.at for one in row.steps(numbers, run.seconds)]
         for row, (_, step) in rows:
             _told_with(row.where, lambda step=step: virtual.check(site, step))
-        most_w = 0.0
-        if plan.load is not None:
-            kind, kw = plan.load
-            most_w = 1000 * kw * cabinets
-            self._load = LOADS[kind](most_w, site.config.seed)
-        if plan.peak_shaving is not None:
-            peak, recharge = plan.peak_shaving
-            run.rule = PeakShaving(peak_w=peak * most_w, recharge_w=recharge * most_w)
+        self._flows = Flows(site.config, plan.load, plan.peak_shaving)
+        run.rule = self._flows.rule
+        if run.rule is not None:
             run.recorder.meter.contract_w = run.rule.peak_w
         agenda = Agenda(site)
         if whole:
@@ -72,16 +65,16 @@ class _Play:
             (promise, watch)
             for promise in plan.check
             if whole or promise.always
-            for watch in self._begun(promise, cabinets)
+            for watch in self._begun(promise, numbers)
         ]
         site.before_tick += [self._tick, run.recorder.tick]
 
-    def _begun(self, promise: Promise, cabinets: int) -> list[Watch]:
+    def _begun(self, promise: Promise, numbers: list[int]) -> list[Watch]:
         made = []
-        for node_id in promise.nodes(cabinets):
-            cabinet = (node_id,) if promise.kind.of_cabinet else ()
-            if cabinet and node_id not in self._run.site.coordinator.views:
-                raise AutarkyError(f"{promise.where}: there is no cabinet {node_id} to check")
+        for number in promise.cabinets(numbers):
+            cabinet = (number,) if promise.kind.of_cabinet else ()
+            if cabinet and number not in numbers:
+                raise AutarkyError(f"{promise.where}: there is no cabinet {number} to check")
             watch = promise.kind.watch(self._run, *cabinet, *promise.values)
             next(watch)
             made.append(watch)
@@ -93,12 +86,8 @@ class _Play:
         self._run.recorder.told(answer)
 
     def _tick(self, site: VirtualSite) -> None:
-        if self._plan.load is not None:
-            self._run.recorder.load_w = self._load(site.now_ms)
-        if self._run.rule is not None:
-            soc = mean_of_known(view.soc for view in self._run.views)
-            load_w = self._run.recorder.load_w
-            site.coordinator.target_w = wanted_power_w(self._run.rule, load_w, soc)
+        self._flows.tick(site)
+        self._run.recorder.load_w = self._flows.ac_bus.load_w
         if self._driver is not None:
             self._driver.tick()
         for _, watch in self._watches:
@@ -145,7 +134,7 @@ def run_scenario(
     """
     plan = find(scenario) if isinstance(scenario, str) else scenario
     if not plan.resizable:
-        config.cabinets = plan.cabinets
+        config.cabinets, config.segments = plan.cabinets, ()
     config.soc = config.soc if plan.soc is None else plan.soc
     config.parameters = {**plan.parameters, **config.parameters}
     config.check()
@@ -163,7 +152,7 @@ def run_scenario(
             state = site.state_folder
             logs = {} if state else happened.in_memory(site)
     if state:
-        logs = happened.stored(state, [cabinet.node_id for cabinet in site.cabinets])
+        logs = happened.stored(state, list(site.by_number))
     noted = happened.placed(happened.of_run(logs), recorder.rows)
     for fault in faults:
         fault.tripped_ms = happened.tripped_ms(noted, fault.id, fault.node, fault.injected_ms)
@@ -176,8 +165,8 @@ def run_scenario(
         wall_s=wall_s,
         log_sha256=site.log.sha256(),
         log_frames=site.log.frames,
-        bus_load=site.bus.load(site.now_ms * 1000),
-        worst_latency_us=site.bus.statistics.worst_latency_us,
+        bus_load=max(bus.load(site.now_ms * 1000) for bus in site.buses),
+        worst_latency_us=max(bus.statistics.worst_latency_us for bus in site.buses),
         checks=checks,
         faults=faults,
         energy_kwh={

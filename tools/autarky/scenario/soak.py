@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.scenario.actions import named
 from autarky.scenario.checks import Run
 from autarky.scenario.provoke import Agenda
@@ -35,16 +34,16 @@ class Soak:
         site = self._site
         if site.now_ms >= self._next_ms:
             self._next_ms += self._rng.randrange(3000, 12000, 10)
-            self._act(self._rng.randrange(len(site.cabinets)) + FIRST_NODE_ID)
+            self._act(self._rng.choice(site.cabinets).number)
         for cabinet, view in zip(site.cabinets, self._run.views, strict=True):
             i = cabinet.index
             latched = view.level >= 3 and site.now_ms - view.heard_ms < 200
             commanded = bool(site.plants.strings.contactors.command[i].any())
             self._pending_ms[i] = self._pending_ms[i] + TICK_MS if latched and commanded else 0
             if self._pending_ms[i] == _CLOSED_MS:
-                self._latched_closed.append(f"cabinet {view.node_id} at {site.now_ms} ms")
+                self._latched_closed.append(f"cabinet {view.number} at {site.now_ms} ms")
 
-    def _act(self, node_id: int) -> None:
+    def _act(self, cabinet: int) -> None:
         """One of seven things, its end, and at last the reset key."""
         plants, rng = self._site.plants, self._rng
         module = 1 + rng.randrange(plants.modules)
@@ -60,7 +59,7 @@ class Soak:
         ))  # fmt: skip
         self._done += 1
         planned = ((0.0, begin), (after_s, end), (_KEY_S, ("key",)))
-        steps = [(at_s, named(row[0]).step(node_id, row[1:])) for at_s, row in planned if row]
+        steps = [(at_s, named(row[0]).step(cabinet, row[1:])) for at_s, row in planned if row]
         self._agenda.add(self._site, steps, self._run.recorder.told)
 
     def elsewhere(self) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID, Emergency
+from autarky.coordinator.segment import Emergency
 from autarky.errors import AutarkyError
 from autarky.scenario import virtual
 from autarky.scenario.checks import Run
@@ -78,9 +78,10 @@ class Trip:
         self._times_ms = times
         run.site.after_done.append(self._watch_outputs)
         run.site.coordinator.on_emergency = self._watch_emergency
-        run.site.coordinator.target_w = 0.0
+        run.site.coordinator.target_w = _RAMP_POWER_W  # its own: the others rest
         self._silent = _FAULTS.index("command_silent")
-        run.site.coordinator.forced_w[self._silent + FIRST_NODE_ID] = _RAMP_POWER_W
+        silent = run.site.cabinets[self._silent].number
+        run.site.coordinator.forced_w[silent] = _RAMP_POWER_W
         self._ramp_ms: int | None = None
 
     def tick(self) -> None:
@@ -95,13 +96,13 @@ class Trip:
 
     def _provoke(self, i: int) -> None:
         case, now_ms = TRIP_CASES[i], self._site.now_ms
-        view = self._site.coordinator.views[i + FIRST_NODE_ID]
-        self._run.recorder.events.append((now_ms / 1000, f"{case.fault} in cabinet {view.node_id}"))
+        view = self._site.coordinator.views[self._site.cabinets[i].number]
+        self._run.recorder.events.append((now_ms / 1000, f"{case.fault} in cabinet {view.number}"))
         if view.state != modes.RUN:
             self._open_before.append(f"{case.fault}: cabinet was in {view.state_name}")
         deadline_ms = now_ms + case.deadline_ms(self._site.parameters)
         self._results[i] = FaultResult(
-            case.fault, now_ms, None, None, deadline_ms, node=view.node_id
+            case.fault, now_ms, None, None, deadline_ms, node=view.number
         )
         virtual.provoke(self._site, i, case)
 
@@ -110,13 +111,15 @@ class Trip:
         if self._closed[i] and not closed:
             result = self._results.get(i)
             if result is None:
-                self._open_before.append(f"cabinet {i + FIRST_NODE_ID} opened without a fault")
+                self._open_before.append(
+                    f"cabinet {site.cabinets[i].number} opened without a fault"
+                )
             elif result.command_ms is None:
                 result.command_ms = site.now_ms
         self._closed[i] = closed
 
     def _watch_emergency(self, emergency: Emergency) -> None:
-        result = self._results.get(emergency.node_id - FIRST_NODE_ID)
+        result = self._results.get(self._site.by_number[emergency.number].index)
         if result is None or not emergency.code:
             return
         name = fault_names().get(emergency.fault_id, "?")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autarky.coordinator.coordinator import FIRST_NODE_ID
 from autarky.errors import AutarkyError
 from autarky.scenario.actions import Step, steps_of
 from autarky.scenario.fault_cases import CASES, FaultCase
@@ -15,9 +14,10 @@ from autarky.sil.site import VirtualSite
 
 def check(site: VirtualSite, step: Step) -> None:
     """Raises AutarkyError where this site has no such cabinet, module, cell and so on."""
-    last = FIRST_NODE_ID + len(site.cabinets) - 1
-    if not step.action.of_site and not FIRST_NODE_ID <= step.node_id <= last:
-        raise AutarkyError(f"this site has no cabinet {step.node_id}: give {FIRST_NODE_ID}..{last}")
+    if not step.action.of_site and step.cabinet not in site.by_number:
+        buses = [segment.cabinets for segment in site.config.described()]
+        there_are = ", ".join(f"{bus[0].number}..{bus[-1].number}" for bus in buses)
+        raise AutarkyError(f"this site has no cabinet {step.cabinet}: give {there_are}")
     plants = site.plants
     there = {
         "module": plants.modules, "cell": sum(plants.layout), "front-end": len(plants.layout),
@@ -38,13 +38,14 @@ def check(site: VirtualSite, step: Step) -> None:
 def apply(site: VirtualSite, step: Step) -> str:
     """Do it now; what was done. Raises AutarkyError, and then nothing was."""
     check(site, step)
-    DO[step.action.name](site, step.node_id - FIRST_NODE_ID, *step.values)
+    index = -1 if step.action.of_site else site.by_number[step.cabinet].index
+    DO[step.action.name](site, index, *step.values)
     return str(step)
 
 
 def provoke(site: VirtualSite, i: int, case: FaultCase) -> None:
     """What the case does, to the cabinet of that index."""
-    for step in steps_of(case.done, i + FIRST_NODE_ID):
+    for step in steps_of(case.done, site.cabinets[i].number):
         apply(site, step)
 
 

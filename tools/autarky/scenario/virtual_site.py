@@ -43,7 +43,7 @@ def _restart(cause: str) -> Callable[[VirtualSite, int], None]:
 def _parameters_corrupt(site: VirtualSite, i: int) -> None:
     if site.state_folder is None:
         raise AutarkyError("parameters-corrupt: these cabinets have no storage to spoil")
-    folder = site.state_folder / f"cabinet{site.cabinets[i].node_id}"
+    folder = site.state_folder / f"cabinet{site.cabinets[i].number}"
     (folder / "parameters.bin").write_bytes(b"\xc5\xa7" + b"\x55" * 100)
     site.power_cycle(i)
 
@@ -57,7 +57,7 @@ _HOST_HEARTBEAT = 0x701
 
 def _bus_fault(site: VirtualSite, i: int, kind: str, frame: str, count: int) -> None:
     cabinet = site.cabinets[i]
-    bus = cabinet.bus if frame in _CABINET_FRAMES else site.bus
+    bus = cabinet.bus if frame in _CABINET_FRAMES else cabinet.segment.bus
     can_id = _CABINET_FRAMES.get(frame, _HOST_HEARTBEAT)
     if frame in _SITE_FRAMES:
         can_id = _SITE_FRAMES[frame] + cabinet.node_id
@@ -65,40 +65,46 @@ def _bus_fault(site: VirtualSite, i: int, kind: str, frame: str, count: int) -> 
 
 
 def _bus_back(site: VirtualSite, i: int) -> None:
-    site.bus.faults.clear()
-    site.cabinets[i].bus.faults.clear()
+    cabinet = site.cabinets[i]
+    cabinet.segment.bus.faults.clear()
+    cabinet.bus.faults.clear()
 
 
 def _bus_off(site: VirtualSite, i: int, bus: str, state: str) -> None:
     cabinet = site.cabinets[i]
     at, port = (
-        (site.bus, cabinet.site_port) if bus == "site" else (cabinet.bus, cabinet.bus_ports[0])
-    )
+        (cabinet.segment.bus, cabinet.site_port) if bus == "site"
+        else (cabinet.bus, cabinet.bus_ports[0])
+    )  # fmt: skip
     at.fail(port) if state == "on" else at.repair(port)
 
 
 def _babble(site: VirtualSite, i: int) -> None:
-    stranger = site.bus.attach(())
+    cabinet = site.cabinets[i]
+    bus = cabinet.segment.bus
+    stranger = bus.attach(())
     for _ in range(400):
-        site.bus.send(stranger, 0x600 + site.cabinets[i].node_id, b"", site.now_ms * 1000)
+        bus.send(stranger, 0x600 + cabinet.node_id, b"", site.now_ms * 1000)
 
 
 def _duplicate_id(site: VirtualSite, i: int) -> None:
-    stranger = site.bus.attach(())
+    cabinet = site.cabinets[i]
+    bus = cabinet.segment.bus
+    stranger = bus.attach(())
     for n in range(3):
         at_us = site.now_ms * 1000 + 3000 + 20_000 * n
-        site.bus.send(stranger, 0x700 + site.cabinets[i].node_id, b"\x05", at_us)
+        bus.send(stranger, 0x700 + cabinet.node_id, b"\x05", at_us)
 
 
 # --- the coordinator ---
 
 
 def _power(site: VirtualSite, i: int, kw: float) -> None:
-    site.coordinator.forced_w[site.cabinets[i].node_id] = 1000 * kw
+    site.coordinator.forced_w[site.cabinets[i].number] = 1000 * kw
 
 
 def _command(site: VirtualSite, i: int, state: str) -> None:
-    member(site.coordinator.muted, site.cabinets[i].node_id, state == "silent")
+    member(site.coordinator.muted, site.cabinets[i].number, state == "silent")
 
 
 def _target(site: VirtualSite, i: int, kw: float) -> None:
@@ -130,7 +136,7 @@ ON_SITE: dict[str, Callable[..., object]] = {
     "babble": _babble,
     "duplicate-id": _duplicate_id,
     "power": _power,
-    "power-back": lambda site, i: site.coordinator.forced_w.pop(site.cabinets[i].node_id, None),
+    "power-back": lambda site, i: site.coordinator.forced_w.pop(site.cabinets[i].number, None),
     "command": _command,
     "target": _target,
     "host": _host,

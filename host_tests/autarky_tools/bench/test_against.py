@@ -183,6 +183,42 @@ def test_without_the_arm_interpreter_a_line_says_how_to_get_it(monkeypatch, tmp_
         arm_ticks.arm_ticks(tmp_path / "work")
 
 
+def test_a_plugin_that_is_not_compiled_is_a_sentence(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(counting, "_PLUGIN", tmp_path / "none.so")
+    monkeypatch.setattr(counting.shutil, "which", lambda name: None)
+    with pytest.raises(DebianError, match="gcc is missing: it compiles the plugin"):
+        counting._compiled()
+    monkeypatch.setattr(counting.shutil, "which", lambda name: "/bin/false")
+    with pytest.raises(DebianError, match=r"gcc does not compile .*count\.c"):
+        counting._compiled()
+
+
+def test_files_that_git_cannot_give_are_a_sentence(tmp_path: Path) -> None:
+    a_repository(tmp_path / "repository")
+    with pytest.raises(AgainstError, match="git cannot read the files of 0000: is this clone"):
+        against.unpack(tmp_path / "repository", "0000", tmp_path / "tree")
+
+
+class Failed:
+    """A replay that ended badly."""
+
+    def wait(self) -> int:
+        return 1
+
+
+def test_a_record_that_is_not_replayed_is_a_sentence(monkeypatch, tmp_path: Path) -> None:
+    (tmp_path / "sdo.said").write_text("MemoryError")
+    tree = against.Tree("0123abc", tmp_path, tmp_path)
+    with pytest.raises(
+        AgainstError, match="0123abc did not replay its record `sdo`; it said:\nMemoryError"
+    ):
+        against._finish(tree, "sdo", Failed())
+    monkeypatch.setattr(arm_ticks, "counting", lambda out: ["/bin/false"])
+    monkeypatch.setattr(arm_ticks.image, "stage", lambda: tmp_path)
+    with pytest.raises(BracketError, match="the armhf interpreter did not replay `bad`; it said:"):
+        arm_ticks._replay(tmp_path, "bad", False)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is missing")
 def test_the_probe_brackets_ticks_of_our_own_image(tmp_path: Path) -> None:

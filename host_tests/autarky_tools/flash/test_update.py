@@ -80,7 +80,7 @@ class Site:
             self.battery_w.append(float(sum(site.plants.pcs_power_w)))
 
     def console(self, node_id: int) -> str:
-        return (self.site._out / f"cabinet{node_id}.console.txt").read_text()
+        return (self.site.console_folder / f"cabinet{node_id}.console.txt").read_text()
 
 
 @pytest.fixture
@@ -170,7 +170,8 @@ CRASH = b"\nraise ValueError('a program that cannot start')\n"
 HANG = b"\nwhile True:\n    pass\n"
 LATE_CRASH = (
     b"\n_step = Cabinet.step\ndef step(self, now_ms):\n    _step(self, now_ms)\n"
-    b"    if self.uptime_ticks > 50:\n        raise RuntimeError('later')\nCabinet.step = step\n"
+    b"    if self.scheduler.uptime_ticks > 50:\n        raise RuntimeError('later')\n"
+    b"Cabinet.step = step\n"
 )
 NO_SELF_TEST = (
     b"\n_build = Cabinet.__init__\ndef build(self, board, parameters, leaves=None):\n"

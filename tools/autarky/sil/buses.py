@@ -1,0 +1,172 @@
+"""The buses of a virtual site: who hangs on them, and how frames come and go each tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from autarky.bus.bus import Bus, Sent
+from autarky.coordinator.segment import Frame
+from autarky.paths import wire
+from autarky.plant import iso165c, ivt_s
+from autarky.plant.pcs import COMMAND_ID, STATUS_ID
+from autarky.sil.firmware import Done, Firmware, pack_frame
+from autarky.sil.inline import InlineFirmware
+from autarky.sil.plants import Plants
+
+CABINET_BIT_RATE = 500_000
+_RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
+_SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
+_PCS_OFFSET_US = 4000
+
+
+class SegmentBus:
+    """One CAN segment of the site: the coordinator and its cabinets on a bus."""
+
+    def __init__(self, channel: str, bit_rate: int, seed: int) -> None:
+        self.channel = channel
+        self.bus = Bus(bit_rate, seed)
+        self.port = self.bus.attach()  # the coordinator's
+        self.received: list[Frame] = []  # by the coordinator, since the last tick
+        self._cabinets: dict[int, VirtualCabinet] = {}
+
+    def attach(self, cabinet: VirtualCabinet) -> int:
+        port = self.bus.attach(())
+        self._cabinets[port] = cabinet
+        return port
+
+    def take_received(self) -> list[Frame]:
+        """What the coordinator has heard since it last asked."""
+        received, self.received = self.received, []
+        return received
+
+    def carry(self, until_us: int) -> list[Sent]:
+        """Let frames pass until then, and deliver them."""
+        sent = self.bus.advance(until_us)
+        for frame in sent:
+            for port in self.bus.recipients(frame.can_id):
+                if port == frame.sender or self.bus.is_cut_off(port):
+                    continue
+                if port == self.port:
+                    self.received.append((frame.can_id, frame.data))
+                elif port in self._cabinets:
+                    self._cabinets[port].hear(self._cabinets[port].site_rx, frame)
+        return sent
+
+
+@dataclass
+class VirtualCabinet:
+    """The host's side of one cabinet: its firmware, its place on the site, its own bus.
+
+    number: its own on the whole site, its node id where there is one segment.
+    """
+
+    index: int
+    node_id: int
+    number: int
+    segment: SegmentBus
+    bus: Bus
+    site_port: int = -1
+    bus_ports: tuple[int, int, int] = (-1, -1, -1)  # controller, sensor, PCS
+    firmware: Firmware | InlineFirmware | None = None
+    site_rx: list[bytes] = field(default_factory=list)
+    rx: list[bytes] = field(default_factory=list)
+    groups: list[tuple[int, bytes]] = field(default_factory=list)
+    skew_ms: int = 0  # its clock against the site's
+    cause: str = "power"  # of its newest reset
+    started_s: float = 0.0  # on the wall
+    filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bus_ports = (self.bus.attach(()), self.bus.attach(()), self.bus.attach(()))
+        self.site_port = self.segment.attach(self)
+
+    def hear(self, queue: list[bytes], frame: Sent) -> None:
+        """A frame into site_rx or rx; one that finds it full is lost."""
+        if len(queue) < _RX_MAX:
+            queue.append(pack_frame(frame.can_id, frame.data))
+
+    def forget(self) -> None:
+        """Nothing waits for its firmware."""
+        self.site_rx, self.rx, self.groups = [], [], []
+
+    @property
+    def bus_flags(self) -> int:
+        """What the TICK says of its controllers."""
+        flags = 0
+        if self.site_port in self.segment.bus.off:
+            flags |= wire.TICK_BUS_OFF << wire.BUS_SITE
+        if self.bus_ports[0] in self.bus.off:
+            flags |= wire.TICK_BUS_OFF << wire.BUS_CABINET
+        return flags
+
+    def _controller(self, number: int) -> tuple[Bus, int]:
+        if number == wire.BUS_SITE:
+            return self.segment.bus, self.site_port
+        return self.bus, self.bus_ports[0]
+
+    def send(self, done: Done, now_us: int) -> None:
+        """What its firmware gives to its CAN controllers: frames, filters, controls."""
+        for number, can_id, data in done.frames:
+            if number in (wire.BUS_SITE, wire.BUS_CABINET):
+                bus, port = self._controller(number)
+                bus.send(port, can_id, data, now_us)
+            elif number & wire.BUS_FILTER:
+                self._filter(number & ~wire.BUS_FILTER, can_id, data)
+            else:
+                self._control(number & ~wire.BUS_CONTROL, can_id, data)
+
+    def _filter(self, number: int, can_id: int, data: bytes) -> None:
+        filters = self.filters.setdefault(number, [])
+        if data:
+            filters.append((can_id, int.from_bytes(data, "little")))
+        else:
+            filters.clear()
+        bus, port = self._controller(number)
+        bus.set_filters(port, filters)
+
+    def _control(self, number: int, what: int, data: bytes) -> None:
+        bus, port = self._controller(number)
+        if what == wire.CONTROL_RESTART:
+            bus.restart(port)
+        elif what == wire.CONTROL_BIT_RATE:
+            bus.set_bit_rate(port, int.from_bytes(data, "little"))
+
+    def send_sensors(self, plants: Plants, now_ms: int) -> None:
+        """What sensor, PCS and insulation monitor say on the cabinet's bus in this tick."""
+        i, at_us = self.index, now_ms * 1000
+        values = (
+            plants.current_a[i], plants.string_v[i], plants.outer_plus_v[i],
+            plants.outer_minus_v[i],
+        )  # fmt: skip
+        _, sensor_port, pcs_port = self.bus_ports
+        send = self.bus.send
+        for can_id, data in plants.sensors[i].results(now_ms, values):
+            send(sensor_port, can_id, data, at_us + _SENSOR_OFFSET_US)
+        status = plants.faces[i].status(
+            now_ms, plants.pcs_state[i], plants.pcs_power_w[i], plants.link_v[i], 0
+        )
+        if status is not None:
+            send(pcs_port, STATUS_ID, status, at_us + _PCS_OFFSET_US)
+        info = plants.monitors[i].info(now_ms)
+        if info is not None:
+            send(sensor_port, iso165c.INFO_ID, info, at_us + _SENSOR_OFFSET_US)
+
+    def deliver(self, sent: list[Sent], plants: Plants, now_ms: int, until_us: int) -> None:
+        """What passed on the cabinet's bus until then, to firmware, PCS and sensors."""
+        controller = self.bus_ports[0]
+        for frame in sent:
+            self._to_plants(plants, frame, now_ms, until_us)
+            wanted = controller in self.bus.recipients(frame.can_id)
+            if frame.sender != controller and wanted and not self.bus.is_cut_off(controller):
+                self.hear(self.rx, frame)
+
+    def _to_plants(self, plants: Plants, frame: Sent, now_ms: int, until_us: int) -> None:
+        i, response, response_id = self.index, None, 0
+        if frame.can_id == COMMAND_ID:
+            plants.faces[i].command(frame.data, now_ms)
+        elif frame.can_id == ivt_s.COMMAND_ID:
+            response, response_id = plants.sensors[i].command(frame.data), ivt_s.RESPONSE_ID
+        elif frame.can_id == iso165c.REQUEST_ID:
+            response, response_id = plants.monitors[i].answer(frame.data), iso165c.RESPONSE_ID
+        if response is not None:
+            self.bus.send(self.bus_ports[1], response_id, response, until_us)
