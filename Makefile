@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BASE := $(VENV)/.base
 READY := $(VENV)/.ready
+UV := uv==0.13.9
+EXTRAS := [dev,excel]
 # what boards/*/board.py are checked against; the packages overwrite each other: a folder for each
 STUBS := stm32=1.29.0.post1 mimxrt=1.26.1.post1
 ARGS ?=
@@ -20,18 +23,31 @@ help: ## show this list
 
 setup: $(READY) ## make .venv with the pinned packages
 
-$(READY): requirements.lock pyproject.toml
+# lines of a shell: the pinned versions of $(1), quickly by uv, else by pip
+define install
+$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -c requirements.lock -e '.$(1)' \
+  || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.$(1)'
+endef
+
+# what the commands need
+$(BASE): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "autarky needs Python 3.11 or later; set PYTHON=python3.x"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV) \
+	  || echo "uv is not to be had: pip installs, which takes longer"
+	$(call install)
+	@touch $@
+
+# and what tests and lint need besides
+$(READY): $(BASE)
+	$(call install,$(EXTRAS))
 	@for stubs in $(STUBS); do port=$${stubs%%=*}; \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
 	    --target $(VENV)/stubs/$$port micropython-$$port-stubs==$${stubs##*=} || exit 1; done
 	@touch $@
 
-run: $(READY) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")
+run: $(BASE) ## two virtual cabinets shave the peaks of a GPU cluster (ARGS="trip --seed 2")
 	@$(BIN)/autarky run $(ARGS)
 
 # three workers on two cores: a third of the time a test waits for a process that it started
@@ -73,10 +89,10 @@ format: $(READY) ## let ruff format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-flash: $(READY) ## program boards: make flash BOARD=PYBD_SF6 PORT=/dev/ttyACM0 (PORT="a b" for a rack)
+flash: $(BASE) ## program boards: make flash BOARD=PYBD_SF6 PORT=/dev/ttyACM0 (PORT="a b" for a rack)
 	@$(BIN)/autarky flash --board $(BOARD) $(foreach port,$(PORT),--port $(port)) $(ARGS)
 
-doctor: $(READY) ## what is missing on this machine and on boards (ARGS="--port /dev/ttyACM0")
+doctor: $(BASE) ## what is missing on this machine and on boards (ARGS="--port /dev/ttyACM0")
 	@$(BIN)/autarky doctor $(ARGS)
 
 bench: $(READY) ## speed, instructions per tick and memory, as ratios of this run
@@ -96,7 +112,7 @@ soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into f
 soc-tables: $(READY) ## fit the shipped chemistry tables anew from ../shared/data
 	@$(BIN)/python -m autarky.soc.report --tables
 
-generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
+generate: $(BASE) ## write DBC files and FAULTS.md from the firmware's tables
 	@$(BIN)/autarky generate
 
 lock: $(READY) ## renew requirements.lock from pyproject.toml

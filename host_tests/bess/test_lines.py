@@ -27,7 +27,7 @@ def test_every_line_has_a_scope_and_every_output_falls_to_its_safe_level():
 
 
 def test_a_word_has_the_bit_of_each_pin_and_of_the_slots_that_there_are():
-    names = [*lines.names(lines.INPUTS), "slot0", "slot1"]
+    names = lines.names(lines.INPUTS) + ["slot0", "slot1"]
     pins = {name: Pin(0) for name in names}
     contacts = lines.Contacts(pins)
     contacts.bind()
