@@ -871,3 +871,12 @@ def test_nothing_closes_while_any_feedback_says_closed():
         rig.run(1000)
         assert rig.machine.state == c.OPEN, name
         assert rig.levels() == (0, 0, 0)
+
+
+def test_what_happened_days_ago_stays_long_ago():
+    rig = Rig()
+    rig.machine._since_ms = rig.machine._failed_ms = 5
+    rig.machine.hold_stamps(2**28)
+    assert (rig.machine._since_ms, rig.machine._failed_ms) == (5, 5)
+    rig.machine.hold_stamps(2**28 + 15)
+    assert (rig.machine._since_ms, rig.machine._failed_ms) == (15, 15)
