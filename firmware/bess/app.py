@@ -109,14 +109,9 @@ class Cabinet:
             self.history, parameters,
         )  # fmt: skip
         self.plausibility = Plausibility(
-            string.cells,
-            string.meter,
-            self.pcs_can,
-            string.contactors,
-            self.limits,
-            parameters,
+            string.cells, string.meter, self.pcs_can, string.contactors, self.limits, parameters,
             signals,
-        )
+        )  # fmt: skip
         self.environment = Environment(
             board.analog, board.inputs, self.thermal, self.pcs_can, string.cells.ntc, parameters,
             signals,

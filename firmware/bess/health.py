@@ -27,6 +27,7 @@ class Health:
         self._records = cabinet.records
         self._log = cabinet.log
         self._journal = cabinet.journal
+        self._command = cabinet.command
         self._checker = cabinet.command.checker
         self._signals = cabinet.signals
         self.estimate_failed = False
@@ -93,7 +94,10 @@ class Health:
             overruns += count
         signals.put(s.TASK_OVERRUN, overruns - self._overruns & 0x1FFFFFFF)
         self._overruns = overruns
-        checker = self._checker
+        checker = self._command.checker
+        if checker is not self._checker:  # a node that took an id anew counts from nothing
+            self._checker = checker
+            self._crc_errors = self._counter_errors = 0
         signals.put(s.COMMAND_CRC, checker.crc_errors - self._crc_errors & 0x1FFFFFFF)
         signals.put(s.COMMAND_REPLAY, checker.counter_errors - self._counter_errors & 0x1FFFFFFF)
         self._crc_errors = checker.crc_errors

@@ -1,8 +1,9 @@
-"""Every contact and output of a cabinet, once; pins, wire bits and safe-off follow from here.
+"""Every contact and output of a cabinet, once, in the order of their bits.
 
 INPUTS: name, scope (string or cabinet), level while all is well (- where both may be). Every
 contact is wired so that a broken wire reads 0. After them come the slots of modules, slot0.., of
-a string, 1 while a module sits there. OUTPUTS: name, scope, safe level. Bits are in this order.
+a string, 1 while a module sits there. OUTPUTS: name, scope, safe level, which is 0 for all:
+whoever makes safe writes 0 to each.
 """
 
 from bess.port.interpreter import const
@@ -53,6 +54,17 @@ SLOTS_MAX = const(16)  # 29 bits in all: a small integer on every board
 def names(table):
     """Names of a table's lines, by bit."""
     return [fields[0] for fields in rows(table)]
+
+
+def well():
+    """Bits of the contacts that are 1 while all is well, without the slots."""
+    bits = 0
+    bit = 1
+    for fields in rows(INPUTS):
+        if fields[2] == "1":
+            bits |= bit
+        bit <<= 1
+    return bits
 
 
 class Contacts:

@@ -227,14 +227,14 @@ class Modes:
 
     def _run(self):
         pcs = self._pcs
-        held = False
+        leaving = False
         if self.hold:
             # the limits read 0: the coordinator first lets the others take its power over
             self._hold_ticks = self._hold_ticks + 1
-            held = self.request_w == 0 or self._hold_ticks > _HOLD_TICKS
+            leaving = self.request_w == 0 or self._hold_ticks > _HOLD_TICKS
         else:
             self._hold_ticks = 0
-        if self._must_stop() or self.request != REQUEST_RUN or held:
+        if self._must_stop() or self.request != REQUEST_RUN or leaving:
             self._enter(STOPPING, "stop requested")
         elif self.silent:
             pcs.mode = pcs_control.SILENT

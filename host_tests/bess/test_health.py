@@ -123,3 +123,18 @@ def test_parts_that_failed_are_counted_and_logged_by_their_row(app):
     assert logged(app)[-1] == (event_log.PART_FAILED, 11, 1, 2, 3)
     app.health.step_slow()
     assert app.signals.value[s.PART_FAILED] == 0
+
+
+def test_a_node_that_takes_an_id_anew_is_counted_on_by_its_new_judge(app):
+    """CANopen's reset of communication makes a judge that has counted nothing."""
+    app.command.checker.crc_errors = app.command.checker.counter_errors = 7
+    app.health.step_slow()
+    app.node.pdo.configure(5)
+    app.health.step_slow()
+    for signal in (s.COMMAND_CRC, s.COMMAND_REPLAY):
+        assert app.signals.value[signal] == 0
+    app.command.checker.crc_errors += 2
+    app.command.checker.counter_errors += 3
+    app.health.step_slow()
+    assert app.signals.value[s.COMMAND_CRC] == 2
+    assert app.signals.value[s.COMMAND_REPLAY] == 3

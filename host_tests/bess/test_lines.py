@@ -37,3 +37,8 @@ def test_a_word_has_the_bit_of_each_pin_and_of_the_slots_that_there_are():
         assert contacts.read() == 1 << bit
         assert contacts[name].value() == 1
         pins[name].level = 0
+
+
+def test_what_must_be_closed_while_all_is_well():
+    well = lines.HVIL | lines.ESTOP | lines.DOOR | lines.SMOKE | lines.GAS | lines.ENABLE_OK
+    assert lines.well() == well

@@ -21,10 +21,7 @@ class Inputs:
         self._read = contacts.read
         self._signals = signals
         self._slots = (1 << slot_count) - 1
-        self._well = (
-            lines.HVIL | lines.ESTOP | lines.DOOR | lines.SMOKE | lines.GAS | lines.ENABLE_OK
-            | self._slots << lines.SLOTS
-        )  # fmt: skip
+        self._well = lines.well() | self._slots << lines.SLOTS
         self._word = _UNKNOWN
         self.hvil_closed = False
         self.estop_pressed = True

@@ -2,8 +2,9 @@
 
 A producer calls `put`; protection compares `count` with the one it saw last, so a
 sample that was not renewed is never judged twice. Counts start over at 2**29: one more
-than the largest small integer of a 32-bit board would allocate. A sample formed from only part of
-its sensors is `partial`: it may speak for a fault, never against one.
+than the largest small integer of a 32-bit board would allocate. A flag that one good sample
+clears may be told while it stands, and once when it does not any more. A sample formed from only
+part of its sensors is `partial`: it may speak for a fault, never against one.
 """
 
 from array import array

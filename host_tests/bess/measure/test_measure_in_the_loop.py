@@ -9,6 +9,8 @@ from autarky.plant.ivt_s import RESULT_ID
 from autarky.sil.site import VirtualSite
 from autarky.tables import faults
 from bess import modes
+from bess.drivers import ivt_s
+from bess.measure import string_meter
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
@@ -182,3 +184,9 @@ def test_an_insulation_monitor_without_results_is_silent(running_site, change) -
         setattr(running_site.plants.monitors[0], name, value)
     running_site.run_for(48.0 if "frozen" in change else 13.0)
     assert level(running_site, "insulation_silent") == 2
+
+
+def test_the_meter_reads_the_channels_of_its_sensor() -> None:
+    meter = string_meter
+    channels = (meter._CURRENT, meter._U1, meter._U2, meter._U3)
+    assert channels == (ivt_s.CURRENT, ivt_s.U1, ivt_s.U2, ivt_s.U3)

@@ -141,5 +141,4 @@ ON_SITE: dict[str, Callable[..., object]] = {
     "target": _target,
     "host": _host,
     "inside": _inside,
-
 }  # fmt: skip
