@@ -1,6 +1,7 @@
 """A cabinet on a board without plants, and what is called on its parts."""
 
 from autarky.sil.inline import InlineFirmware
+from bess.protect.event_log import CLEARED, RAISED
 
 DEVICES = 15
 
@@ -30,12 +31,14 @@ class Calls(list):
 
 
 def logged(app):
-    """(kind, item, level, value, limit) of what waits in the log."""
+    """(kind, item, level, value, limit) of what waits in the log, and a fault's string before."""
     log, found = app.log, []
     at = log._tail
     while at != log._head:
         i = at * 4
         what = log._pending[i + 1]
-        found.append((what & 0xFF, what >> 8 & 0xFF, what >> 16, *log._pending[i + 2 : i + 4]))
+        string = (what >> 24,) if what & 0xFF in (RAISED, CLEARED) else ()
+        fields = what & 0xFF, what >> 8 & 0xFF, what >> 16 & 0xFF, *log._pending[i + 2 : i + 4]
+        found.append(string + fields)
         at = (at + 1) % 64
     return found

@@ -60,8 +60,10 @@ class Nor:
         except OSError:
             pass  # a new chip
         if count < size:
-            for at in range(count, size):
-                self._data[at] = 0xFF
+            erased = b"\xff" * BLOCK
+            for at in range(count, size, BLOCK):
+                end = min(at + BLOCK, size)
+                self._data[at:end] = erased[: end - at]
             with open(path, "wb") as file:
                 file.write(self._data)
         self._view = memoryview(self._data)

@@ -39,6 +39,7 @@ from bess import modes  # noqa: E402
 from bess.app import Cabinet  # noqa: E402
 from bess.drivers.ltc681x import Chain  # noqa: E402
 from bess.measure.cells import CellMonitor  # noqa: E402
+from bess.measure.ltc_scan import LtcScan  # noqa: E402
 from bess.measure.signals import Signals  # noqa: E402
 from bess.parameters import Parameters  # noqa: E402
 from bess.port.native import leaves  # noqa: E402
@@ -96,10 +97,9 @@ def other_scan(cabinet, devices):
     """A scan of the same chips beside the cabinet's, whose diagnosis a second slice would upset."""
     own = cabinet.string.cells
     chain = Chain(devices.afe_spi, devices.afe_cs, cabinet.string.chain.device_count, leaves, wait)
-    cells = CellMonitor(
-        chain, own._layout, own.sensors_per_device, cabinet.parameters, Signals(), leaves
-    )
-    return cells.slice
+    parameters, signals = cabinet.parameters, Signals()
+    cells = CellMonitor(own.layout, own.sensors_per_device, parameters, signals, leaves)
+    return LtcScan(chain, cells, parameters, signals, leaves).slice
 
 
 def wait(delay_us):
@@ -145,7 +145,7 @@ class Twice:
             self._port = cabinet.site.port
             self._node = cabinet.node
         self._function = other_scan(cabinet, devices) if name == "scan" else task(cabinet, name)
-        self._locked = cabinet.scheduler._locked[cabinet.scheduler.names.index(name)]
+        self._locked = not cabinet.scheduler._free[cabinet.scheduler.names.index(name)]
 
     def step(self, now_ms):
         self._step(now_ms)

@@ -29,8 +29,9 @@ TICK_BUS_OFF = 2  # site bus; << 1 for the cabinet bus
 TICK_RAM_BAD = 8
 TICK_PROGRAM_BAD = 16
 TICK_STORAGE_BAD = 32
-# DONE: outputs, frames, SPI bytes, 0 (u32 each)
+# DONE: outputs, frames, SPI bytes, 0 or DONE_RESET of a cabinet in shared.py (u32 each)
 DONE_SIZE = 16
+DONE_RESET = 1
 
 # a frame: Linux can_frame (id u32, length u8, 3 reserved, data) with the bus in byte 5;
 # a node's acceptance filter travels as a frame with BUS_FILTER set (id, mask in the data), what

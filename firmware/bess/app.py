@@ -9,8 +9,12 @@ from bess.command import Command
 from bess.control.derating import Derating
 from bess.control.pcs_control import PcsControl
 from bess.control.thermal import Thermal
-from bess.drivers import iso165c, ivt_s, ltc681x, pcs_can
+from bess.drivers import ltc681x
 from bess.drivers.cabinet_bus import CabinetBus
+from bess.drivers.cooling import RelayCooling
+from bess.drivers.iso165c import Iso165c
+from bess.drivers.ivt_s import IvtS
+from bess.drivers.pcs_can import PcsCan
 from bess.health import Health
 from bess.journal import Journal
 from bess.link.can_port import CanPort
@@ -18,14 +22,14 @@ from bess.measure import signals as s
 from bess.measure.environment import Environment
 from bess.measure.inputs import Inputs
 from bess.measure.insulation import Insulation
-from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.port.native import leaves as native_leaves
 from bess.protect.event_log import EventLog
 from bess.protect.faults import Protection
 from bess.protect.history import History
-from bess.protect.latches import Latches
+from bess.protect.latches import latches_of
 from bess.protect.limits import AllowedPower
+from bess.protect.plausibility import Plausibility
 from bess.protect.self_check import SelfCheck
 from bess.protect.trace import Trace, Trend
 from bess.scheduler import TASKS, Scheduler
@@ -51,11 +55,13 @@ def records_of(board):
 class Cabinet:
     """The whole firmware of one cabinet on one board; its parts by their names.
 
-    `step(now_ms)` is called every 10 ms with time that wraps at 2**30 ms.
+    `step(now_ms)` is called every 10 ms with time that wraps at 2**30 ms. `pcs_family` is the
+    driver of its PCS (drivers.pcs).
     """
 
     device_name = "Autarky cabinet"
     software_version = "0.1.0"
+    pcs_family = PcsCan
 
     def __init__(self, board, parameters, leaves=None):
         leaves = leaves or native_leaves
@@ -64,8 +70,9 @@ class Cabinet:
         self.parameters = parameters
         self.stored = StoredParameters(board, parameters)  # before anything reads a parameter
         topology = Topology(parameters, ltc681x.CELLS_PER_DEVICE)
-        self.signals = signals = Signals()
-        self.latches = Latches(board.backup)
+        self.signals = signals = Signals(leaves)
+        latches = latches_of(board.backup, topology.strings)
+        self.latches = latches[0]
         self.history = History(board.backup)
         self.scheduler = Scheduler(board.clock, board.watchdog, self._on_task_death)
         self.log = EventLog(board.storage["log"])
@@ -81,10 +88,10 @@ class Cabinet:
         self.keeper = self.stored.keeper
 
         self.cabinet_port = port = CanPort(
-            board.cabinet_can, ivt_s.FILTERS + pcs_can.FILTERS + iso165c.FILTERS
+            board.cabinet_can, IvtS.filters + self.pcs_family.filters + Iso165c.filters
         )
-        self.pcs_can = pcs_can.PcsCan(port, leaves)
-        self.monitor = iso165c.Iso165c(port)
+        self.pcs_can = self.pcs_family(port, leaves)
+        self.monitor = Iso165c(port)
         self.inputs = Inputs(board.inputs, topology.modules, signals)
         self.string = string = String(
             board, port, topology, self.inputs, parameters, signals, self.latches, self.history,
@@ -92,29 +99,32 @@ class Cabinet:
         )  # fmt: skip
         self.cabinet_bus = CabinetBus(port, (string.ivt, self.pcs_can, self.monitor))
 
-        self.protection = Protection(parameters, signals, self._on_fault, leaves, self.latches)
+        self.strings = strings = (string,)
+        self.protection = Protection(
+            parameters, [one.signals for one in strings], self._on_fault, leaves, latches
+        )
+        for at in range(len(strings)):
+            strings[at].judge = self.protection.judges[at + 1]
         self.limits = AllowedPower(parameters, signals)
         self.derating = Derating(self.protection, signals)
         self.pcs = PcsControl(
             self.pcs_can, board.outputs["gate_enable"], string.meter, parameters, signals
         )
         self.thermal = Thermal(
-            board.outputs, board.inputs["coolant_flow"], string.cells, parameters, self.history
-        )
+            RelayCooling(board.outputs, board.inputs), string.cells, parameters, self.history,
+            signals,
+        )  # fmt: skip
         self.self_check = SelfCheck(board, self.keeper, signals)
         self.insulation = Insulation(self.monitor, string.meter, string.cells, parameters, signals)
         self.modes = modes.Modes(
-            string.cells, string.meter, self.inputs, string.slots, self.protection,
-            string.contactors, self.pcs, self.limits, self.self_check, self.insulation, signals,
-            self.history, parameters,
+            strings, self.inputs, self.protection, self.pcs, self.limits, self.self_check,
+            self.insulation, signals, self.history, parameters,
         )  # fmt: skip
         self.plausibility = Plausibility(
-            string.cells, string.meter, self.pcs_can, string.contactors, self.limits, parameters,
-            signals,
+            string.cells, string.meter, self.pcs_can, self.limits, parameters, signals
         )  # fmt: skip
         self.environment = Environment(
-            board.analog, board.inputs, self.thermal, self.pcs_can, string.cells.ntc, parameters,
-            signals,
+            board.analog, self.pcs_can, string.source.ntc, parameters, signals
         )  # fmt: skip
         self.command = Command(
             self.node, self.site.codec, self.modes, self.program, self.journal, signals, parameters
@@ -125,9 +135,10 @@ class Cabinet:
         self.upkeep = Upkeep(self)
         holders = (
             string.ivt, string.cells, self.site.pdo, self.pcs_can, self.monitor, string.meter,
-            self.insulation, self.pcs, self.protection, string.contactors, self.modes,
+            self.insulation, self.pcs, string.contactors, self.modes,
             self.session, self.node, self.thermal,
         )  # fmt: skip
+        holders += self.protection.judges
         self.tasks = Tasks(self, holders, board.outputs["healthy"], parameters)
         self._schedule()
         self._begin(board)
@@ -135,7 +146,7 @@ class Cabinet:
     def _schedule(self):
         tasks = self.tasks
         functions = (
-            ("fast", tasks.fast), ("scan", self.string.cells.slice), ("cells", tasks.cells),
+            ("fast", tasks.fast), ("scan", self.string.source.slice), ("cells", tasks.cells),
             ("slow", tasks.slow), ("estimate", tasks.estimate),
             ("telemetry", self.telemetry.publish_slow), ("service", self.node.service),
             ("update", self.program.step), ("records", self.upkeep.write),
@@ -154,11 +165,10 @@ class Cabinet:
         """What is known of the start itself, and what was latched before it."""
         self.journal.boot(board)
         # put also when it is well: a latch of an earlier start needs a good sample to be reset
-        self.signals.put(s.PARAMETERS_CONFLICT, 0 if self.stored.conflict == "none" else 1)
-        latches = self.latches
-        if latches.running or latches.blank or latches.torn or self.history.blank:
+        self.signals.put(s.PARAMETERS_CONFLICT, 0 if self.stored.conflict() == "none" else 1)
+        whole = self.protection.restore() and not self.history.blank
+        if self.latches.running or not whole:
             self.signals.put(s.UNCLEAN_STOP, 1)
-        self.protection.restore()
 
     def step(self, now_ms):
         """One tick: everything that is due, in the order of the table."""
@@ -169,19 +179,22 @@ class Cabinet:
         """The board is asked for a new start, as after a reset of the chip; no power flows then."""
         return self.upkeep.restart
 
-    @property
     def at_rest(self):
         """No power can flow."""
-        return self.string.at_rest
+        for string in self.strings:
+            if not string.contactors.at_rest:
+                return False
+        return True
 
-    def _on_fault(self, fault_id, level, raised, emcy_code, value, limit):
-        self.journal.fault(fault_id, level, raised, value, limit)
-        register = self.protection.error_register
-        self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level)
+    def _on_fault(self, string, fault_id, level, raised, emcy_code, value, limit):
+        self.journal.fault(string, fault_id, level, raised, value, limit)
+        register = self.protection.error_register()
+        self.node.emcy.put(emcy_code if raised else 0, register, fault_id, level, string)
 
     def _on_task_death(self, name):
         """A task died: every output safe at once, and no cell is bled any more."""
         outputs = self._outputs
         for output in outputs:
             outputs[output].value(0)
-        self.string.balancing.stop()
+        for string in self.strings:
+            string.balancing.stop()

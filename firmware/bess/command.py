@@ -3,6 +3,7 @@
 from bess import modes
 from bess.link import abort
 from bess.measure import signals as s
+from bess.port.interpreter import bind
 from bess.port.ticks import ticks_diff
 
 _NEVER = -2  # no stamp of a frame: those are -1 before the first
@@ -30,8 +31,8 @@ class Command:
         self._silence_ms = parameters.get("command_silent_2_ms")
         self._heard_ms = _NEVER
         machine.hold = program.on_trial  # no power before somebody said yes to it
+        bind(self, "take", "checker")
 
-    @property
     def checker(self):
         """Judge of the commands, with its counters."""
         return self._pdo.checkers[self._frame]
@@ -39,7 +40,7 @@ class Command:
     def take(self, now_ms):
         """What is asked now; of a silent coordinator nothing new."""
         machine = self._modes
-        machine.stop_requested = self._node.stop_requested
+        machine.stop_requested = self._node.stop_requested()
         heard_ms = self._pdo.heard_ms[self._frame]
         if heard_ms != self._heard_ms:
             self._heard_ms = heard_ms
@@ -52,7 +53,7 @@ class Command:
             machine.silent = silent
             self._hear(heard_ms >= 0)
             if silent:
-                self.checker.restart()
+                self.checker().restart()
 
     def _hear(self, heard):
         """A new command, or one that has grown old."""

@@ -32,7 +32,7 @@ class Console:
         if node_id and node_id != self._node_id:
             self._node_id = node_id
             print("autarky: heartbeat of node", node_id)
-        said = cabinet.modes.self_test_result
+        said = cabinet.modes.self_test_result()
         if said != self._said:
             self._said = said
             print("autarky: self-test", said)
@@ -45,7 +45,7 @@ class Console:
                     "autarky: program",
                     "not confirmed" if cabinet.command.confirm(1) else "confirmed",
                 )
-            elif character == _CTRL_C and cabinet.at_rest:
+            elif character == _CTRL_C and cabinet.at_rest():
                 with open(self._root + "/service", "w"):
                     return True
             elif character == _CTRL_C:

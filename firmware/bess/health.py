@@ -3,7 +3,7 @@
 from array import array
 
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.scheduler import TASKS
 from bess.table import rows
 
@@ -28,7 +28,7 @@ class Health:
         self._log = cabinet.log
         self._journal = cabinet.journal
         self._command = cabinet.command
-        self._checker = cabinet.command.checker
+        self._checker = cabinet.command.checker()
         self._signals = cabinet.signals
         self.estimate_failed = False
         self._state = -1  # all of the group is put in the first tick
@@ -40,6 +40,7 @@ class Health:
         self._failures = array("i")
         for _ in rows(TASKS):
             self._failures.append(0)
+        bind(self, "step_fast")
 
     def step_fast(self):
         """Put what changed: one sample is enough to raise or clear these."""
@@ -48,7 +49,7 @@ class Health:
         if (
             scheduler.stopped or scheduler.allocated or self._modes.self_test_failed
             or node.guard_lost or node.duplicate_id or self._site_port.bus_off
-            or self._cabinet_port.bus_off or self._records.failed or node.mute or self._state
+            or self._cabinet_port.bus_off or self._records.failed or node.mute() or self._state
         ):  # fmt: skip
             self._put_state()
         streak = self._pcs.crc_streak
@@ -71,7 +72,7 @@ class Health:
             state |= 64
         if self._records.failed:
             state |= 128
-        if node.node_id and node.booted and node.mute:  # before, there is nobody to tell yet
+        if node.node_id and node.booted and node.mute():  # before, there is nobody to tell yet
             state |= 256
         if state != self._state:
             self._state = state
@@ -94,7 +95,7 @@ class Health:
             overruns += count
         signals.put(s.TASK_OVERRUN, overruns - self._overruns & 0x1FFFFFFF)
         self._overruns = overruns
-        checker = self._command.checker
+        checker = self._command.checker()
         if checker is not self._checker:  # a node that took an id anew counts from nothing
             self._checker = checker
             self._crc_errors = self._counter_errors = 0

@@ -2,7 +2,7 @@
 
 from bess.port.interpreter import const
 from bess.protect import event_log
-from bess.protect.faults import STOP, TRIP
+from bess.protect.fault_table import STOP, TRIP
 
 # what event_log.PROGRAM tells
 _ON_TRIAL = const(1)
@@ -24,9 +24,9 @@ class Journal:
         self.hurried = False
         self.changed = False
 
-    def note(self, kind, item, level, value, limit):
+    def note(self, kind, item, level, value, limit, string=0):
         """An event of event_log's kinds; allocates nothing."""
-        self._log.put(self._scheduler.uptime_ticks, kind, item, level, value, limit)
+        self._log.put(self._scheduler.uptime_ticks, kind, item, level, value, limit, string)
 
     def boot(self, board):
         """A start, and of what."""
@@ -42,9 +42,10 @@ class Journal:
         self.note(event_log.PROGRAM, what, 0, 0, 0)
         self.hurried = True
 
-    def fault(self, fault_id, level, raised, value, limit):
+    def fault(self, string, fault_id, level, raised, value, limit):
         """A row of the fault table was raised or cleared; a latch freezes the trace."""
-        self.note(event_log.RAISED if raised else event_log.CLEARED, fault_id, level, value, limit)
+        kind = event_log.RAISED if raised else event_log.CLEARED
+        self.note(kind, fault_id, level, value, limit, string)
         if raised and level >= TRIP and level != STOP:
             self._trace.freeze()
             self.hurried = True

@@ -3,7 +3,8 @@
 INPUTS: name, scope (string or cabinet), level while all is well (- where both may be). Every
 contact is wired so that a broken wire reads 0. After them come the slots of modules, slot0.., of
 a string, 1 while a module sits there. OUTPUTS: name, scope, safe level, which is 0 for all:
-whoever makes safe writes 0 to each.
+whoever makes safe writes 0 to each. A new contact is a row at the end and a pin in each board's
+table; whoever acts on it gives its bit a name below.
 """
 
 from bess.port.interpreter import const
@@ -47,13 +48,16 @@ GAS = const(1 << 9)
 HEATER_ON = const(1 << 10)
 COMPRESSOR_OK = const(1 << 11)
 ENABLE_OK = const(1 << 12)
-SLOTS = const(13)  # bit of slot0
-SLOTS_MAX = const(16)  # 29 bits in all: a small integer on every board
+SLOTS_MAX = const(16)
 
 
 def names(table):
     """Names of a table's lines, by bit."""
     return [fields[0] for fields in rows(table)]
+
+
+# bit of slot0; 30 bits in all at most: a small integer on every board
+SLOTS = len(names(INPUTS))
 
 
 def well():

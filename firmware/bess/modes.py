@@ -6,10 +6,9 @@ there is at once.
 
 from array import array
 
-from bess.control import pcs_control
 from bess.measure import signals as s
 from bess.objects import REQUEST_READY, REQUEST_RUN
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 from bess.protect import history as h
 from bess.protect.limits import CHARGED_DMV
@@ -47,14 +46,16 @@ class Modes:
     `cause`, `self_test_failed` are read by others.
     """
 
-    def __init__(self, cells, meter, inputs, slots, protection, contactors, pcs, limits,
-                 self_check, insulation, signals, history, parameters):  # fmt: skip
-        self._cells = cells
-        self._meter = meter
+    def __init__(self, strings, inputs, protection, pcs, limits, self_check, insulation, signals,
+                 history, parameters):  # fmt: skip
+        self._strings = strings
+        first = strings[0]  # which of many may join is asked of it alone: there is one
+        self._cells = first.cells
+        self._meter = first.meter
+        self._slots = first.slots
+        self._contactors = first.contactors
         self._inputs = inputs
-        self._slots = slots
         self._protection = protection
-        self._contactors = contactors
         self._pcs = pcs
         self._limits = limits
         self._self_check = self_check
@@ -64,8 +65,6 @@ class Modes:
         self._start_timeout_ms = parameters.get("pcs_start_timeout_ms")
         self._precharge_timeout_ms = parameters.get("precharge_start_timeout_ms")
         self._open_wait_ms = parameters.get("open_wait_ms")
-        self._breaking_ma = parameters.get("breaking_ma")
-        self._breaking_wait_ms = parameters.get("breaking_wait_ms")
         rated_ma = parameters.get("capacity_mah") // 2  # 0.5C is the most the tables allow
         self._open_ma = rated_ma * parameters.get("open_current_permille") // 1000
         self.request = 0
@@ -101,6 +100,7 @@ class Modes:
             self._fault,
             self._service,
         )
+        bind(self, "step", "_must_stop", "_elapsed_ms")
 
     def step(self, now_ms):
         """One fast tick."""
@@ -111,8 +111,11 @@ class Modes:
         protection = self._protection
         if protection.limited != self._limited_was:
             self._count_stop(protection.limited)
-        if protection.tripped and self.state != FAULT and self.state != SERVICE:
-            self._enter(FAULT, "trip")
+        if protection.string_tripped and self.state != FAULT and self.state != SERVICE:
+            if protection.tripped:
+                self._enter(FAULT, "trip")
+            else:
+                self._open_tripped()  # the others go on
         self._states[self.state]()
         if self._inputs.reset_key or self._key_was:
             self._watch_key()
@@ -155,7 +158,7 @@ class Modes:
             self.self_test_passed = True
             # whoever starts with nearly empty cells charges them first; their trips still count
             if self._cells.cell_min_dmv <= CHARGED_DMV:
-                self._limits.charge_only = True
+                self._limits.charge_first()
             self._enter(STANDBY, "self-test passed")
         elif self._elapsed_ms() > _SELF_TEST_TIMEOUT_MS:
             self.self_test_failed = True
@@ -188,7 +191,7 @@ class Modes:
         if self._must_stop() or not self._slots.all_seated:
             return
         if self._wants_power() and self._contactors.is_open and self._may_close():
-            self._pcs.mode = pcs_control.OFF
+            self._pcs.stop()
             self._contactors.close()
             self._enter(PRECHARGE, "requested")
 
@@ -200,29 +203,29 @@ class Modes:
         return protection.may_close() and self._insulation.sound(self._insulation_before)
 
     def _precharge(self):
-        self._pcs.mode = pcs_control.OFF
+        self._pcs.stop()
         if self._contactors.closed:
             self._enter(READY, "closed")
         elif self._must_stop() or not self._wants_power():
-            self._contactors.open("request withdrawn")
+            self._open("request withdrawn")
             self._enter(STANDBY, "request withdrawn")
         elif self._elapsed_ms() > self._precharge_timeout_ms:
-            self._contactors.open("precharge takes too long")
+            self._open("precharge takes too long")
             self._enter(STANDBY, "precharge takes too long")
 
     def _ready(self):
-        self._pcs.mode = pcs_control.OFF
+        pcs = self._pcs
         if self._must_stop() or not self._wants_power():
+            pcs.stop()
             self._enter(STOPPING, "stop requested")
         elif self.request == REQUEST_RUN and not self.silent:
-            self._pcs.mode = pcs_control.FOLLOW
-            self._pcs.request_w = 0
-            if self._pcs.running:
-                self._pcs.soft = True
+            pcs.start()
+            if pcs.running():
                 self._enter(RUN, "PCS runs")
             elif self._elapsed_ms() > self._start_timeout_ms:
-                self._pcs.start_failed = True  # a PCS fault: trips in the next evaluation
+                pcs.fail_start()
         else:
+            pcs.stop()
             self._since_ms = self._now_ms
 
     def _run(self):
@@ -237,16 +240,15 @@ class Modes:
         if self._must_stop() or self.request != REQUEST_RUN or leaving:
             self._enter(STOPPING, "stop requested")
         elif self.silent:
-            pcs.mode = pcs_control.SILENT
+            pcs.fade()
         else:
-            pcs.mode = pcs_control.FOLLOW
-            pcs.request_w = self.request_w
+            pcs.follow(self.request_w)
 
     def _stopping(self):
         pcs = self._pcs
         waited_ms = self._elapsed_ms()
         if waited_ms < self._open_wait_ms:
-            pcs.mode = pcs_control.RELEASE
+            pcs.release()
             quiet = pcs.setpoint_w == 0 and self._current_gone()
         else:
             pcs.block()  # it does not follow: its gates stop it
@@ -257,7 +259,7 @@ class Modes:
             self._enter(READY, "power released")
             return
         pcs.block()
-        self._contactors.open("orderly stop")
+        self._open("orderly stop")
         self._enter(STANDBY, "current has gone" if quiet else "waited long enough")
 
     def _current_gone(self):
@@ -270,29 +272,25 @@ class Modes:
 
     def _fault(self):
         self._pcs.block()
-        if self._beyond_breaking():
-            return  # the fuse acts first
-        self._contactors.open("trip")
-        if self._protection.locked_out:
-            self._contactors.lock()
-        self._try_reset(False)
+        if self._open_tripped():
+            self._try_reset(False)
 
-    def _beyond_breaking(self):
-        """More current than the contactors can break: the fuse has its time before they open.
+    def _open(self, cause):
+        for string in self._strings:
+            string.contactors.open(cause)
 
-        Where the newest sample was lost the one before it still tells.
-        """
-        current_ma = self._meter.current_ma
-        if current_ma < 0:
-            current_ma = -current_ma
-        return current_ma > self._breaking_ma and self._elapsed_ms() < self._breaking_wait_ms
+    def _open_tripped(self):
+        """Open every string that is tripped, no other. False while one has a fuse to wait for."""
+        opened = True
+        for string in self._strings:
+            opened = string.obey_trip(self._now_ms) and opened
+        return opened
 
     def _service(self):
         self._pcs.block()
-        self._contactors.open("service")
+        self._open("service")
         self._try_reset(True)
 
-    @property
     def self_test_result(self):
         """What the console says of the self-test: "" while it runs."""
         if self.self_test_passed:
@@ -328,7 +326,6 @@ class Modes:
         else:
             self.request_reset()
 
-    @property
     def resetting(self):
         """1 while a reset that was asked for looks for causes that have gone."""
         return 1 if self._reset_ticks else 0
@@ -339,7 +336,7 @@ class Modes:
             return
         self._reset_ticks = _RESET_TICKS
         self.self_test_failed = False
-        self._pcs.start_failed = False
+        self._pcs.reset()
         self._self_check.operator_reset()
         self._contactors.forget_tries()
         self._history.put(h.STOPS, 0)

@@ -251,6 +251,18 @@ TABLE = b"""\
 0x20E9 heater_min_ms                60000   1000 600000  # thermal.md
 0x20EA pump_lead_ms                 10000   1000  60000  # thermal.md: proven flow before heater
 0x20EB pump_lag_ms                 120000   1000 600000  # thermal.md
+# rest voltage of the cells at hand above the one as shipped, 0.1 mV at 0, 10 .. 100 % of charge
+0x20F0 table_shift_0_dmv              0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F1 table_shift_10_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F2 table_shift_20_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F3 table_shift_30_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F4 table_shift_40_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F5 table_shift_50_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F6 table_shift_60_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F7 table_shift_70_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F8 table_shift_80_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20F9 table_shift_90_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
+0x20FA table_shift_100_dmv            0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
 # deep discharge, spread, rise, redundancy
 0x3000 deep_discharge_4_dmv             20000  15000  30000  # protection.md
 0x3001 deep_discharge_4_delay_ms         1000    100   5000  # protection.md

@@ -39,7 +39,8 @@ class Records:
         except OSError:
             failed = written = True
         try:
-            self._trace.flush(_TRACE_SAMPLES_A_TICK)
+            if self._trace.writing >= 0:
+                self._trace.flush(_TRACE_SAMPLES_A_TICK)
         except OSError:
             failed = True
         try:
@@ -48,7 +49,7 @@ class Records:
         except OSError:
             failed = True
         self.failed = failed
-        return failed or (written and not self._trace.busy)
+        return failed or (written and not self._trace.busy())
 
     def second(self, now_ms):
         """A sample of the trend, once all of it is known."""

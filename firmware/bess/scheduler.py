@@ -9,7 +9,7 @@ Any other may fail alone: that run is lost, counted and told, and the next one i
 import sys
 from array import array
 
-from bess.port.interpreter import const, heap_lock, heap_unlock
+from bess.port.interpreter import bind, const, heap_lock, heap_unlock
 from bess.port.ticks import TICK_MS, ticks_add, ticks_diff
 
 # What runs, in the order of a tick. When it raises: `stop` ends the cabinet, for it protects or
@@ -19,8 +19,8 @@ TASKS = b"""\
 fast          1   0  5000 locked stop  # first: what it judges in a tick is what this tick acts on
 scan          1   0  3000 locked stop
 cells        10   6  5000 locked stop  # the tick after the last cell group was read
-slow        100   7  5000 free   stop  # thermal, balancing, slow signals, stamps, counters
-estimate     10   8  5000 free   tell  # charge, health, power limits of the model
+slow         10   8  5000 free   stop  # a turn of ten: thermal, slow signals, stamps, balancing
+estimate      2   1  5000 free   tell  # a part of charge, health, power limits of the model
 telemetry   100   9  5000 free   tell  # energy, extremes; status and power are of fast
 service       1   0  5000 free   tell  # SDO and LSS: one request
 update        1   0  5000 free   tell  # one slice of a verification
@@ -62,7 +62,7 @@ class Scheduler:
         self._period = array("H")
         self._phase = array("H")
         self._budget_us = array("i")
-        self._locked = bytearray()
+        self._free = bytearray()
         self._protects = bytearray()
         self._dead = bytearray()
         self.failures = array("i")
@@ -75,6 +75,7 @@ class Scheduler:
         self.stopped = False
         self.allocated = False
         self._started = False
+        bind(self, "_step")
 
     def add(
         self, name, function, period_ticks, phase_ticks, budget_us, locked, protects=True
@@ -85,7 +86,7 @@ class Scheduler:
         self._period.append(period_ticks)
         self._phase.append(phase_ticks)
         self._budget_us.append(budget_us)
-        self._locked.append(1 if locked else 0)
+        self._free.append(0 if locked else 1)
         self._protects.append(1 if protects else 0)
         self._dead.append(0)
         self.failures.append(0)
@@ -109,17 +110,40 @@ class Scheduler:
                 self._last_ms[i] = now_ms
         tick = self._tick
         self._tick = tick + 1 if tick < _LAST_TICK else 0
+        ticks_us = self._ticks_us
+        periods = self._period
+        phases = self._phase
+        dead = self._dead
+        frees = self._free
+        budgets_us = self._budget_us
+        longest_us = self.longest_us
+        runs = self.runs
+        last_ms = self._last_ms
+        failure = None
         i = 0
         for function in self._functions:
-            period = self._period[i]
-            if period and tick % period == self._phase[i] and not self._dead[i]:
-                start_us = self._ticks_us()
-                self._run(i, function, now_ms)
-                used_us = self._ticks_us_diff(self._ticks_us(), start_us)
-                self._last_ms[i] = now_ms
-                self.runs[i] = (self.runs[i] + 1) & 0x1FFFFFFF
-                self.longest_us[i] = max(self.longest_us[i], used_us)
-                if used_us > self._budget_us[i]:
+            period = periods[i]
+            if period and not dead[i] and (period == 1 or tick % period == phases[i]):
+                start_us = ticks_us()
+                free = frees[i]
+                if free:
+                    heap_unlock()
+                try:
+                    function(now_ms)
+                except Exception as error:
+                    failure = error
+                finally:
+                    if free:
+                        heap_lock()
+                if failure is not None:
+                    self._fail(i, failure)
+                    failure = None
+                used_us = self._ticks_us_diff(ticks_us(), start_us)
+                last_ms[i] = now_ms
+                runs[i] = (runs[i] + 1) & 0x1FFFFFFF
+                if used_us > longest_us[i]:
+                    longest_us[i] = used_us
+                if used_us > budgets_us[i]:
                     self.overruns[i] = (self.overruns[i] + 1) & 0x1FFFFFFF
             i += 1
         self.uptime_ticks = ticks_add(self.uptime_ticks, 1)
@@ -128,20 +152,7 @@ class Scheduler:
         if not self.stopped and not self.allocated:
             self._watchdog.feed()
 
-    def _run(self, i, function, now_ms):
-        free = not self._locked[i]
-        if free:
-            heap_unlock()
-        failure = None
-        try:
-            function(now_ms)
-        except Exception as error:
-            failure = error
-        finally:
-            if free:
-                heap_lock()
-        if failure is None:
-            return
+    def _fail(self, i, failure):
         if self._protects[i]:
             self._bury(i, failure)
         else:

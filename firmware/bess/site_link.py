@@ -35,7 +35,6 @@ class StoredParameters:
     def _objection(self):
         return self.judge.objection()
 
-    @property
     def conflict(self):
         """0x2312: what contradicts among the parameters as they were written."""
         return self._objection() or "none"
@@ -44,7 +43,7 @@ class StoredParameters:
 class SiteLink:
     """`port`, `codec`, `pdo`, `node`, `session`, `dictionary` of one board.
 
-    root: object whose attributes the dictionary's tables name, with `at_rest`: no power flows;
+    root: object whose attributes the dictionary's tables name, with `at_rest()`: no power flows;
     stored: StoredParameters; history: protect.history.
     """
 
@@ -71,16 +70,13 @@ class SiteLink:
         )
         node.sdo = SdoServer(self._send_sdo, self.dictionary, parameters.get("sdo_timeout_ms"))
         node.lss = LssSlave(
-            node, stored.keeper, port.send, self._at_rest, parameters.get("can_kbit_s")
+            node, stored.keeper, port.send, root.at_rest, parameters.get("can_kbit_s")
         )
-
-    def _at_rest(self):
-        return self._root.at_rest
 
     def _may_write(self, under_load):
         if not self.session.unlocked:
             return abort.ACCESS
-        return abort.NONE if under_load or self._root.at_rest else abort.STATE
+        return abort.NONE if under_load or self._root.at_rest() else abort.STATE
 
     def _parameter_changed(self, index, sub):
         self._judge.changed(self._parameters.name(index, sub))

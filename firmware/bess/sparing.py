@@ -57,7 +57,7 @@ class SparingRecords(Records):
             return False
         moved_ah = self._throughput_ah() - self._stored_ah
         return (
-            self._log.waiting > 0 or self._journal.changed or self._since_s >= _LONGEST_S
+            self._log.waiting() > 0 or self._journal.changed or self._since_s >= _LONGEST_S
             or moved_ah * 1000 * _THROUGHPUT >= self._estimator.soc.capacity_mah
         )  # fmt: skip
 
@@ -77,7 +77,7 @@ class SparingRecords(Records):
                 self._job += 1  # a region that fails holds up no other
         # what storage refused holds up no restart
         return self._job == _IDLE and (
-            self.failed or not (self._journal.hurried or self._trace.busy)
+            self.failed or not (self._journal.hurried or self._trace.busy())
         )
 
     def _do(self, job):

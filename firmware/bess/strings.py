@@ -1,6 +1,5 @@
 """A string: all that exists once for every string of the cabinet, and what is asked of all."""
 
-from bess.control import contactors
 from bess.control.balancing import Balancing
 from bess.control.contactors import Contactors
 from bess.control.hot_swap import Slots
@@ -9,7 +8,9 @@ from bess.drivers.ltc681x import Chain
 from bess.estimate.charge_counter import ChargeCounter
 from bess.estimate.estimator import ENDLESS_S, SPARING_UNSEEN_S, UNSEEN_S, Estimator
 from bess.measure.cells import CellMonitor
+from bess.measure.ltc_scan import LtcScan
 from bess.measure.string_meter import StringMeter
+from bess.protect.fault_table import LOCKED_OUT, TRIPPED
 
 
 def chemistry_table(number):
@@ -30,21 +31,26 @@ def unseen_s(board, latches):
 
 
 class String:
-    """The way of the data of one string: `chain`, `ivt` -> `cells`, `meter` -> `counter`,
-    `estimator` -> `contactors`, `slots`, `balancing`.
+    """The way of the data of one string: cell `source`, `ivt` -> `cells`, `meter` ->
+    `counter`, `estimator` -> `contactors`, `slots`, `balancing`.
 
-    port: CanPort of its current sensor; on_anchor: see Estimator.
+    port: CanPort of its current sensor; on_anchor: see Estimator. `judge` (protect.faults), which
+    judges its `signals`, is set before the first step.
     """
+
+    judge = None
 
     def __init__(self, board, port, topology, inputs, parameters, signals, latches, history,
                  on_anchor, leaves):  # fmt: skip
+        self.signals = signals
         self.ivt = IvtS(port, leaves)
         self.chain = Chain(
             board.afe_spi, board.afe_cs, topology.devices, leaves, board.clock.wait_us
         )
-        self.cells = CellMonitor(
-            self.chain, topology.layout, topology.sensors_per_device, parameters, signals, leaves
+        self.cells = cells = CellMonitor(
+            topology.layout, topology.sensors_per_device, parameters, signals, leaves
         )
+        self.source = cells.source = LtcScan(self.chain, cells, parameters, signals, leaves)
         self.meter = StringMeter(self.ivt, parameters, topology.cells, signals)
         self.counter = ChargeCounter(parameters.get("current_offset_2_ma"), leaves)
         self.estimator = Estimator(
@@ -56,17 +62,11 @@ class String:
             board.outputs, inputs, self.meter, parameters, signals, history
         )
         self.slots = Slots(topology.modules, inputs, parameters)
-        self.balancing = Balancing(self.chain, self.cells, topology.layout, parameters)
+        self.balancing = Balancing(self.source, cells, parameters)
 
-    @property
-    def at_rest(self):
-        """No power can flow: every contactor is commanded open and has had its time to open."""
-        state = self.contactors.state
-        return state != contactors.OPENING and not contactors.OPEN < state < contactors.OPENING
-
-    def count_charge(self, now_ms):
-        """Take a fresh current: into the charge, or into the sensor's zero while nothing flows."""
-        if self.at_rest:
-            self.counter.rest(self.meter.current_ma, now_ms)
-        else:
-            self.counter.add(self.meter.current_ma, now_ms)
+    def obey_trip(self, now_ms):
+        """Open while its judge says tripped; False while the fuse has its time first."""
+        acts = self.judge.acts
+        if not acts & TRIPPED:
+            return True
+        return self.contactors.trip(now_ms, acts & LOCKED_OUT != 0)

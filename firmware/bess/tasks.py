@@ -3,7 +3,7 @@ control -> outputs.
 """
 
 from bess.measure import signals as s
-from bess.protect.faults import TRIP
+from bess.protect.fault_table import TRIP
 from bess.protect.hazards import BLEEDING
 
 
@@ -21,6 +21,7 @@ class Tasks:
         self._string = cabinet.string
         self._ivt = cabinet.string.ivt
         self._meter = cabinet.string.meter
+        self._counter = cabinet.string.counter
         self._cells = cabinet.string.cells
         self._contactors = cabinet.string.contactors
         self._estimator = cabinet.string.estimator
@@ -46,6 +47,12 @@ class Tasks:
         self._toggle = 0
         self._holders = holders
         self._holder = 0
+        self._turn = 0
+        self._turns = (
+            self._turn_thermal, self._turn_meter, self._turn_health, self._turn_environment,
+            self._turn_plausibility, self._turn_insulation, self._turn_self_check,
+            self._turn_soc, self._turn_contactors, self._turn_balancing,
+        )  # fmt: skip
 
     def fast(self, now_ms):
         """Every tick: what came in, what it means, what the actuators do about it."""
@@ -55,22 +62,28 @@ class Tasks:
         self._inputs.sample()
         meter = self._meter
         meter.update(now_ms)
-        string = self._string
         contactors = self._contactors
         limits = self._limits
         if meter.fresh_current:
-            string.count_charge(now_ms)
-            limits.overload(meter.current_ma, contactors.closed)
+            current_ma = meter.current_ma
+            if contactors.at_rest:  # nothing flows: what the sensor shows is its zero
+                self._counter.rest(current_ma, now_ms)
+            else:
+                self._counter.add(current_ma, now_ms)
+            limits.overload(current_ma, contactors.closed)
         self._command.take(now_ms)
         self._self_check.step_fast(now_ms)
         self._health.step_fast()
         protection = self._protection
         protection.evaluate_fast(now_ms)
-        limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
+        if protection.charge_blocked or protection.discharge_blocked:
+            limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
         self._thermal.obey(now_ms, protection.stops)
         self._modes.step(now_ms)
         # the mark comes before the first contactor and goes after the last; a trip has its own
-        self._latches.set_running(contactors.wanted or not string.at_rest)
+        running = contactors.wanted or not contactors.at_rest
+        if running != self._latches.running:
+            self._latches.set_running(running)
         contactors.step(now_ms)
         self._pcs.step(now_ms, limits.charge_w, limits.discharge_w, contactors.closed)
         if self._node.sync_pending:
@@ -125,25 +138,48 @@ class Tasks:
             self._limits.follow_model(power.charge_ma[0], power.discharge_ma[0])
 
     def slow(self, now_ms):
-        """Once a second: heat, counters, slow signals, bleeding."""
-        trusted = self._temperatures_trusted()
-        self._thermal.step(now_ms, trusted)
+        """One of ten turns of what is done once a second, so that no tick carries two."""
+        turn = self._turn
+        self._turn = turn + 1 if turn < len(self._turns) - 1 else 0
+        self._turns[turn](now_ms)
+
+    def _turn_thermal(self, now_ms):
+        self._thermal.step(now_ms, self._temperatures_trusted())
+
+    def _turn_meter(self, now_ms):
         self._meter.step_slow()
-        self._hold_stamps(now_ms)
+
+    def _turn_health(self, now_ms):
         self._health.step_slow()
+
+    def _turn_environment(self, now_ms):
         self._environment.step_slow()
-        self._plausibility.step_slow()
+
+    def _turn_plausibility(self, now_ms):
+        self._plausibility.step_slow(self._contactors.closed, self._contactors.is_open)
+
+    def _turn_insulation(self, now_ms):
         self._insulation.step(now_ms)
+
+    def _turn_self_check(self, now_ms):
         self._self_check.step_slow()
+
+    def _turn_soc(self, now_ms):
         if self._estimator.started:
             self._signals.put(s.SOC, self._estimator.soc.soc_cpct)
-        self._contactors.step_slow()
         self._modes.step_slow()
+
+    def _turn_contactors(self, now_ms):
+        self._contactors.step_slow()
+        self._hold_stamps(now_ms)
+
+    def _turn_balancing(self, now_ms):
         protection = self._protection
         well = protection.worst_level < TRIP and not protection.charge_blocked
         well = well and not protection.stops & BLEEDING
         self._string.balancing.step(
-            well and trusted and self._cells.all_fresh, self._meter.current_ma
+            well and self._temperatures_trusted() and self._cells.all_fresh,
+            self._meter.current_ma,
         )
 
     def _hold_stamps(self, now_ms):

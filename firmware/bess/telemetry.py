@@ -9,7 +9,7 @@ from struct import pack
 
 from bess import objects
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 _SIGMA_PART = const(50)
 _SOH_PART = const(50)  # half percents
@@ -59,6 +59,7 @@ class Telemetry:
         self._temp_min = slot("temperatures", "temp_min")
         self._stream = slot("cell_stream", "first_index")
         self._stream_cell = 0
+        bind(self, "judge", "_known")
 
     def _known(self, signal, age_signal, limit_ms):
         signals = self._signals
@@ -170,7 +171,7 @@ class Telemetry:
         count, sensors = cells.cell_count, cells.sensor_count
         out = bytearray(pack("<BBHHI", 1, 0, count, sensors, self._cabinet.scheduler.uptime_ticks))
         out.extend(array("H", cells.voltage_dmv))
-        out.extend(array("h", cells.temperatures_dc))
+        out.extend(array("h", cells.temperatures_dc()))
         out.extend(bytes([1 if cells.cell_known(cell) else 0 for cell in range(count)]))
         out.extend(bytes([1 if cells.sensor_known(sensor) else 0 for sensor in range(sensors)]))
         return bytes(out)

@@ -1,6 +1,6 @@
 """Bus-off, the session, and the resets that a master, an update or a trial asks for."""
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 _TENTH = const(10)  # ticks
 
@@ -9,7 +9,7 @@ class Upkeep:
     """`step` each tick. `restart` asks the board for a new start, as after a reset of the chip.
 
     cabinet: owner of node, ports, session, program, modes, records, latches, scheduler, and of
-    `at_rest`: no power flows.
+    `at_rest()`: no power flows.
     """
 
     def __init__(self, cabinet):
@@ -25,10 +25,11 @@ class Upkeep:
         self._scheduler = cabinet.scheduler
         self._written = False
         self.restart = False
+        bind(self, "step", "write")
 
     def write(self, now_ms):
         """Some of what waits to be written."""
-        self._written = self._records.step(self._cabinet.at_rest)
+        self._written = self._records.step(self._cabinet.at_rest())
 
     def step(self, now_ms):
         """One tick."""
@@ -45,7 +46,7 @@ class Upkeep:
                 self._modes.hold = False  # whoever asked for it has gone
         if (
             node.duplicate_id or node.reset_communication or node.reset_node
-        ) and self._cabinet.at_rest:  # fmt: skip
+        ) and self._cabinet.at_rest():  # fmt: skip
             self._reset()
 
     def _reset(self):

@@ -1,6 +1,9 @@
 """Leaves of frames and fault rows as machine code; bess/port/leaves_fast.py is the twin."""
 
 import micropython
+from micropython import const
+
+_SIGNALS = const(104)  # measure.signals.COUNT
 
 
 @micropython.viper
@@ -13,6 +16,32 @@ def crc8h2f(table_in, data_in, data_id: int) -> int:
         crc = table[crc ^ data[i]]
         i += 1
     return table[crc ^ data_id] ^ 0xFF
+
+
+@micropython.viper
+def ticks_diff(later_ms: int, earlier_ms: int) -> int:
+    d = later_ms - earlier_ms
+    if d >= 0x20000000:
+        return d - 0x20000000 - 0x20000000
+    if d < -0x20000000:
+        return d + 0x20000000 + 0x20000000
+    return d
+
+
+@micropython.viper
+def put(samples_in, signal: int, value: int):
+    samples = ptr32(samples_in)
+    samples[signal] = value
+    samples[signal + 2 * _SIGNALS] = 0
+    samples[signal + _SIGNALS] = int(samples[signal + _SIGNALS]) + 1 & 0x1FFFFFFF
+
+
+@micropython.viper
+def put_partial(samples_in, signal: int, value: int):
+    samples = ptr32(samples_in)
+    samples[signal] = value
+    samples[signal + 2 * _SIGNALS] = 1
+    samples[signal + _SIGNALS] = int(samples[signal + _SIGNALS]) + 1 & 0x1FFFFFFF
 
 
 @micropython.viper
@@ -43,10 +72,10 @@ def next_row(
 
 
 @micropython.viper
-def next_set(flags_in, row: int, end: int) -> int:
+def next_flagged(flags_in, mask: int, row: int, end: int) -> int:
     flags = ptr8(flags_in)
     while row < end:
-        if flags[row]:
+        if flags[row] & mask:
             return row
         row += 1
     return end
@@ -113,42 +142,26 @@ def unpack_fields(data_in, fields_in, slot: int, end: int, image_in):
 
 
 @micropython.viper
-def take_result(
-    data_in,
-    channel: int,
-    now_ms: int,
-    value_in,
-    count_in,
-    at_in,
-    counter_in,
-    first_in,
-    last_in,
-    sent_in,
-    lost_in,
-) -> int:
+def take_result(data_in, channel: int, now_ms: int, results_in) -> int:
     data = ptr8(data_in)
-    counter = ptr8(counter_in)
-    sent = ptr32(sent_in)
-    lost = ptr32(lost_in)
+    results = ptr32(results_in)
     state = int(data[1])
     now = state & 0x0F
-    before = int(counter[channel])
+    before = int(results[12 + channel])
     if now == before:
         return 1
     missed = 0
     if before == 0xFF:
-        first_ms = ptr32(first_in)
-        first_ms[channel] = now_ms
+        results[16 + channel] = now_ms
     else:
         missed = now - before - 1 & 0x0F
-        sent[channel] = int(sent[channel]) + missed + 1
-    last_ms = ptr32(last_in)
-    last_ms[channel] = now_ms
-    counter[channel] = now
+        results[24 + channel] = int(results[24 + channel]) + missed + 1
+    results[20 + channel] = now_ms
+    results[12 + channel] = now
     if state & 0xA0:
-        lost[channel] = int(lost[channel]) + missed + 1
+        results[28 + channel] = int(results[28 + channel]) + missed + 1
         return 1
-    lost[channel] = int(lost[channel]) + missed
+    results[28 + channel] = int(results[28 + channel]) + missed
     high = int(data[2]) << 8 | int(data[3])
     if high & 0x8000:
         high -= 0x10000
@@ -163,15 +176,12 @@ def take_result(
             number = 2000000
         elif number < -2000000:
             number = -2000000
-    value = ptr32(value_in)
-    value[channel] = number
-    count = ptr32(count_in)
-    fresh = int(count[channel]) + 1
+    results[channel] = number
+    fresh = int(results[4 + channel]) + 1
     if fresh >= 0x3FFFFFFF:
         fresh = 1
-    count[channel] = fresh
-    at_ms = ptr32(at_in)
-    at_ms[channel] = now_ms
+    results[4 + channel] = fresh
+    results[8 + channel] = now_ms
     return 0
 
 

@@ -7,10 +7,13 @@ import micropython
 from leaves_fast_viper import (
     count_charge,
     crc8h2f,
+    next_flagged,
     next_row,
-    next_set,
     pack_fields,
+    put,
+    put_partial,
     take_result,
+    ticks_diff,
     unpack_fields,
 )
 from leaves_ntc_viper import convert_ntc, judge_ntc, largest_rise, stand_in

@@ -80,6 +80,26 @@ def subset_breaches(module: str, source: str) -> list[str]:
     return found
 
 
+def dear_stores(source: str) -> list[str]:
+    """Classes called every tick that have a property: each store into them searches the class."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        calls = [c for c in ast.walk(node) if isinstance(c, ast.Call)]
+        bound = any(isinstance(c.func, ast.Name) and c.func.id == "bind" for c in calls)
+        decorators = {
+            d.id
+            for method in node.body
+            if isinstance(method, ast.FunctionDef)
+            for d in method.decorator_list
+            if isinstance(d, ast.Name)
+        }
+        if bound and "property" in decorators:
+            found.append(node.name)
+    return found
+
+
 SOURCES = sorted(BESS.rglob("*.py"))
 
 
@@ -88,6 +108,17 @@ def test_module_keeps_its_floor_and_the_subset(path: Path) -> None:
     source = path.read_text()
     module = module_of(path, FIRMWARE)
     assert floor_breaches(module, source) + subset_breaches(module, source) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(FIRMWARE).as_posix())
+def test_what_is_called_every_tick_has_no_property(path: Path) -> None:
+    assert dear_stores(path.read_text()) == []
+
+
+def test_a_planted_property_is_caught() -> None:
+    plain = "class A:\n  def __init__(self):\n    bind(self, 'a')\n"
+    assert dear_stores(plain + "  def p(self): pass") == []
+    assert dear_stores(plain + "  @property\n  def p(self): pass") == ["A"]
 
 
 def test_link_knows_nothing_of_batteries() -> None:

@@ -17,9 +17,11 @@ from patience import PATIENCE_S
 from autarky.build import keys, package
 from autarky.flash.virtual_board import VirtualBoard
 from autarky.paths import ROOT
+from autarky.rig import results
 from autarky.sil.site import SiteConfig, VirtualSite
 
 pytestmark = pytest.mark.slow
+RIG = str(ROOT / "boards" / "rigs" / "virtual.yaml")
 AUTARKY = str(Path(sys.executable).with_name("autarky"))
 SEGMENTS = 200  # of a download: it is well under way
 
@@ -74,7 +76,7 @@ def stop(folder: Path, command: list[str], at_work: Callable[[], object]) -> Sto
 def assert_nothing_stays(folder: Path, stopped: Stopped) -> None:
     assert stopped.returncode == 130, stopped.said
     assert "autarky: stopped" in stopped.said
-    assert "Traceback" not in stopped.said
+    assert "Traceback" not in stopped.said, stopped.said
     assert processes(folder) == []
     assert list(folder.joinpath("tmp").iterdir()) == []
 
@@ -96,6 +98,30 @@ def test_a_run_in_its_midst_ends_whole(tmp_path: Path, arguments: list[str]) -> 
 
     stopped = stop(tmp_path, [AUTARKY, *arguments, "--out", str(out)], records)
     assert_nothing_stays(tmp_path, stopped)
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_rig_that_is_at_work_reports_what_is_over(tmp_path: Path, jobs: str) -> None:
+    out = tmp_path / "out"
+    estop, peak = out / "test_fault_estop_", out / "test_scenario_peak_"
+
+    def one_is_over() -> bool:
+        return (
+            peak.joinpath("can.log").exists() and estop.exists() and not (estop / "state").exists()
+        )
+
+    command = [AUTARKY, "rig", "run", RIG, "--jobs", jobs, "-k", "peak or estop", "--out", str(out)]
+    assert_nothing_stays(tmp_path, stop(tmp_path, command, one_is_over))
+    run = results.read(out)
+    assert [result.row for result in run.results if result.outcome == "passed"] == ["estop"]
+    assert not run.passed
+
+
+def test_a_soak_of_a_rig_reports_what_there_is(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [AUTARKY, "rig", "soak", RIG, "--out", str(out)]
+    assert_nothing_stays(tmp_path, stop(tmp_path, command, runs(tmp_path, "chip.py site")))
+    assert not results.read(out).passed
 
 
 @pytest.mark.parametrize(
@@ -123,13 +149,6 @@ def test_a_state_folder_and_a_board_s_folder_are_free_again(tmp_path: Path) -> N
             assert_nothing_stays(folder, stop(folder, command, runs(folder, "micropython")))
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("keys") / "key.json"
-    keys.create(path)
-    return path
-
-
 def test_a_board_whose_flashing_was_stopped_can_be_flashed(tmp_path: Path, key: Path) -> None:
     with VirtualBoard(tmp_path / "board") as board:
         command = [AUTARKY, "flash", "--board", "unix", "--port", board.path,
@@ -149,6 +168,7 @@ def channel(tmp_path: Path, key: Path) -> Iterator[str]:
     ended = threading.Event()
 
     def live(site: VirtualSite) -> None:
+        config.pace = 2.0  # quick enough, and it leaves the others a processor
         while not ended.is_set():
             site.step()
 

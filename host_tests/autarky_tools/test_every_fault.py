@@ -3,7 +3,8 @@
 Walks autarky.scenario.fault_cases; a fault without a case fails the suite.
 """
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kit.copies import in_a_copy
 from kit.standing import stands
 
 from autarky.scenario.fault_cases import FAULT_CASES, FaultCase
+from autarky.scenario.trial import LONGEST_S, prepare
 from autarky.scenario.virtual import provoke
 from autarky.sil.site import SiteConfig, VirtualSite
 from autarky.tables import fault_names, faults
@@ -18,30 +20,6 @@ from bess import modes
 
 pytestmark = pytest.mark.slow
 MAIN = 0b11
-LONGEST_S = 160.0
-
-
-def prepare(site: VirtualSite, case: FaultCase) -> None:
-    """Bring the cabinet to where the case begins."""
-    if case.setup == "boot":
-        provoke(site, 0, case)
-        return
-    if case.setup == "standby":
-        site.coordinator.wanted_state = 0
-    site.run_for(5.0)
-    app = site.cabinets[0].firmware.app
-    expected = modes.STANDBY if case.setup == "standby" else modes.RUN
-    assert app.modes.state == expected, modes.NAMES.split()[app.modes.state]
-    if case.setup in ("load", "overload"):
-        site.coordinator.target_w = 60_000.0 if case.setup == "load" else 105_000.0
-        site.run_for(12.0)
-    if case.setup == "cool":
-        site.plants.temperature_forced_c[0] = 36.0
-        site.run_for(20.0)
-    if case.setup == "heat":
-        site.plants.temperature_forced_c[0] = 7.0
-        site.run_for(25.0)
-        assert site.plants.output(0, "heater")
 
 
 def reaction_ms(site: VirtualSite, case: FaultCase) -> tuple[int, set[str]]:
@@ -52,15 +30,15 @@ def reaction_ms(site: VirtualSite, case: FaultCase) -> tuple[int, set[str]]:
     while site.now_ms - start_ms < LONGEST_S * 1000:
         site.step()
         app = site.cabinets[0].firmware.app
-        for at, level in enumerate(app.protection.levels):
+        for at, level in enumerate(app.protection.levels()):
             if level:
                 seen.add(names[at + 1])
-        mine = app.protection.levels[faults()[case.fault].id - 1]
+        mine = app.protection.levels()[faults()[case.fault].id - 1]
         wanted = 2 if case.level == 5 else case.level
         open_now = not site.plants.outputs[0] & MAIN
         blocked = app.protection.charge_blocked or app.protection.discharge_blocked
         shadows = any(
-            app.protection.levels[faults()[name].id - 1] >= 3 for name in case.shadowed_by
+            app.protection.levels()[faults()[name].id - 1] >= 3 for name in case.shadowed_by
         )
         if mine >= wanted or shadows:
             if case.opens and open_now:
@@ -79,22 +57,38 @@ def assert_acts(site: VirtualSite, case: FaultCase) -> None:
 
 
 @pytest.fixture(scope="module")
-def in_run() -> Iterator[VirtualSite]:
-    """A cabinet in RUN, for every case that begins there: each on a copy of its own."""
-    with VirtualSite(SiteConfig(cabinets=1, interpreter="inline", soc=0.6)) as site:
-        prepare(site, SHARED[0])
-        yield site
+def begun() -> Iterator[Callable[[FaultCase], VirtualSite]]:
+    """A cabinet where a case begins, for all that begin there: each on a copy of its own."""
+    with contextlib.ExitStack() as sites:
+        found: dict[str, VirtualSite] = {}
+
+        def begin(case: FaultCase) -> VirtualSite:
+            if case.setup not in found:
+                config = SiteConfig(cabinets=1, interpreter="inline", soc=0.6)
+                site = sites.enter_context(VirtualSite(config))
+                prepare(site, case)
+                found[case.setup] = site
+            return found[case.setup]
+
+        yield begin
 
 
 FROM_STORAGE = ("unclean_stop",)  # a copy has no files of its own
-SHARED = [case for case in FAULT_CASES if case.setup == "run" and case.fault not in FROM_STORAGE]
+SHARED = [
+    case for case in FAULT_CASES
+    if case.setup in ("run", "load") and case.fault not in FROM_STORAGE
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("case", SHARED, ids=lambda case: case.fault)
-def test_fault_acts_within_its_deadline(case: FaultCase, in_run: VirtualSite) -> None:
+def test_fault_acts_within_its_deadline(
+    case: FaultCase, begun: Callable[[FaultCase], VirtualSite]
+) -> None:
+    site = begun(case)
+
     def work() -> None:
-        provoke(in_run, 0, case)
-        assert_acts(in_run, case)
+        provoke(site, 0, case)
+        assert_acts(site, case)
 
     in_a_copy(work)
 
@@ -122,7 +116,7 @@ def test_every_fault_has_a_case_at_its_highest_level() -> None:
 
 
 def test_a_trip_leaves_its_record_and_its_trace_over_a_loss_of_power(tmp_path: Path) -> None:
-    from autarky.node.client import decode_log, decode_trace
+    from autarky.node.decode import decode_log, decode_trace
 
     config = SiteConfig(cabinets=1, interpreter="inline", soc=0.6, state=tmp_path)
     with VirtualSite(config) as site:

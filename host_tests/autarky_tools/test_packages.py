@@ -21,13 +21,6 @@ from autarky.paths import ROOT
 from bess.update.states import REFUSALS
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("keys") / "key.json"
-    keys.create(path)
-    return path
-
-
 def test_a_leaf_is_spent_on_disk_before_its_signature_is_given(key: Path, monkeypatch) -> None:
     before = keys.left(key)
     signature = keys.sign(key, b"one")
@@ -39,13 +32,39 @@ def test_a_leaf_is_spent_on_disk_before_its_signature_is_given(key: Path, monkey
     def crash(*arguments):
         raise RuntimeError("the machine fails while it signs")
 
-    monkeypatch.setattr(keys, "_signed", crash)
+    monkeypatch.setattr(keys._Tree, "signed", crash)
     with pytest.raises(RuntimeError):
         keys.sign(key, b"two")
     monkeypatch.undo()
     assert keys.left(key) == before - 2  # that leaf is gone for ever
     leaf = struct.unpack_from(">I", keys.sign(key, b"two"))[0]
     assert leaf == keys.SIGNATURES - before + 2
+
+
+def test_leaves_are_hashed_once_and_anew_when_they_are_not_this_keys(
+    key: Path, tmp_path: Path, monkeypatch
+) -> None:
+    kept = key.with_name("key.json.leaves")
+    good = kept.read_bytes()
+    assert kept.stat().st_mode & 0o077 == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(keys.LmsPrivateKey, "__init__", None)  # nothing is hashed again
+        assert keys.verify(keys.public(key), b"one", keys.sign(key, b"one"))
+    kept.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    assert keys.verify(keys.public(key), b"two", keys.sign(key, b"two"))
+    assert kept.read_bytes() == good
+    kept.unlink()
+    assert keys.verify(keys.public(key), b"three", keys.sign(key, b"three"))
+
+
+def test_leaves_that_cannot_be_kept_cost_time_alone(key: Path) -> None:
+    kept = key.with_name("key.json.leaves")
+    kept.unlink()
+    kept.mkdir()
+    try:
+        assert keys.verify(keys.public(key), b"one", keys.sign(key, b"one"))
+    finally:
+        kept.rmdir()
 
 
 def test_a_key_that_has_signed_everything_says_so(key: Path, tmp_path: Path) -> None:
@@ -177,7 +196,7 @@ def test_another_compiler_makes_another_image_and_loader(tmp_path: Path, monkeyp
     made = []
     for version in ("v1.29.0", "v1.30.0"):
         compiler = compiler_that_says(version, tmp_path / version)
-        monkeypatch.setattr(image, "tool", lambda name, found=compiler: found)
+        monkeypatch.setattr(image, "_compiler", lambda found=compiler: found)
         made.append((image.build(), image.build_loader()))
         assert (made[-1][1] / "loader" / "rom.mpy").read_text().strip() == version
         assert version.encode() in made[-1][0].read_bytes()
@@ -196,7 +215,7 @@ def test_another_packer_makes_another_image(tmp_path: Path, monkeypatch) -> None
     main = image.sources()["main"]
     monkeypatch.setattr(image, "sources", lambda: {"main": main})
     compiler = compiler_that_says("v1.29.0", tmp_path / "before")
-    monkeypatch.setattr(image, "tool", lambda name: compiler)
+    monkeypatch.setattr(image, "_compiler", lambda: compiler)
     before = image.build()
     monkeypatch.setattr(importlib.metadata, "distributions", upgraded)
     # a process asks once for its tools: the next one is played by another path

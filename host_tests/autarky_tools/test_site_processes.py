@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import can
 import pytest
 from patience import PATIENCE_S
 from refusal import refused
+from served_site import ServedSite
 
 from autarky.paths import ROOT
 from autarky.scenario.recorder import Recorder
@@ -45,11 +45,6 @@ def run_command(*arguments: str, timeout: float = PATIENCE_S) -> subprocess.Comp
     )  # fmt: skip
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 def test_a_reported_charge_outside_its_own_band_is_told() -> None:
     row = {"node_id": 2, "soc_reported": 0.53, "soc_sigma": 0.005, "soc_true": 0.5}
     unknown = {"node_id": 3, "soc_reported": None, "soc_sigma": None, "soc_true": 0.5}
@@ -68,7 +63,7 @@ def test_same_seed_same_bits_on_every_interpreter(tmp_path: Path, seed: int) -> 
     digests = set()
     for name in ("micropython", "micropython", "micropython-source", "cpython", "inline"):
         config = SiteConfig(seed=seed, interpreter=name)
-        summary = run_scenario("peak", config, tmp_path / f"{name}{len(digests)}", hours=25 / 3600)
+        summary = run_scenario("peak", config, tmp_path / f"{name}{len(digests)}", hours=12 / 3600)
         digests.add(summary.log_sha256)
     assert len(digests) == 1
 
@@ -76,7 +71,7 @@ def test_same_seed_same_bits_on_every_interpreter(tmp_path: Path, seed: int) -> 
 def test_another_seed_gives_other_bits(tmp_path: Path) -> None:
     digests = {
         run_scenario(
-            "peak", SiteConfig(seed=s, interpreter="inline"), tmp_path / str(s), 20 / 3600
+            "peak", SiteConfig(seed=s, interpreter="inline"), tmp_path / str(s), 8 / 3600
         ).log_sha256
         for s in (1, 2)
     }
@@ -133,8 +128,8 @@ def test_scenario_passes(tmp_path: Path, scenario: str) -> None:
 
 
 def test_short_soak_passes(tmp_path: Path) -> None:
-    config = SiteConfig(cabinets=3, interpreter="inline", seed=5)
-    summary = run_scenario("soak", config, tmp_path, hours=90 / 3600)
+    config = SiteConfig(cabinets=2, interpreter="inline", seed=5)
+    summary = run_scenario("soak", config, tmp_path, hours=60 / 3600)
     assert summary.passed, [c for c in summary.checks if not c.passed]
 
 
@@ -165,11 +160,10 @@ def test_a_cut_link_ends_the_firmware_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
-    port = free_port()
-    command = [str(AUTARKY), "site", "--cabinets", "2", "--realtime", "--bus", f"127.0.0.1:{port}"]
-    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    served = ServedSite("--cabinets", "2", "--realtime")
+    host = served.process
     try:
-        bus = connect(port)
+        bus = connect(served.bus)
         assert bus.recv(PATIENCE_S) is not None
         children = [
             pid for pid in firmware_processes("chip.py")
@@ -189,31 +183,20 @@ def test_a_killed_host_takes_its_cabinets_along(tmp_path: Path) -> None:
     bus.shutdown()
 
 
-def connect(port: int, path: str = "") -> can.BusABC:
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            return can.Bus(interface="autarky", channel=f"127.0.0.1:{port}{path}")
-        except can.CanInitializationError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+def connect(bus: str, path: str = "") -> can.BusABC:
+    return can.Bus(interface="autarky", channel=f"{bus}{path}")
 
 
 def test_site_serves_python_can_and_socketcand_until_ctrl_c() -> None:
-    port, second = free_port(), free_port()
-    command = [
-        str(AUTARKY), "site", "--cabinets", "1", "--realtime", "--bus", f"127.0.0.1:{port}",
-        "--socketcand", str(second),
-    ]  # fmt: skip
-    host = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    site = ServedSite("--cabinets", "1", "--realtime", "--socketcand", "0")
     try:
-        with connect(port) as bus, connect(port, "/2") as cabinet:
+        with connect(site.bus) as bus, connect(site.bus, "/2") as cabinet:
             seen = {m.arbitration_id for m in (bus.recv(PATIENCE_S) for _ in range(100)) if m}
             assert {0x080, 0x182, 0x282, 0x202} <= seen
             inside = {m.arbitration_id for m in (cabinet.recv(PATIENCE_S) for _ in range(50)) if m}
             assert {0x521, 0x190, 0x210} <= inside
             with can.Bus(
-                interface="socketcand", host="127.0.0.1", port=second, channel="can0"
+                interface="socketcand", host="127.0.0.1", port=site.socketcand, channel="can0"
             ) as stock:
                 assert stock.recv(PATIENCE_S) is not None
                 stock.send(
@@ -225,12 +208,11 @@ def test_site_serves_python_can_and_socketcand_until_ctrl_c() -> None:
                 can.CanInitializationError,
                 match="the site refused: there is no cabinet with node id 9",
             ):
-                can.Bus(interface="autarky", channel=f"127.0.0.1:{port}/9")
+                can.Bus(interface="autarky", channel=f"{site.bus}/9")
     finally:
-        host.send_signal(signal.SIGINT)
-        _, errors = host.communicate(timeout=PATIENCE_S)
-    assert host.returncode == 130
-    assert b"everything that was started has ended" in errors
+        code = site.stop()
+    assert code == 130
+    assert "everything that was started has ended" in site.errors()
 
 
 def test_unconfigured_cabinets_are_silent() -> None:
@@ -251,8 +233,10 @@ def test_a_port_in_use_is_said_before_anything_starts() -> None:
 
 
 def test_a_missing_site_is_said_by_the_client() -> None:
-    with pytest.raises(can.CanInitializationError, match="no virtual site answers at"):
-        can.Bus(interface="autarky", channel=f"127.0.0.1:{free_port()}")
+    with socket.socket() as nobody:  # bound and not listening: nobody else can take it either
+        nobody.bind(("127.0.0.1", 0))
+        with pytest.raises(can.CanInitializationError, match="no virtual site answers at"):
+            connect(f"127.0.0.1:{nobody.getsockname()[1]}")
     with pytest.raises(can.CanInitializationError, match="is no channel of a virtual site"):
         can.Bus(interface="autarky", channel="nonsense")
 

@@ -2,11 +2,13 @@
 
 import pytest
 from built import Calls, built, logged
+from rigs.latches import latch
 
 from bess import app as cabinet_module
 from bess.measure import signals as s
 from bess.protect import event_log
 from bess.protect import history as h
+from bess.protect.latches import Latches
 from bess.records import Records
 from bess.sparing import SparingRecords
 
@@ -19,21 +21,21 @@ def app():
 def test_the_schedule_binds_each_name_to_its_work(app):
     scheduler = app.scheduler
     expected = [
-        ("fast", app.tasks.fast, 1, 0, 5000, 1, 1),
-        ("scan", app.string.cells.slice, 1, 0, 3000, 1, 1),
-        ("cells", app.tasks.cells, 10, 6, 5000, 1, 1), ("slow", app.tasks.slow, 100, 7, 5000, 0, 1),
-        ("estimate", app.tasks.estimate, 10, 8, 5000, 0, 0),
-        ("telemetry", app.telemetry.publish_slow, 100, 9, 5000, 0, 0),
-        ("service", app.node.service, 1, 0, 5000, 0, 0),
-        ("update", app.program.step, 1, 0, 5000, 0, 0),
-        ("records", app.upkeep.write, 1, 0, 5000, 0, 0),
-        ("upkeep", app.upkeep.step, 1, 0, 5000, 0, 0),
-        ("trend", app.records.second, 100, 19, 5000, 0, 0),
-        ("console", None, 0, 0, 0, 0, 0),
+        ("fast", app.tasks.fast, 1, 0, 5000, 0, 1),
+        ("scan", app.string.source.slice, 1, 0, 3000, 0, 1),
+        ("cells", app.tasks.cells, 10, 6, 5000, 0, 1), ("slow", app.tasks.slow, 10, 8, 5000, 1, 1),
+        ("estimate", app.tasks.estimate, 2, 1, 5000, 1, 0),
+        ("telemetry", app.telemetry.publish_slow, 100, 9, 5000, 1, 0),
+        ("service", app.node.service, 1, 0, 5000, 1, 0),
+        ("update", app.program.step, 1, 0, 5000, 1, 0),
+        ("records", app.upkeep.write, 1, 0, 5000, 1, 0),
+        ("upkeep", app.upkeep.step, 1, 0, 5000, 1, 0),
+        ("trend", app.records.second, 100, 19, 5000, 1, 0),
+        ("console", None, 0, 0, 0, 1, 0),
     ]  # fmt: skip
     found = zip(
         scheduler.names, scheduler._functions, scheduler._period, scheduler._phase,
-        scheduler._budget_us, scheduler._locked, scheduler._protects,
+        scheduler._budget_us, scheduler._free, scheduler._protects,
     )  # fmt: skip
     for row, (name, function, *numbers) in zip(found, expected, strict=False):
         assert row[0] == name
@@ -48,11 +50,11 @@ def test_a_new_cabinet_knows_nothing_asks_nothing_and_says_so(app):
         0,
         False,
     )
-    assert app.modes.self_test_result == ""
+    assert app.modes.self_test_result() == ""
     assert logged(app) == [(event_log.BOOT, 0, 0, app.log.boot, 0)]
     assert app.log._pending[0] == 0  # ticks
     assert app.signals.value[s.UNCLEAN_STOP] == 0
-    assert (app.signals.count[s.PARAMETERS_CONFLICT], app.stored.conflict) == (1, "none")
+    assert (app.signals.count[s.PARAMETERS_CONFLICT], app.stored.conflict()) == (1, "none")
     assert app.signals.value[s.PARAMETERS_CONFLICT] == 0
     assert not app.modes.hold
     assert not app.journal.hurried
@@ -62,7 +64,7 @@ def test_a_new_cabinet_knows_nothing_asks_nothing_and_says_so(app):
 
 
 def test_parameters_that_contradict_at_the_start_are_a_fault_of_it(monkeypatch):
-    monkeypatch.setattr(cabinet_module.StoredParameters, "conflict", "a sentence")
+    monkeypatch.setattr(cabinet_module.StoredParameters, "conflict", lambda _: "a sentence")
     assert built().signals.value[s.PARAMETERS_CONFLICT] == 1
 
 
@@ -91,14 +93,14 @@ def test_a_start_without_an_orderly_end_is_told_by_mark_or_lost_memory():
         devices.backup[1] ^= 1
 
     def built_latches(devices):
-        return cabinet_module.Latches(devices.backup)
+        return Latches(devices.backup)
 
     for change in (running, latches_lost, history_lost, torn):
         assert built(change).signals.value[s.UNCLEAN_STOP] == 1, change.__name__
 
 
 def test_a_latch_of_before_stands_from_the_start():
-    app = built(lambda devices: cabinet_module.Latches(devices.backup).add(19))
+    app = built(lambda devices: latch(Latches(devices.backup), 19))
     assert app.protection.tripped
 
 

@@ -181,7 +181,7 @@ def test_corrupt_commands_never_move_power(running_site) -> None:
     site = running_site
     site.coordinator.target_w = 40_000.0
     site.run_for(8.0)
-    checker = app(site).command.checker
+    checker = app(site).command.checker()
     before = checker.crc_errors
     fault = BusFault("corrupt", lambda can_id, _: can_id == 0x202, probability=0.5)
     site.bus.faults.append(fault)

@@ -89,7 +89,7 @@ def test_a_command_asks_with_its_power_in_watts_from_the_first_moment_on(app):
 
 def test_silence_begins_after_half_a_second_and_the_counter_starts_anew_once(app):
     calls = Calls()
-    calls.on(app.command.checker, "restart")
+    calls.on(app.command.checker(), "restart")
     command(app, 1000, fast=1)
     app.command.take(1499)
     assert (app.modes.silent, calls) == (False, [])
@@ -106,7 +106,7 @@ def test_silence_begins_after_half_a_second_and_the_counter_starts_anew_once(app
 
 def test_the_first_silence_counts_too(app):
     calls = Calls()
-    calls.on(app.command.checker, "restart")
+    calls.on(app.command.checker(), "restart")
     command(app, 0)
     app.command.take(1000)
     assert len(calls) == 1
@@ -114,6 +114,8 @@ def test_the_first_silence_counts_too(app):
 
 def test_a_stop_of_the_node_is_a_stop_of_the_machine(app):
     for stop in (True, False):
-        app.command._node = SimpleNamespace(pdo=app.node.pdo, stop_requested=stop)
+        app.command._node = SimpleNamespace(
+            pdo=app.node.pdo, stop_requested=[False, True][stop].__bool__
+        )
         app.command.take(0)
         assert app.modes.stop_requested == stop

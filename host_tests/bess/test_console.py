@@ -9,14 +9,21 @@ from bess.console import Console
 
 
 class Cabinet:
-    at_rest = True
+    rests = True
+
+    def at_rest(self):
+        return self.rests
 
     class node:
         node_id = 5
         booted = False
 
     class modes:
-        self_test_result = ""
+        said = ""
+
+        @classmethod
+        def self_test_result(cls):
+            return cls.said
 
     def __init__(self) -> None:
         self.confirmed: list[int] = []
@@ -54,22 +61,22 @@ def test_it_says_heartbeat_and_self_test_once(typed, tmp_path, capsys) -> None:
     assert console.step(cabinet) is False
     assert capsys.readouterr().out == ""
     cabinet.node.booted = True
-    cabinet.modes.self_test_result = "passed"
+    cabinet.modes.said = "passed"
     console.step(cabinet)
     console.step(cabinet)
     assert capsys.readouterr().out == "autarky: heartbeat of node 5\nautarky: self-test passed\n"
     cabinet.node.booted = False
-    cabinet.modes.self_test_result = ""
+    cabinet.modes.said = ""
 
 
 def test_ctrl_c_at_rest_asks_for_service_and_under_load_is_refused(typed, tmp_path, capsys) -> None:
     console, cabinet = Console(str(tmp_path)), Cabinet()
-    cabinet.at_rest = False
+    cabinet.rests = False
     typed(b"\xff\xc3\x80\x03")
     assert console.step(cabinet) is False
     assert "contactors are closed" in capsys.readouterr().out
     assert not (tmp_path / "service").exists()
-    cabinet.at_rest = True
+    cabinet.rests = True
     typed("\x03")
     assert console.step(cabinet) is True
     assert (tmp_path / "service").exists()
@@ -77,11 +84,11 @@ def test_ctrl_c_at_rest_asks_for_service_and_under_load_is_refused(typed, tmp_pa
 
 def test_a_flood_costs_a_bounded_number_of_characters_a_step(typed, tmp_path, capsys) -> None:
     console, cabinet = Console(str(tmp_path)), Cabinet()
-    cabinet.at_rest = False
+    cabinet.rests = False
     typed(b"\x03" * 1000)
     console.step(cabinet)
     assert capsys.readouterr().out.count("contactors are closed") == 1
-    cabinet.at_rest = True
+    cabinet.rests = True
     typed(b"x" * 79 + b"\x03")
     assert any(console.step(cabinet) for _ in range(200))  # a Ctrl-C of the flood, now at rest
     (tmp_path / "service").unlink()

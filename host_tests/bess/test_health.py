@@ -19,7 +19,7 @@ HEALTH = {
     s.SELF_TEST_FAILED: ("_modes", "self_test_failed"), s.GUARD_LOST: ("_node", "guard_lost"),
     s.DUPLICATE_ID: ("_node", "duplicate_id"), s.BUS_OFF: ("_site_port", "bus_off"),
     s.CABINET_BUS_OFF: ("_cabinet_port", "bus_off"), s.LOG_STORAGE: ("_records", "failed"),
-    s.LINK_MUTE: ("_node", "mute"),
+    s.LINK_MUTE: ("_node", "silent"),
 }  # fmt: skip
 
 
@@ -27,7 +27,8 @@ def well(app):
     """Its health with parts that have nothing but what it looks at."""
     for part in ("_scheduler", "_modes", "_site_port", "_cabinet_port", "_records"):
         setattr(app.health, part, SimpleNamespace())
-    app.health._node = SimpleNamespace(node_id=2, booted=True)
+    node = app.health._node = SimpleNamespace(node_id=2, booted=True)
+    node.mute = lambda: node.silent
     for part, name in HEALTH.values():
         setattr(getattr(app.health, part), name, False)
     return app
@@ -55,7 +56,7 @@ def test_who_has_no_id_or_has_not_booted_is_not_mute_yet(app):
     for node_id, booted in ((0, True), (2, False)):
         well(app)
         node = app.health._node
-        node.node_id, node.booted, node.mute = node_id, booted, True
+        node.node_id, node.booted, node.silent = node_id, booted, True
         app.health.step_fast()
         assert app.signals.value[s.LINK_MUTE] == 0
 
@@ -85,7 +86,7 @@ def test_nothing_was_counted_before_the_first_second(app):
 
 
 def test_counters_tell_what_came_in_the_last_second(app):
-    checker, signals = app.command.checker, app.signals
+    checker, signals = app.command.checker(), app.signals
     for first, second in ((7, 3), (0x1FFFFFFF - 10, 5)):
         checker.crc_errors = first
         checker.counter_errors = first + 1
@@ -127,14 +128,14 @@ def test_parts_that_failed_are_counted_and_logged_by_their_row(app):
 
 def test_a_node_that_takes_an_id_anew_is_counted_on_by_its_new_judge(app):
     """CANopen's reset of communication makes a judge that has counted nothing."""
-    app.command.checker.crc_errors = app.command.checker.counter_errors = 7
+    app.command.checker().crc_errors = app.command.checker().counter_errors = 7
     app.health.step_slow()
     app.node.pdo.configure(5)
     app.health.step_slow()
     for signal in (s.COMMAND_CRC, s.COMMAND_REPLAY):
         assert app.signals.value[signal] == 0
-    app.command.checker.crc_errors += 2
-    app.command.checker.counter_errors += 3
+    app.command.checker().crc_errors += 2
+    app.command.checker().counter_errors += 3
     app.health.step_slow()
     assert app.signals.value[s.COMMAND_CRC] == 2
     assert app.signals.value[s.COMMAND_REPLAY] == 3

@@ -26,11 +26,12 @@ def test_a_fault_is_logged_sent_and_freezes_the_trace_when_it_latches(app):
         calls.on(app.trace, "freeze")
         calls.on(app.node.emcy, "put")
         app.journal.hurried = False
-        app._on_fault(19, level, raised, 0x3110, 36600, 36500)
+        string = level  # as good as any
+        app._on_fault(string, 19, level, raised, 0x3110, 36600, 36500)
         kind = event_log.RAISED if raised else event_log.CLEARED
-        assert logged(app)[-1] == (kind, 19, level, 36600, 36500)
+        assert logged(app)[-1] == (string, kind, 19, level, 36600, 36500)
         code = 0x3110 if raised else 0
-        register = app.protection.error_register
+        register = app.protection.error_register()
         expected = [("freeze",)] if freezes else []
-        assert calls == [*expected, ("put", code, register, 19, level)]
+        assert calls == [*expected, ("put", code, register, 19, level, string)]
         assert app.journal.hurried == freezes

@@ -46,11 +46,11 @@ def test_without_fram_nothing_is_written_under_load_and_a_trip_as_soon_as_it_is_
     site.run_for(15.0)
     assert app.modes.state == modes.RUN
     assert writes(regions) == dict.fromkeys(KEPT, 0)
-    assert app.log.waiting > 0
+    assert app.log.waiting() > 0
     site.plants.hvil_open[0] = True
     site.run_for(1.0)
     assert app.modes.state == modes.FAULT
-    assert app.log.waiting == 0
+    assert app.log.waiting() == 0
     assert writes(regions) == {"state": 1, "log": 1, "trace": 0, "trend": 0}
     site.run_for(17.0)
     assert app.trace.size() > 0
@@ -65,7 +65,7 @@ def test_with_fram_log_trend_and_state_are_written_under_load_as_they_come(
     assert type(app.records) is Records
     site.run_for(15.0)
     assert app.modes.state == modes.RUN
-    assert app.log.waiting == 0
+    assert app.log.waiting() == 0
     seen = writes(regions)
     assert seen["log"] >= 1
     assert seen["trend"] >= 12

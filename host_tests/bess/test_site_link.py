@@ -29,10 +29,10 @@ def test_what_was_stored_is_loaded_before_anything_reads_it(monkeypatch):
 def test_writing_needs_a_session_and_rest_unless_it_is_allowed_under_load(app):
     assert app.site._may_write(True) == abort.ACCESS
     app.session.unlocked = 1
-    app.string.contactors.state = contactors.CLOSED
+    app.string.contactors._enter(contactors.CLOSED, "test")
     assert app.site._may_write(True) == abort.NONE
     assert app.site._may_write(False) == abort.STATE
-    app.string.contactors.state = contactors.OPEN
+    app.string.contactors._enter(contactors.OPEN, "test")
     assert app.site._may_write(False) == abort.NONE
 
 
@@ -55,7 +55,7 @@ def test_a_changed_parameter_is_judged_and_those_of_the_node_take_effect_at_once
 def test_parameters_that_contradict_are_told(app):
     calls = Calls()
     calls.on(app.stored.judge, "objection", "a sentence")
-    assert app.stored.conflict == "a sentence"
+    assert app.stored.conflict() == "a sentence"
 
 
 def test_wrong_answers_are_noted_and_known_at_the_next_start(app):

@@ -25,7 +25,7 @@ def upkeep_of(app):
     calls.on(app.node, "reset")
     app.program = app.upkeep._program = SimpleNamespace(starting=False, on_trial=False, late=False)
     app.program.expired = lambda ticks: app.program.late and ticks == app.scheduler.uptime_ticks
-    app.string.contactors.state = contactors.OPEN
+    app.string.contactors._enter(contactors.OPEN, "test")
     return calls
 
 
@@ -70,7 +70,7 @@ def test_ids_and_communication_are_given_up_at_rest_only(app):
             app.scheduler.uptime_ticks = 1
             app.node.duplicate_id, app.node.node_id = duplicate, node_id
             app.node.reset_communication = communication
-            app.string.contactors.state = state
+            app.string.contactors._enter(state, "test")
             app.upkeep.step(0)
             assert [call[0] for call in calls] == (expected if at_rest else [])
 
@@ -86,7 +86,7 @@ def test_a_restart_waits_for_rest_the_records_and_the_mark(app):
         calls.on(app.records, "finish", finished)
         app.upkeep.restart = False
         app.node.reset_node = asked
-        app.string.contactors.state = state
+        app.string.contactors._enter(state, "test")
         app.upkeep._written = written
         app.latches.set_running(running)
         app.upkeep.step(0)
@@ -112,7 +112,7 @@ def test_records_are_told_whether_all_is_at_rest(app):
     for state, at_rest in ((contactors.OPEN, True), (contactors.CLOSED, False)):
         calls = Calls()
         calls.on(app.records, "step", at_rest)
-        app.string.contactors.state = state
+        app.string.contactors._enter(state, "test")
         app.upkeep.write(0)
         assert calls == [("step", at_rest)]
         assert app.upkeep._written == at_rest

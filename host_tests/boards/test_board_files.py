@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -65,7 +66,7 @@ def test_the_whole_cabinet_is_built_and_ticks(bench) -> None:
     assert cabinet.scheduler.stopped == 0
     site = bench.chip.controllers[0]
     assert (0x709, b"\0") in site.sent  # boot-up, then heartbeats
-    assert cabinet.modes.self_test_result == "failed"  # no front end answers on this bench
+    assert cabinet.modes.self_test_result() == "failed"  # no front end answers on this bench
     for name in ("minus", "plus", "precharge", "gate_enable", "heater", "chiller"):
         pin = {f[1]: f[2] for f in rows(bench.module.PINS) if f[0] == "out"}[name]
         assert bench.chip.levels[pin] == 0, name
@@ -143,6 +144,12 @@ def test_the_loop_ticks_every_10_ms_and_ends_with_all_outputs_safe(bench, monkey
             here.run(lambda: Ticking(here, fail))
     outs = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "out"]
     assert all(bench.chip.levels[pin] == 0 for pin in outs)
+
+
+def test_processor_in_the_loop_knows_each_board_s_clock() -> None:
+    for board in BOARDS:
+        said = re.findall(r"machine\.freq\((\d+)\)", (board.folder / "board.py").read_text())
+        assert [board.hertz] == [int(hertz) for hertz in said or ["0"]], board.name
 
 
 def test_no_pin_is_used_twice() -> None:

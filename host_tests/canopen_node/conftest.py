@@ -1,11 +1,7 @@
 """A free-running virtual site in a process of its own, and the unmodified PyPI canopen client."""
 
 import contextlib
-import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,42 +9,23 @@ import can
 import canopen
 import pytest
 from patience import PATIENCE_S
+from served_site import ServedSite
 
 from autarky.node.unlock import unlock
-from autarky.paths import GENERATED, ROOT
+from autarky.paths import GENERATED
 
 AUTARKY = Path(sys.executable).with_name("autarky")
 EDS = GENERATED / "cabinet.eds"
 KEY = bytes(32)  # of the virtual board
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-class Site:
+class Site(ServedSite):
     """A running `autarky site`; `network` is the client's."""
 
     def __init__(self, *arguments: str) -> None:
-        self.port = free_port()
-        command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{self.port}",
-                   "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
+        super().__init__("--set", "sdo_timeout_ms=60000", *arguments)
         self.network = canopen.Network()
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                self.network.connect(interface="autarky", channel=f"127.0.0.1:{self.port}")
-                break
-            except can.CanInitializationError:
-                if self.process.poll() is not None:
-                    assert self.process.stderr is not None
-                    raise AssertionError(self.process.stderr.read().decode()) from None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+        self.network.connect(interface="autarky", channel=self.bus)
 
     def node(self, node_id: int) -> canopen.RemoteNode:
         """A node with the generated EDS, alive."""
@@ -60,14 +37,16 @@ class Site:
     def close(self) -> None:
         with contextlib.suppress(can.CanError):
             self.network.disconnect()
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=PATIENCE_S)
+        self.stop()
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """Two cabinets without our coordinator: pre-operational, contactors open."""
-    running = Site("--cabinets", "2", "--no-coordinator")
+    """A cabinet without our coordinator: pre-operational, contactors open.
+
+    In real time: else it runs free on a whole core while a client thinks.
+    """
+    running = Site("--cabinets", "1", "--no-coordinator", "--realtime")
     yield running
     running.close()
 

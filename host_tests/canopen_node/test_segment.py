@@ -63,7 +63,7 @@ def test_bus_off_is_survived_and_logged(running_site) -> None:
     assert not app.site.port.bus_off
     assert app.site.port.bus_offs == 1
     assert app.modes.state == modes.RUN
-    assert app.log.records > 2
+    assert app.log.records() > 2
 
 
 def test_another_bit_rate_cuts_a_node_off_until_it_comes_back(running_site) -> None:

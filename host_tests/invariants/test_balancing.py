@@ -32,7 +32,7 @@ def test_bleeding_lowers_the_high_cells_and_the_spread(inline_site) -> None:
     spread_before = float(charge.max() - charge.min())
     low_before = float(charge[lowest])
     for _ in range(3):
-        site.run_for(60.0)
+        site.run_for(20.0)
         charge = cells.soc[0] * cells.capacity_ah[0]
         spread = float(charge.max() - charge.min())
         assert spread <= spread_before + 1e-9
@@ -42,7 +42,7 @@ def test_bleeding_lowers_the_high_cells_and_the_spread(inline_site) -> None:
 
 def test_neighbours_are_never_bled_at_once(inline_site) -> None:
     site = full_site(inline_site, 0.006)
-    for _ in range(60):
+    for _ in range(30):
         site.run_for(1.0)
         for mask in masks(site):
             assert mask & mask << 1 == 0

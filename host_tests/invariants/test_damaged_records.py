@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarky.node.client import damaged_records, decode_log, decode_trace
+from autarky.node.decode import damaged_records, decode_log, decode_trace
 from bess.port.memory import MemoryRegion
 from bess.port.ring import RECORD, Ring
 from bess.protect.event_log import EventLog

@@ -73,13 +73,11 @@ def test_fault_counters_do_not_advance_on_old_samples(running_site):
     """There: the check runs more often than the measurement, and counts one bad sample again."""
     cabinet = app(running_site)
     cells = running_site.plants.cells
-    row = next(
-        r for r in range(len(cabinet.protection._fault))
-        if cabinet.protection._fault[r] == 19 and cabinet.protection._level[r] == 3
-    )  # fmt: skip
+    judge = cabinet.protection.judges[1]
+    row = judge.row(19, 3)
     cells.force_voltage(0, 5, 3.70)
     running_site.run_for(0.25)
-    seen = cabinet.protection._count[row]
+    seen = judge._count[row]
     assert 1 <= seen <= 3  # one a scan of 100 ms, though the fast task ran 25 times
     cells.release(0)
     running_site.run_for(2.0)

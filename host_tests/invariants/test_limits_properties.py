@@ -105,7 +105,7 @@ def test_a_limit_falls_at_once_and_rises_by_slew(first, second) -> None:
 @given(STATE)
 def test_out_of_an_under_voltage_trip_only_by_charging(values) -> None:
     power = AllowedPower(PARAMETERS, Signals())
-    power.charge_only = True
+    power.charge_first()
     limits(values, power=power)
     assert power.discharge_ma == 0
     assert power.charge_ma <= 14_000  # 0.05C

@@ -65,7 +65,7 @@ def test_defaults_and_the_identity_can_be_kept_whatever_was_written() -> None:
     again = Cabinet(firmware.devices, Parameters())
     assert again.parameters.get("insulation_3_ohm_v") == 100
     assert again.parameters.get("node_id") == 7
-    assert again.stored.conflict == "none"
+    assert again.stored.conflict() == "none"
 
 
 @pytest.mark.slow
@@ -86,7 +86,7 @@ def test_a_set_that_contradicts_at_boot_stays_open_until_it_is_corrected_and_res
         site.run_for(8.0)
         app = running(site)
         assert app.modes.state == modes.FAULT
-        assert app.protection.levels[CONFLICT - 1] == 3
+        assert app.protection.levels()[CONFLICT - 1] == 3
         assert "current_silent_2_ms is 100, current_silent_3_ms is 60: " in read_conflict(app)
         app.modes.request_reset()
         site.run_for(3.0)

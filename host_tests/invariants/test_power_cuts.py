@@ -1,8 +1,10 @@
 """Power lost at every single byte that a trip writes: the cabinet never forgets it was unsafe."""
 
 import contextlib
+from collections.abc import Iterator
 
 import pytest
+from kit.copies import in_a_copy
 
 from autarky.sil.site import SiteConfig, VirtualSite
 from bess import modes
@@ -58,20 +60,20 @@ class Region:
         self._region.write(offset, data)
 
 
-def running(**devices) -> VirtualSite:
-    """A cabinet in state run whose memories are ours."""
-    site = VirtualSite(SiteConfig(cabinets=1, interpreter="inline", soc=0.6))
-    site.__enter__()
-    firmware = site.cabinets[0].firmware
-    for name, memory in devices.items():
-        if name == "backup":
-            firmware.devices.backup = memory
-        else:
-            firmware.devices.storage[name] = memory
-    firmware.app = Cabinet(firmware.devices, Parameters())
-    site.run_for(4.5)
-    assert firmware.app.modes.state == modes.RUN
-    return site
+@contextlib.contextmanager
+def running(**devices) -> Iterator[VirtualSite]:
+    """A cabinet in state run whose memories are ours; each cut is made in a copy of it."""
+    with VirtualSite(SiteConfig(cabinets=1, interpreter="inline", soc=0.6)) as site:
+        firmware = site.cabinets[0].firmware
+        for name, memory in devices.items():
+            if name == "backup":
+                firmware.devices.backup = memory
+            else:
+                firmware.devices.storage[name] = memory
+        firmware.app = Cabinet(firmware.devices, Parameters())
+        site.run_for(4.5)
+        assert firmware.app.modes.state == modes.RUN
+        yield site
 
 
 def start_again(site: VirtualSite) -> Cabinet:
@@ -82,66 +84,74 @@ def start_again(site: VirtualSite) -> Cabinet:
     return firmware.app
 
 
+def latch_cut(site: VirtualSite, backup: Backup, cut: int) -> bool:
+    """Whether the trip had written all it writes before the power went."""
+    backup.left = cut
+    site.plants.hvil_open[0] = True
+    try:
+        site.run_for(0.5)
+        finished = True
+    except PowerCut:
+        finished = False
+    backup.left = -1
+    site.plants.hvil_open[0] = False
+    app = start_again(site)
+    site.run_for(0.1)
+    assert app.protection.tripped, cut
+    assert app.modes.state == modes.FAULT
+    assert not site.plants.outputs[0] & MAIN
+    return finished
+
+
 def test_a_cut_at_every_byte_of_a_latch_leaves_a_latched_cabinet() -> None:
-    cuts = 0
-    for cut in range(200):
-        backup = Backup(128)
-        provision(backup)
-        site = running(backup=backup)
-        backup.left = cut
-        site.plants.hvil_open[0] = True
-        try:
-            site.run_for(0.5)
-            finished = True
-        except PowerCut:
-            finished = False
-        backup.left = -1
-        site.plants.hvil_open[0] = False
-        app = start_again(site)
-        site.run_for(0.1)
-        assert app.protection.tripped, cut
-        assert app.modes.state == modes.FAULT
-        assert not site.plants.outputs[0] & MAIN
-        site.close()
-        cuts += 1
-        if finished:
-            break
-    assert 20 < cuts < 200  # both halves' bytes were walked, to the end
+    backup = Backup(128)
+    provision(backup)
+    with running(backup=backup) as site:
+        for cut in range(200):
+            if in_a_copy(lambda cut=cut: latch_cut(site, backup, cut)):
+                break
+    assert 20 < cut + 1 < 200  # both halves' bytes were walked, to the end
+
+
+def log_cut(site: VirtualSite, log: Region, cut: int) -> None:
+    app = site.cabinets[0].firmware.app
+    whole = app.log.records()
+    log.left = cut
+    for line in ("hvil", "smoke", "gas", "estop", "enable_ok"):
+        site.plants.input_forced[0][line] = False
+    with contextlib.suppress(PowerCut):
+        site.run_for(0.5)
+    log.left = -1
+    app = start_again(site)
+    assert app.log.records() >= whole + cut // RECORD, cut
+    assert app.log.boot == 2
 
 
 def test_a_cut_at_every_byte_of_the_log_loses_at_most_that_record() -> None:
-    for cut in range(0, 4 * RECORD, 5):
-        log = Region(100 * RECORD)
-        site = running(log=log)
-        app = site.cabinets[0].firmware.app
-        whole = app.log.records
-        log.left = cut
-        for line in ("hvil", "smoke", "gas", "estop", "enable_ok"):
-            site.plants.input_forced[0][line] = False
-        with contextlib.suppress(PowerCut):
-            site.run_for(0.5)
-        log.left = -1
-        app = start_again(site)
-        assert app.log.records >= whole + cut // RECORD, cut
-        assert app.log.boot == 2
-        site.close()
+    log = Region(100 * RECORD)
+    with running(log=log) as site:
+        for cut in range(0, 4 * RECORD, 5):
+            in_a_copy(lambda cut=cut: log_cut(site, log, cut))
+
+
+def parameters_cut(site: VirtualSite, store: Region, cut: int) -> None:
+    app = site.cabinets[0].firmware.app
+    app.parameters.set("cell_ov_3_dmv", 36400)
+    assert app.keeper.store(0x65766173) == 0
+    app.parameters.set("cell_ov_3_dmv", 36300)
+    store.left = cut
+    try:
+        app.keeper.store(0x65766173)
+        expected = 36300
+    except PowerCut:
+        expected = 36400
+    store.left = -1
+    app = start_again(site)
+    assert app.parameters.get("cell_ov_3_dmv") == expected, cut
 
 
 def test_a_cut_at_every_byte_of_the_parameters_leaves_the_old_or_the_new() -> None:
-    for cut in range(0, 60, 3):
-        store = Region(8192)
-        site = running(parameters=store)
-        app = site.cabinets[0].firmware.app
-        app.parameters.set("cell_ov_3_dmv", 36400)
-        assert app.keeper.store(0x65766173) == 0
-        app.parameters.set("cell_ov_3_dmv", 36300)
-        store.left = cut
-        try:
-            app.keeper.store(0x65766173)
-            expected = 36300
-        except PowerCut:
-            expected = 36400
-        store.left = -1
-        app = start_again(site)
-        assert app.parameters.get("cell_ov_3_dmv") == expected, cut
-        site.close()
+    store = Region(8192)
+    with running(parameters=store) as site:
+        for cut in range(0, 60, 3):
+            in_a_copy(lambda cut=cut: parameters_cut(site, store, cut))

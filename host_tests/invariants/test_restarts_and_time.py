@@ -2,6 +2,7 @@
 
 import pytest
 from kit.standing import stands
+from rigs.latches import latch
 
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, VirtualSite
@@ -109,7 +110,7 @@ def test_provisioned_memory_is_neither_blank_nor_latched() -> None:
 @pytest.mark.parametrize("fault", [15, 16, 17, 43, 47, 49])
 def test_a_latch_restored_at_boot_can_be_cleared_once_its_cause_has_gone(inline_site, fault):
     site = inline_site()
-    app(site).latches.add(fault)
+    latch(app(site).latches, fault)
     start_again(site)
     site.run_for(2.0)
     assert app(site).modes.state == modes.FAULT
@@ -279,9 +280,9 @@ def test_a_restart_waits_until_every_record_and_a_trips_trace_are_written(inline
     site.coordinator.wanted_state = 0
     site.run_for(3.0)
     before = app(site)
-    assert before.at_rest
+    assert before.at_rest()
     before.trace.freeze()
-    records = before.log.records
+    records = before.log.records()
     for number in range(40):
         before.log.put(0, 1, 1, 1, number, 0)
     before.node.reset_node = True
@@ -291,4 +292,4 @@ def test_a_restart_waits_until_every_record_and_a_trips_trace_are_written(inline
     after = app(site)
     assert after is not before
     assert after.trace.size() > 0
-    assert after.log.records >= records + 40
+    assert after.log.records() >= records + 40

@@ -5,6 +5,7 @@ import numpy as np
 from autarky.plant.ltc6813 import Chain as Model
 from bess.drivers.ltc681x import CELLS_PER_DEVICE, Chain
 from bess.measure.cells import CellMonitor
+from bess.measure.ltc_scan import LtcScan
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
@@ -28,8 +29,10 @@ class Rig:
         self.signals = Signals()
         self.chain = Chain(self, self, 15, leaves, lambda us: None)
         self.monitor = CellMonitor(
-            self.chain, self.layout, sensors_per_device, Parameters(), self.signals, leaves
+            self.layout, sensors_per_device, Parameters(), self.signals, leaves
         )
+        self.source = LtcScan(self.chain, self.monitor, Parameters(), self.signals, leaves)
+        self.monitor.source = self.source
 
     def value(self, level: int) -> None:
         if level:
@@ -44,7 +47,7 @@ class Rig:
     def run(self, ticks: int) -> "Rig":
         for _ in range(ticks):
             now_ms = self.now_us // 1000
-            self.monitor.slice(now_ms)
+            self.source.slice(now_ms)
             if (now_ms // 10) % 10 == 6:
                 self.monitor.evaluate(now_ms)
             self.ticks.append(self.tick_commands)

@@ -72,19 +72,20 @@ class ProtectionContract:
         self.events: list[tuple[int, int, bool]] = []
         latches = Latches(memory if memory is not None else bytearray(SIZE))
         protection = Protection(
-            self.parameters(), self.signals, self._event, leaves, latches, self.table()
+            self.parameters(), (self.signals,), self._event, leaves, (latches,), self.table()
         )
         protection.restore()
         if self.gate:
             self.signals.put(s.names().index(self.gate), 1)
         self.protection = protection
         self.now_ms = 0
-        self.period_ms = next(
-            int(fields[8]) for fields in rows(self.table()) if int(fields[0]) == self.fault
-        )
+        row = next(fields for fields in rows(self.table()) if int(fields[0]) == self.fault)
+        said = "over" if self.over else "under"
+        assert row[3] == said, f"the row {row[1]} is judged {row[3]}, its contract says {said}"
+        self.period_ms = int(row[8])
         return protection
 
-    def _event(self, fault, level, raised, emcy, value, limit) -> None:
+    def _event(self, string, fault, level, raised, emcy, value, limit) -> None:
         self.events.append((fault, level, raised))
 
     def feed(self, value: int, partial: bool = False, times: int = 1) -> None:

@@ -72,8 +72,8 @@ def react(site: VirtualSite, inject: Callable[[], object], limit_ms: int, to_ope
                 if to_open and protection.tripped:  # a level 2 opens too, and sooner
                     break
             if not to_open and elapsed % 100 == 0:
-                _note(outcome, protection.levels)
-        _note(outcome, protection.levels)
+                _note(outcome, protection.levels())
+        _note(outcome, protection.levels())
         return outcome
 
     return in_a_copy(work)

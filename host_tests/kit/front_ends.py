@@ -3,6 +3,7 @@
 from array import array
 
 from bess.measure.cells import CellMonitor
+from bess.measure.ltc_scan import LtcScan
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
@@ -93,18 +94,18 @@ class Rig:
     def __init__(self, now_ms: int = 0, ntc: array | None = None) -> None:
         self.chain = Chain()
         self.signals = Signals()
-        self.monitor = CellMonitor(
-            self.chain, LAYOUT, PER_DEVICE, Parameters(), self.signals, leaves
-        )
+        self.monitor = CellMonitor(LAYOUT, PER_DEVICE, Parameters(), self.signals, leaves)
+        self.source = LtcScan(self.chain, self.monitor, Parameters(), self.signals, leaves)
+        self.monitor.source = self.source
         if ntc is not None:
-            self.monitor.ntc = ntc
+            self.source.ntc = ntc
         self.now_ms = now_ms
         self.ticks: list[list[object]] = []
 
     def run(self, ticks: int) -> "Rig":
         for _ in range(ticks):
             self.chain.done = []
-            self.monitor.slice(self.now_ms)
+            self.source.slice(self.now_ms)
             self.ticks.append(self.chain.done)
             if len(self.ticks) % SCAN == 7:
                 self.monitor.evaluate(self.now_ms)

@@ -15,7 +15,8 @@ from random import Random
 
 from kit.hazard_watch import HazardBroken, HazardWatch
 from kit.hazards import CHILLER, HEATER, MAIN, PUMP
-from kit.mishaps import MISHAPS, End, Neighbourhood
+from kit.mishaps import MISHAPS
+from kit.neighbourhood import End, Neighbourhood
 
 from autarky.sil.site import SiteConfig, VirtualSite
 

@@ -53,3 +53,11 @@ def test_the_oracle_knows_every_row_that_latches() -> None:
         fields[1] for fields in rows(TABLE) if "3" in fields[6] or "4" in fields[6]
     }  # fmt: skip
     assert latching == set(TRIPS) == set(IDS)
+
+
+def test_a_contract_that_contradicts_its_row_says_so() -> None:
+    class Upside(ProtectionContract):
+        fault, signal, level, threshold, samples, over = 19, "cell_max", TRIP, 36500, 10, False
+
+    with pytest.raises(AssertionError, match="the row cell_ov is judged over, its contract says"):
+        Upside().build()

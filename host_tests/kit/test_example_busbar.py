@@ -9,7 +9,7 @@ from kit.contract import TRIP, ProtectionContract
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE
 
-ROW = b"120 busbar_hot terminal_temp over dc - 3 both 1000 0x4260 -\n"
+ROW = b"120 busbar_hot terminal_temp over dc - 3 both 1000 FF90 - -\n"
 
 
 class WithBusbar:

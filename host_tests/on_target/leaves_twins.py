@@ -105,10 +105,23 @@ def case_devices_differing():
     return [rx, octets(devices, 0, 1), expected, octets(8 * devices)]
 
 
-def case_next_set():
+def case_ticks_diff():
+    return [number(0, 2**30 - 1), number(0, 2**30 - 1)]
+
+
+def case_put():
+    samples = words("i", 312, 0, 0x1FFFFFFF)
+    return [samples, number(0, 103), number(-(2**30), 2**30 - 1)]
+
+
+def case_put_partial():
+    return case_put()
+
+
+def case_next_flagged():
     count = number(1, 60)
-    flags = bytearray([1 if number(0, 20) == 0 else 0 for _ in range(count)])
-    return [flags, number(0, count), count]
+    flags = bytearray([number(1, 15) if number(0, 20) == 0 else 0 for _ in range(count)])
+    return [flags, number(1, 15), number(0, count), count]
 
 
 def fields_of_a_frame():
@@ -144,15 +157,17 @@ def case_take_result():
     if number(0, 1):  # a result near the largest that counts
         data[2] = data[3] = 0xFF * number(0, 1)
         data[3] ^= number(0, 40)
-    counter = octets(4, 0, 16)
-    for channel in range(4):
-        if counter[channel] == 16:
-            counter[channel] = 0xFF
     last = 0x3FFFFFFF
-    return [data, number(0, 3), number(0, 2**30 - 1), words("i", 4, -2000000, 2000000),
-            words("i", 4, last - 2, last - 1) if number(0, 1) else words("i", 4, 0, 99),
-            words("i", 4, 0, last), counter, words("i", 4, 0, last), words("i", 4, 0, last),
-            words("i", 4, 0, 2000), words("i", 4, 0, 2000)]  # fmt: skip
+    results = words("i", 4, -2000000, 2000000)
+    results.extend(words("i", 4, last - 2, last - 1) if number(0, 1) else words("i", 4, 0, 99))
+    results.extend(words("i", 4, 0, last))
+    results.extend(words("i", 4, 0, 16))
+    for channel in range(12, 16):
+        if results[channel] == 16:
+            results[channel] = 0xFF
+    for high in (last, last, 2000, 2000):
+        results.extend(words("i", 4, 0, high))
+    return [data, number(0, 3), number(0, 2**30 - 1), results]
 
 
 def case_count_charge():

@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,21 +11,28 @@ from patience import PATIENCE_S
 from autarky.build import image
 from autarky.paths import FIRMWARE, ROOT
 
-TESTS = ROOT / "host_tests" / "bess"
+HOST_TESTS = ROOT / "host_tests"
+TESTS = HOST_TESTS / "bess"
 RUNNER = Path(__file__).with_name("runner.py")
 PORTABLE = {"bess", "array", "binascii", "os", "struct", "sys", "leaves_viper"}
 
 
+@cache  # several tests share a rig
 def is_portable(path: Path) -> bool:
-    """Imports nothing but the firmware and what MicroPython has."""
+    """Imports nothing but the firmware, what MicroPython has, and rigs that are portable too."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or ""]
-        if any(name.split(".")[0] not in PORTABLE for name in names):
-            return False
+        for name in names:
+            package, _, module = name.partition(".")
+            if package == "rigs":
+                if not is_portable(HOST_TESTS / "rigs" / f"{module}.py"):
+                    return False
+            elif package not in PORTABLE:
+                return False
     return True
 
 
@@ -33,6 +41,7 @@ MODULES = [path for path in sorted(TESTS.rglob("test_*.py")) if is_portable(path
 
 def run_inside(paths: list[Path]) -> subprocess.CompletedProcess[str]:
     folders = [str(FIRMWARE), str(FIRMWARE / "native"), *{str(p.parent) for p in paths}]
+    folders.append(str(HOST_TESTS))  # last: its folders have names of packages
     command = [image.tool("micropython"), str(RUNNER), *folders, "--", *[p.stem for p in paths]]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
 

@@ -19,10 +19,8 @@ PROGRAM = Path(__file__).with_name("update_cuts.py")
     ids=["small, four kinds of cut", "half as large as ours"],
 )
 def test_power_cut_in_every_write_of_an_update_leaves_a_whole_image(
-    tmp_path: Path, size: int, block: int, blocks: int, shares: str, least: int
+    tmp_path: Path, key: Path, size: int, block: int, blocks: int, shares: str, least: int
 ) -> None:
-    key = tmp_path / "key.json"
-    public = keys.create(key)
     files = []
     for number, version in enumerate(("1.0.0", "1.1.0")):
         content = random.Random(number).randbytes(size + 700 * number)
@@ -31,7 +29,7 @@ def test_power_cut_in_every_write_of_an_update_leaves_a_whole_image(
         files[-1].write_bytes(made.data)
     command = [
         image.tool("micropython"), "-X", "heapsize=24M", str(PROGRAM), str(FIRMWARE),
-        *map(str, files), public.hex(), str(block), str(blocks),
+        *map(str, files), keys.public(key).hex(), str(block), str(blocks),
         str(-(-size // 4096) * 4096 + 4096), shares,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)

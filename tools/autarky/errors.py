@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.metadata
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import typer
 
 _KEY_BYTES = 32
+_PACKAGES = {"yaml": "pyyaml"}  # what is imported under another name
 _MANY = 100  # names that no sentence lists
 
 
@@ -31,6 +34,20 @@ def no_such(kind: str, name: str, known: Iterable[str]) -> str:
     return f"there is no {kind} {name!r}" + (f": {hint}" if hint else "")
 
 
+def missing_package(error: ModuleNotFoundError) -> str:
+    """A sentence about a package of an extra that is not installed; "" where it is of none."""
+    wanted = (error.name or "").partition(".")[0]
+    wanted = _PACKAGES.get(wanted, wanted)
+    for requirement in importlib.metadata.requires("autarky") or ():
+        found = re.match(r"([\w.-]+).*; *extra == .(\w+).", requirement)
+        if found is not None and found[1].replace("-", "_") == wanted:
+            return (
+                f"this needs the package {found[1]}, which comes with the extra {found[2]}: "
+                f"`make setup EXTRAS={found[2]}`"
+            )
+    return ""
+
+
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
     """One sentence and exit code 1 for what is not a defect of ours; Ctrl-C is 130."""
@@ -42,6 +59,12 @@ def clear_errors() -> Iterator[None]:
         raise  # the reader of a pipe has left: nothing to say
     except (AutarkyError, can.CanError, OSError, ValueError) as error:
         typer.echo(f"autarky: {error}", err=True)
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as error:
+        sentence = missing_package(error)
+        if not sentence:
+            raise  # a defect of ours
+        typer.echo(f"autarky: {sentence}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo("autarky: stopped; everything that was started has ended", err=True)
@@ -65,6 +88,18 @@ def parse_key(text: str) -> bytes:
     if len(key) != _KEY_BYTES:
         raise AutarkyError(f"--key must be {2 * _KEY_BYTES} hex digits, {text!r} is not")
     return key
+
+
+def parse_overrides(settings: Iterable[str] | None) -> dict[str, int]:
+    """Values by name of `--set NAME=INTEGER`. Raises ValueError."""
+    values = {}
+    for setting in settings or []:
+        name, _, value = setting.partition("=")
+        try:
+            values[name] = int(value, 0)
+        except ValueError:
+            raise ValueError(f"--set {setting}: write it as NAME=INTEGER") from None
+    return values
 
 
 def check_target(option: str, path: Path | None) -> None:

@@ -21,7 +21,8 @@ FLAGS = (
 LEVELS = ("none", "warn", "limit", "trip", "lockout", "stop")
 FAULT_IDS = range(1, 128)
 EMCY_CODES = range(0x1000, 0x10000)
-_FAULT_COLUMNS = 11
+_FAULT_COLUMNS = 12
+_SCOPES = {"string": "string", "-": "cabinet"}
 _COLUMNS = {"frame": 5, "field": 7}
 
 
@@ -43,6 +44,7 @@ class Fault:
     direction: str
     period_ms: int
     emcy_code: int
+    scope: str  # string or cabinet
 
 
 @cache
@@ -50,9 +52,19 @@ def faults() -> dict[str, Fault]:
     """The fault table by name, in its order."""
     return {
         f[1]: Fault(
-            int(f[0]), f[1], f[2], f[3] == "over", f[4], f[5], f[6], f[7], int(f[8]), int(f[9], 0)
+            int(f[0]),
+            f[1],
+            f[2],
+            f[3] == "over",
+            f[4],
+            f[5],
+            f[6],
+            f[7],
+            int(f[8]),
+            int(f[9], 16),
+            _SCOPES[f[11]],
         )
-        for f in rows(fault_table.TABLE)
+        for f in fault_table.fault_rows(fault_table.TABLE)
     }
 
 
@@ -84,9 +96,9 @@ def frames(table: bytes) -> list[Frame]:
     return [Frame(f[1], int(f[2], 0), f[3], f[4] == "e2e", tuple(below)) for f, below in found]
 
 
-def _number(text: str, allowed: range, what: str) -> int:
+def _number(text: str, allowed: range, what: str, base: int = 0) -> int:
     try:
-        number = int(text, 0)
+        number = int(text, base)
     except ValueError:
         raise ValueError(f"{what} {text!r} is no number") from None
     if number not in allowed:
@@ -107,13 +119,15 @@ def _once(one: object, what: str, seen: set[object]) -> None:
 
 def _fault(fields: list[str], seen: set[object]) -> None:
     _width(fields, _FAULT_COLUMNS)
+    signal = fields[1] if fields[2] == "-" else fields[2]
     new = [
         _number(fields[0], FAULT_IDS, "id"), fields[1],
-        ("EMCY", _number(fields[9], EMCY_CODES, "EMCY code")),
+        ("EMCY", _number(fields[9], EMCY_CODES, "EMCY code", 16)),
     ]  # fmt: skip
     for one, what in zip(new, ("id", "name", "EMCY code"), strict=True):
         _once(one, what, seen)
-    for name in (fields[2], *([] if fields[5] == "-" else [fields[5]])):
+    judged = [signal, *([] if fields[5] == "-" else [fields[5]])]
+    for name in judged:
         if name not in signals.names():
             raise ValueError(f"no signal of bess/measure/signals.py is named {name!r}")
     if fields[3] not in ("over", "under"):
@@ -123,6 +137,24 @@ def _fault(fields: list[str], seen: set[object]) -> None:
     if fields[7] not in ("charge", "discharge", "both"):
         raise ValueError(f"direction {fields[7]!r} is not charge, discharge or both")
     _number(fields[8], range(1, 60001), "period in ms")
+    if fields[11] not in _SCOPES:
+        raise ValueError(f"scope {fields[11]!r} is neither string nor -")
+    for name in judged:
+        seen.add((name, fields[11]))
+        if all((name, scope) in seen for scope in _SCOPES):
+            raise ValueError(f"its signal {name} is judged in the other scope already")
+    names = {row[1] for row in rows(parameters.TABLE) if len(row) > 1}
+    for wanted in _parameters_of(fields):
+        if wanted not in names:
+            raise ValueError(f"firmware/bess/parameters.py has no row {wanted}")
+
+
+def _parameters_of(fields: list[str]) -> list[str]:
+    """Parameters that a fault cannot do without: thresholds, and the time it recovers in."""
+    found = [] if fields[10] == "-" else [fields[10] + "_recover_ms"]
+    if fields[4] != "flag":
+        found += [f"{fields[1]}_{mark.replace('S', '3')}_{fields[4]}" for mark in fields[6]]
+    return found
 
 
 def _frame(fields: list[str], seen: set[object]) -> None:

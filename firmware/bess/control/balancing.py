@@ -18,21 +18,21 @@ _PERIOD_S = const(10)  # even and odd cells in turns
 class Balancing:
     """`step()` once a second; `bleeding` counts closed switches.
 
-    `surplus_uah` (array('i')) is what is left to bleed of each cell. chain: `set_discharge`,
-    `prepare_config`; the cell monitor's diagnosis writes and verifies it.
+    `surplus_uah` (array('i')) is what is left to bleed of each cell. source: cell source with
+    `bleed(masks)` (measure.cells), whose diagnosis writes and verifies it.
     """
 
-    def __init__(self, chain, cells, layout, parameters):
-        self._chain = chain
+    def __init__(self, source, cells, parameters):
+        self._source = source
         self._cells = cells
-        self._layout = layout
+        self._layout = cells.layout
         self._capacity_mah = parameters.get("capacity_mah")
         self._bleed_mohm = parameters.get("bleed_mohm")
         self._start_dmv = parameters.get("balance_start_dmv")
         self._gap_uah = parameters.get("balance_gap_mah") * 1000
         self._board_max_dc = parameters.get("balance_board_max_dc")
         self.surplus_uah = array("i", bytes(4 * cells.cell_count))
-        self._masks = array("i", bytes(4 * chain.device_count))
+        self._masks = array("i", bytes(4 * len(cells.layout)))
         self._second = 0
         self._left = False  # something is left to bleed
         self.bleeding = 0
@@ -55,8 +55,7 @@ class Balancing:
         """Open every switch with the next writes of the configuration, and keep them open."""
         for device in range(len(self._layout)):
             self._masks[device] = 0
-            self._chain.set_discharge(device, 0)
-        self._chain.prepare_config()
+        self._source.bleed(self._masks)
         self.bleeding = 0
 
     def _take_up(self):
@@ -105,10 +104,9 @@ class Balancing:
                             total += 1
             if mask != self._masks[device]:
                 self._masks[device] = mask
-                self._chain.set_discharge(device, mask)
                 changed = True
             first += count
         if changed:
-            self._chain.prepare_config()
+            self._source.bleed(self._masks)
         self.bleeding = total
         self._left = left

@@ -8,7 +8,7 @@ or heats up is noted in protect.history before it happens, so that no restart fo
 from array import array
 
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 from bess.protect import history as h
 
@@ -20,6 +20,7 @@ CLOSED = const(4)
 OPENING = const(5)
 WELD_CHECK = const(6)
 LOCKED = const(7)
+_NEVER = const(-1)
 _BINS = const(7)  # six parts of the cooling time and the present one
 _RATED_PERMILLE = const(1000)
 STATE_NAMES = (
@@ -28,11 +29,13 @@ STATE_NAMES = (
 
 
 class Contactors:
-    """`close()` and `open()` ask, `step(now_ms)` acts; `state`, `closed`, `is_open` tell.
+    """`close()` and `open()` ask, `step(now_ms)` acts; `state`, `cause`, `wanted` (asked to close),
+    `closed`, `is_open` (commanded open, seen open, weld check passed) and `at_rest` (no power can
+    flow: commanded open, and has had its time to open) tell.
 
     Puts FEEDBACK_DIFFERS, WELDED, CONTACTOR_STUCK and PRECHARGE_FAILED every tick while one of them
     stands, and once when none does any more. history: protect.history, with
-    `tries` (precharges since the last success or `forget_tries()`), closings and heat.
+    tries (precharges since the last success or `forget_tries()`), closings and heat.
     """
 
     def __init__(self, outputs, inputs, meter, parameters, signals, history):
@@ -56,6 +59,9 @@ class Contactors:
         self._bin_s = max(parameters.get("precharge_cooling_s") // (_BINS - 1), 1)
         self._in_a_row = parameters.get("closings_in_a_row")
         self._worked_off_s = parameters.get("closing_worked_off_s")
+        self._breaking_ma = parameters.get("breaking_ma")
+        self._breaking_wait_ms = parameters.get("breaking_wait_ms")
+        self._tripped_ms = _NEVER  # when it was to open at once, since it closed
         self._history = history
         # energy in mJ that went into the precharge resistor, newest part of its cooling time first
         self._heat_mj = array("i", bytes(4 * _BINS))
@@ -65,10 +71,13 @@ class Contactors:
         self._working_off_s = 0
         self.state = WELD_CHECK  # nobody knows how the last opening ended
         self.cause = "boot"
+        self.closed = False
+        self.is_open = False
+        self.at_rest = True
         self._started = False
         self.welded = False
         self.stuck = False  # a contactor did not close
-        self._wanted = False
+        self.wanted = False
         self._trouble = -1  # what was told last, a bit each; all of it in the first tick
         self._relay_parts = False  # the precharge relay is on its way, and the last samples of it
         self._now_ms = 0
@@ -89,18 +98,8 @@ class Contactors:
             self._weld_check,
             self._locked,
         )
+        bind(self, "step")
 
-    @property
-    def wanted(self):
-        """Asked to close."""
-        return self._wanted
-
-    @property
-    def tries(self):
-        """Precharges since the last success."""
-        return self._history.value[h.TRIES]
-
-    @property
     def heat_permille(self):
         """Energy that the precharge resistor took within its cooling time, of its rating."""
         total_mj = 0
@@ -120,7 +119,7 @@ class Contactors:
                 heat_mj[i] = heat_mj[i - 1]
                 i -= 1
             heat_mj[0] = 0
-        heat_permille = self.heat_permille
+        heat_permille = self.heat_permille()
         self._signals.put(s.PRECHARGE_HEAT, heat_permille)
         if not self._closing():  # then it is noted as spent
             history.put(h.HEAT_PERMILLE, heat_permille)
@@ -131,28 +130,38 @@ class Contactors:
             recent = history.value[h.RECENT_CLOSINGS]
             history.put(h.RECENT_CLOSINGS, max(recent - 1, 0))
 
-    @property
-    def closed(self):
-        return self.state == CLOSED
-
-    @property
-    def is_open(self):
-        """Commanded open, seen open, weld check passed."""
-        return self.state == OPEN
-
     def close(self):
         """Ask to precharge and close; goes on until `open()`."""
-        self._wanted = True
+        self.wanted = True
 
     def open(self, cause):
         """Open now, from any state. The outputs fall in this very call."""
-        self._wanted = False
+        self.wanted = False
         self._drive(False, False, False)
         if self.state != OPEN and self.state < OPENING:
             if self._closing():
                 self._history.value[h.TRIES] -= 1  # withdrawn, not failed
                 self._note_heat()
             self._enter(OPENING, cause)
+
+    def trip(self, now_ms, locked_out):
+        """Open at once, to stay open until service where it is `locked_out`.
+
+        False while more current flows than the contactors can break: the fuse has its time first.
+        Where the newest sample was lost the one before it still tells.
+        """
+        if self._tripped_ms == _NEVER:
+            self._tripped_ms = now_ms
+        current_ma = self._meter.current_ma
+        if current_ma < 0:
+            current_ma = -current_ma
+        waited_ms = ticks_diff(now_ms, self._tripped_ms)
+        if current_ma > self._breaking_ma and waited_ms < self._breaking_wait_ms:
+            return False
+        self.open("trip")
+        if locked_out:
+            self.lock()
+        return True
 
     def _closing(self):
         return self.state == CLOSE_MINUS or self.state == PRECHARGE or self.state == CLOSE_PLUS
@@ -206,11 +215,15 @@ class Contactors:
         """Keep old stamps old (port.ticks.held); now and then."""
         self._since_ms = held(now_ms, self._since_ms)
         self._failed_ms = held(now_ms, self._failed_ms)
+        self._tripped_ms = held(now_ms, self._tripped_ms)
 
     def _enter(self, state, cause):
         self._relay_parts = self.state == PRECHARGE and state == OPENING
         self.state = state
         self.cause = cause
+        self.closed = state == CLOSED
+        self.is_open = state == OPEN
+        self.at_rest = state == OPEN or state > OPENING
         self._since_ms = self._now_ms
         self._link_samples = self._meter.link_samples
         self._current_samples = self._meter.current_samples
@@ -238,14 +251,15 @@ class Contactors:
             self._history.keep()
 
     def _open(self):
-        if not self._wanted or self.tries >= self._tries:
-            return
-        if self.tries and ticks_diff(self._now_ms, self._failed_ms) < self._pause_ms:
-            return
         history = self._history
+        tries = history.value[h.TRIES]
+        if not self.wanted or tries >= self._tries:
+            return
+        if tries and ticks_diff(self._now_ms, self._failed_ms) < self._pause_ms:
+            return
         if history.value[h.RECENT_CLOSINGS] >= self._in_a_row:
             return  # each closing costs life: one after the other, whoever asks
-        if self.heat_permille >= _RATED_PERMILLE:
+        if self.heat_permille() >= _RATED_PERMILLE:
             return  # the resistor has had its rating: it cools first
         inputs = self._inputs
         if inputs.minus_closed or inputs.plus_closed or inputs.precharge_closed:
@@ -255,6 +269,7 @@ class Contactors:
         history.add(h.RECENT_CLOSINGS)
         history.value[h.HEAT_PERMILLE] = _RATED_PERMILLE
         self._drive(True, False, False)
+        self._tripped_ms = _NEVER
         self._enter(CLOSE_MINUS, "requested")
 
     def _close_minus(self):
@@ -276,7 +291,7 @@ class Contactors:
             self._enter(CLOSE_PLUS, "link matches")
         elif self._elapsed_ms() > self._timeout_ms:
             self._precharge_failed("precharge time-out")
-        elif self.heat_permille >= _RATED_PERMILLE:
+        elif self.heat_permille() >= _RATED_PERMILLE:
             self._precharge_failed("precharge resistor hot")
 
     def _warm(self):
@@ -287,7 +302,7 @@ class Contactors:
         current_da = min(current_ma // 100, 1000)
         heat_mj = self._heat_mj[0] + current_da * current_da * self._resistor_ohm // 10
         self._heat_mj[0] = min(heat_mj, 2 * self._rated_j * 1000)
-        self._signals.put(s.PRECHARGE_HEAT, self.heat_permille)
+        self._signals.put(s.PRECHARGE_HEAT, self.heat_permille())
 
     def _matches(self):
         meter = self._meter
@@ -320,7 +335,7 @@ class Contactors:
     def _note_heat(self):
         """What the precharge really took, in place of what was set aside for it."""
         history = self._history
-        history.value[h.HEAT_PERMILLE] = self.heat_permille
+        history.value[h.HEAT_PERMILLE] = self.heat_permille()
         history.keep()
 
     def _closed(self):

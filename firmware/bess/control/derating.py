@@ -15,17 +15,17 @@ class Derating:
     """`permille(estimate_failed)`: the smallest of all that stand, 0..1000."""
 
     def __init__(self, protection, signals):
-        self._protection = protection
+        self._judge = judge = protection.judges[0]
         self._value = signals.value
-        self._flow = protection.row(fault_id("coolant_flow"), 1)
-        self._compressor = protection.row(fault_id("compressor"), 1)
+        self._flow = judge.row(fault_id("coolant_flow"), 1)
+        self._compressor = judge.row(fault_id("compressor"), 1)
 
     def permille(self, estimate_failed):
         """estimate_failed: the estimators failed in the last second."""
         factor = _WHOLE_PERMILLE
-        if self._protection.stands(self._flow):
+        if self._judge.stands(self._flow):
             factor = _WITHOUT_FLOW_PERMILLE
-        if self._protection.stands(self._compressor):
+        if self._judge.stands(self._compressor):
             factor = min(factor, _WITHOUT_COMPRESSOR_PERMILLE)
         if estimate_failed:
             factor = min(factor, _WITHOUT_ESTIMATE_PERMILLE)

@@ -5,16 +5,16 @@ The gate release line falls with a block, whatever the bus does. What the PCS do
 with what it was told, by its own report and by the string's sensor.
 """
 
-from bess.drivers import pcs_can
+from bess.drivers.pcs import FAULT, RUNNING
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 
 BLOCKED = const(0)  # gates blocked in hardware, stop on the bus
-OFF = const(1)  # gates released, PCS told to stop
+STOPPED = const(1)  # gates released, PCS told to stop
 FOLLOW = const(2)  # towards the request
 RELEASE = const(3)  # towards zero with the stop ramp, gates on
-SILENT = const(4)  # towards zero with the soft ramp
+FADE = const(4)  # towards zero with the soft ramp
 
 _STOP_MS = const(2000)  # a PCS that was told to stop is out of RUNNING by then
 # the band of recent set-points closes by 1/16 a tick: 160 ms for lag, report and sensor
@@ -23,11 +23,12 @@ _LONGEST_MS = const(100)  # of a tick that a ramp follows
 
 
 class PcsControl:
-    """`mode` and `request_w` in, `setpoint_w` out (+ = discharge); `step` every fast tick.
+    """Asked by `block`, `stop`, `start`, `follow`, `release` and `fade`, each until the next;
+    `step` every fast tick tells the PCS. `mode` and `setpoint_w` (+ = discharge) are read.
 
-    `soft` asks for the soft ramp until the request is reached once: at start, joining, and
-    after silence. meter: `power_w` of the string. Puts PCS_AGE, PCS_STATE and PCS_DEVIATION every
-    tick, PCS_FAULT while it stands and once when it does not any more.
+    pcs: a driver by the contract of drivers.pcs; meter: `power_w` of the string. Puts PCS_AGE,
+    PCS_STATE and PCS_DEVIATION every tick, PCS_FAULT while it stands and once when it does not
+    any more.
     """
 
     def __init__(self, pcs, gate_enable, meter, parameters, signals):
@@ -42,10 +43,10 @@ class PcsControl:
         self._stop_w_s = rated_w // 1000 * parameters.get("ramp_stop_permille_s")
         self._step_w = rated_w // 1000
         self.mode = BLOCKED
-        self.request_w = 0
+        self._request_w = 0
         self.setpoint_w = 0
-        self.soft = True
-        self.start_failed = False
+        self._soft = True  # ramp until the request is reached once: start, join, after silence
+        self._start_failed = False
         self._joined = False  # it has run since it was told to follow
         self._stopped_at_ms = 0  # when it was last told to run
         self._low_w = 0  # band of the newest set-points
@@ -54,17 +55,53 @@ class PcsControl:
         self._failed = -1  # what was told last
         self._last_ms = -1
         self._started_ms = -1
+        bind(self, "step", "follow", "stop", "_judge_state", "_ramped", "_off_w")
 
-    @property
     def running(self):
-        return self._pcs.state == pcs_can.RUNNING
+        """The PCS says that it runs."""
+        return self._pcs.state == RUNNING
 
     def block(self):
-        """Zero and gates off now; stays until `mode` is set again."""
+        """Zero and gates off now."""
+        self.stop()
         self.mode = BLOCKED
-        self.setpoint_w = 0
-        self.soft = True
+        if self.setpoint_w:
+            self.setpoint_w = 0
+            self._pcs.set(0, 0)
+        self._soft = True
         self._release_gates(False)
+
+    def stop(self):
+        """Tell the PCS to stop, with its gates released; the power is zero at once."""
+        self.mode = STOPPED
+        self._pcs.stop()
+
+    def start(self):
+        """Tell the PCS to run, without power."""
+        self.follow(0)
+        self._soft = True
+        self._pcs.start()
+
+    def follow(self, power_w):
+        """Ramp towards this power, + = discharge, as do `release` and `fade` after a start."""
+        self.mode = FOLLOW
+        self._request_w = power_w
+
+    def release(self):
+        """Ramp to zero as for a stop, while the PCS runs on."""
+        self.mode = RELEASE
+
+    def fade(self):
+        """Ramp softly to zero: nobody commands any more."""
+        self.mode = FADE
+
+    def fail_start(self):
+        """It did not start in its time: a PCS fault, which trips in the next evaluation."""
+        self._start_failed = True
+
+    def reset(self):
+        """An operator's reset forgets a start that failed."""
+        self._start_failed = False
 
     def _release_gates(self, on):
         if on != self._gate_on:
@@ -79,30 +116,34 @@ class PcsControl:
             self._stopped_at_ms = now_ms
         mode = self.mode
         pcs = self._pcs
-        running = pcs.state == pcs_can.RUNNING
-        differs = self._judge_state(now_ms, mode, running)
+        state = pcs.state
+        differs = self._judge_state(now_ms, mode, state == RUNNING)
         setpoint_w = 0
-        if mode <= OFF or differs:
+        if mode <= STOPPED or differs:
             # also while it does not run: from zero and softly, when it comes back
-            self.soft = True
+            self._soft = True
         else:
-            setpoint_w = self._ramped(mode, ticks_diff(now_ms, self._last_ms))
+            setpoint_w = self.setpoint_w
+            if self._soft or mode != FOLLOW or setpoint_w != self._request_w:
+                setpoint_w = self._ramped(mode, ticks_diff(now_ms, self._last_ms))
             if setpoint_w > allowed_discharge_w:
                 setpoint_w = allowed_discharge_w
             if setpoint_w < -allowed_charge_w:
                 setpoint_w = -allowed_charge_w
         self._last_ms = now_ms
-        self.setpoint_w = setpoint_w
+        if setpoint_w != self.setpoint_w:
+            self.setpoint_w = setpoint_w
+            pcs.set(setpoint_w, 0)
         gate_on = mode != BLOCKED
         if gate_on != self._gate_on:
             self._release_gates(gate_on)
-        pcs.request = pcs_can.STOP if mode <= OFF else pcs_can.FOLLOW
-        pcs.power_w = setpoint_w
         signals = self._signals
-        heard_ms = pcs.status_ms if pcs.status_ms >= 0 else self._started_ms
+        heard_ms = pcs.status_ms
+        if heard_ms < 0:
+            heard_ms = self._started_ms
         signals.put(s.PCS_AGE, ticks_diff(now_ms, heard_ms))
         signals.put(s.PCS_STATE, 1 if differs else 0)
-        failed = 1 if pcs.state == pcs_can.FAULT or self.start_failed else 0
+        failed = 1 if state == FAULT or self._start_failed else 0
         if failed or self._failed:  # well, and so in the last tick: that has been told
             self._failed = failed
             signals.put(s.PCS_FAULT, failed)
@@ -115,7 +156,7 @@ class PcsControl:
 
     def _judge_state(self, now_ms, mode, running):
         """It left RUNNING by itself, or goes on although it was told to stop."""
-        if mode > OFF:
+        if mode > STOPPED:
             self._stopped_at_ms = now_ms
             self._joined = self._joined or running
             return self._joined and not running
@@ -153,14 +194,14 @@ class PcsControl:
     def _ramped(self, mode, elapsed_ms):
         """The set-point after this tick, before any limit."""
         setpoint_w = self.setpoint_w
-        target_w = self.request_w if mode == FOLLOW else 0
-        if mode == SILENT:
-            self.soft = True
+        target_w = self._request_w if mode == FOLLOW else 0
+        if mode == FADE:
+            self._soft = True
         if setpoint_w != target_w:
             if mode == RELEASE:
                 rate_w_s = self._stop_w_s
             else:
-                rate_w_s = self._soft_w_s if self.soft else self._tracking_w_s
+                rate_w_s = self._soft_w_s if self._soft else self._tracking_w_s
             step_w = rate_w_s * min(max(elapsed_ms, 0), _LONGEST_MS) // 1000
             gap_w = target_w - setpoint_w
             if gap_w > step_w:
@@ -169,5 +210,5 @@ class PcsControl:
                 gap_w = -step_w
             setpoint_w += gap_w
         if mode == FOLLOW and setpoint_w == target_w:
-            self.soft = False
+            self._soft = False
         return setpoint_w

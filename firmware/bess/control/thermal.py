@@ -5,7 +5,8 @@ neither heated nor cooled: without fresh temperatures the mode is OFF. What a st
 switches off (protect.hazards) falls in the tick in which it is raised.
 """
 
-from bess.port.interpreter import const
+from bess.measure import signals as s
+from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 from bess.protect import hazards
 from bess.protect import history as h
@@ -18,16 +19,15 @@ _NEVER = const(-1)
 
 
 class Thermal:
-    """`mode`, and the outputs pump, heater, chiller; `step` once a second, `obey` every tick.
+    """`mode`, and what it switches; `step` once a second, `obey` every tick.
 
-    cells: CellMonitor; flow: pin that is 1 while coolant flows; history: protect.history.
+    cooling: a set by drivers.cooling; cells: CellMonitor; history: protect.history. Puts, once a
+    second, what the set's contacts say against what was switched.
     """
 
-    def __init__(self, outputs, flow, cells, parameters, history):
-        self._pump = outputs["pump"]
-        self._heater = outputs["heater"]
-        self._chiller = outputs["chiller"]
-        self._flow = flow
+    def __init__(self, cooling, cells, parameters, history, signals):
+        self._cooling = cooling
+        self._signals = signals
         self._cells = cells
         self._history = history
         self._cool_on_mean_dc = parameters.get("cool_on_mean_dc")
@@ -56,6 +56,7 @@ class Thermal:
         # how long ago heater and compressor were on before a restart is not known: just now
         self._lagging = history.value[h.HEATER_HOT] != 0
         self._compressor_recent = history.value[h.COMPRESSOR_RECENT] != 0
+        bind(self, "obey")
 
     def obey(self, now_ms, stops):
         """Switch off at once what standing faults forbid; stops: bits of protect.hazards."""
@@ -74,11 +75,13 @@ class Thermal:
         if self._compressor_recent:
             self._compressor_recent = False
             self._chiller_ms_at = now_ms
-        self._watch_flow(now_ms)
+        flowing = self._cooling.flowing()
+        self._watch_flow(now_ms, flowing)
         self.mode = self._choose() if trusted else OFF
         self._drive_heater(now_ms, trusted)
         self._drive_chiller(now_ms)
         self._drive_pump(now_ms)
+        self._judge(flowing)
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""
@@ -88,9 +91,17 @@ class Thermal:
         self._idle_since_ms = held(now_ms, self._idle_since_ms)
         self._asked_since_ms = held(now_ms, self._asked_since_ms)
 
-    def _watch_flow(self, now_ms):
+    def _judge(self, flowing):
+        signals = self._signals
+        signals.put(s.COOLANT_FLOW, 1 if self.pump_on and not flowing else 0)
+        signals.put(s.FLOW_STUCK, 1 if flowing and not self.flow_is_proof else 0)
+        heating = self._cooling.heating()
+        signals.put(s.HEATER_STUCK, 1 if heating and not self.heater_on else 0)
+        signals.put(s.HEATER_SILENT, 1 if self.heater_on and not heating else 0)
+        signals.put(s.COMPRESSOR, 0 if self._cooling.compressor_well() else 1)
+
+    def _watch_flow(self, now_ms, flowing):
         """Flow proves the pump only if it was absent before: a stuck input proves nothing."""
-        flowing = self._flow.value() != 0
         if not flowing or not self.pump_on:
             self.flow_is_proof = not flowing
         if not flowing or not self.pump_on or not self.flow_is_proof:
@@ -135,7 +146,7 @@ class Thermal:
         if on != self.heater_on:
             self.heater_on = on
             self._heater_ms_at = now_ms
-            self._heater.value(1 if on else 0)
+            self._cooling.heater(1 if on else 0)
             self._history.put(h.HEATER_HOT, 1)
 
     def _drive_chiller(self, now_ms):
@@ -158,7 +169,7 @@ class Thermal:
             self.chiller_on = on
             self._chiller_ms_at = now_ms
             self._history.put(h.COMPRESSOR_RECENT, 1)
-            self._chiller.value(1 if on else 0)
+            self._cooling.chiller(1 if on else 0)
 
     def _drive_pump(self, now_ms):
         busy = self.mode != OFF or self.heater_on or self.chiller_on
@@ -192,4 +203,4 @@ class Thermal:
         if on != self.pump_on:
             self.pump_on = on
             self._asked_since_ms = _NEVER
-            self._pump.value(1 if on else 0)
+            self._cooling.pump(1 if on else 0)

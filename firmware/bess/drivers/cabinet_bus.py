@@ -1,25 +1,21 @@
-"""The cabinet's own CAN bus: each frame to the first driver that knows it."""
+"""The cabinet's own CAN bus: each frame to the driver whose identifier it has."""
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 _FRAMES_A_TICK = const(32)  # bounds the work of a tick under a babbling node
 
 
 class CabinetBus:
-    """drivers: with receive(can_id, data, length, now_ms), True when the frame was theirs."""
+    """drivers: with `ids` and receive(can_id, data, length, now_ms) for frames that have one."""
 
     def __init__(self, port, drivers):
         self._port = port
-        self._drivers = drivers
+        self._receivers = receivers = {}
+        for driver in drivers:
+            for can_id in driver.ids:
+                receivers[can_id] = driver.receive
+        bind(self, "receive")
 
     def receive(self, now_ms):
         """Hand out what came since the last tick."""
-        port = self._port
-        drivers = self._drivers
-        budget = _FRAMES_A_TICK
-        while budget and port.receive():
-            budget -= 1
-            can_id, data, length = port.rx_id, port.rx_data, port.rx_length
-            for driver in drivers:
-                if driver.receive(can_id, data, length, now_ms):
-                    break
+        self._port.hand_out(self._receivers, _FRAMES_A_TICK, now_ms)

@@ -13,7 +13,6 @@ from bess.port.ticks import held
 INFO_ID = const(0x037)
 REQUEST_ID = const(0x022)
 RESPONSE_ID = const(0x023)
-FILTERS = ((INFO_ID, 0x7FF, 0), (RESPONSE_ID, 0x7FF, 0))
 _GET_R_ISO = const(0x35)
 _REQUEST = b"\x35\x00\x00\x00\x00"
 _MOST_KOHM = const(50000)  # range of D_IMC_R_ISO; beyond, 0xFFFF among it, is no value
@@ -43,6 +42,9 @@ class Iso165c:
     -1 before the first answer.
     """
 
+    ids = (INFO_ID, RESPONSE_ID)
+    filters = ((INFO_ID, 0x7FF, 0), (RESPONSE_ID, 0x7FF, 0))
+
     def __init__(self, port):
         self._port = port
         self._results = -1
@@ -62,16 +64,14 @@ class Iso165c:
         self._port.send(REQUEST_ID, _REQUEST)
 
     def receive(self, can_id, data, length, now_ms):
-        """Take a frame of the cabinet bus; True when it was the monitor's."""
+        """Take a frame with one of `ids`."""
         if can_id == RESPONSE_ID:
             if length >= 5 and data[0] == _GET_R_ISO and data[4] != self._results:
                 self._results = data[4]
                 self.calculated_ms = now_ms
-            return True
-        if can_id != INFO_ID:
-            return False
+            return
         if length < 6:
-            return True
+            return
         status = data[2]
         trouble = status & _TROUBLE
         if data[4] & _VIFC_TROUBLE:
@@ -85,4 +85,3 @@ class Iso165c:
         if not trouble and not status & _BUSY and resistance_kohm <= _MOST_KOHM:
             self.resistance_kohm = resistance_kohm
             self.count = (self.count + 1) & 0x1FFFFFFF
-        return True

@@ -9,7 +9,7 @@ the string measured behind the minus contactor, for the weld check.
 
 from array import array
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 from bess.port.ticks import hold_all, ticks_diff
 
@@ -21,8 +21,7 @@ U1 = const(1)
 U2 = const(2)
 U3 = const(3)
 _CHANNELS = const(4)
-
-FILTERS = ((0x520, 0x7F8, 0), (RESPONSE_ID, 0x7FF, 0))
+_ROWS = const(8)
 
 # SET_MODE stop, cyclic period of each channel (big-endian ms), SET_MODE run; each is answered by
 # its first byte | 0x80, the mode it took, and for a channel the period
@@ -55,19 +54,20 @@ class IvtS:
     in the last second, of those sent; -1 when none came (their age tells).
     """
 
+    ids = (RESULT_ID, RESULT_ID + 1, RESULT_ID + 2, RESULT_ID + 3, RESPONSE_ID)
+    filters = ((0x520, 0x7F8, 0), (RESPONSE_ID, 0x7FF, 0))
+
     def __init__(self, port, leaves=native_leaves):
         self._port = port
         self._take = leaves.take_result
-        self.value = array("i", bytes(4 * _CHANNELS))
-        self.count = array("i", bytes(4 * _CHANNELS))
-        self.at_ms = array("i", bytes(4 * _CHANNELS))
-        self._counter = bytearray(b"\xff" * _CHANNELS)
+        self._results = array("i", bytes(4 * _ROWS * _CHANNELS))  # rows of leaves.take_result
+        results = memoryview(self._results)
+        rows = [results[at : at + _CHANNELS] for at in range(0, _ROWS * _CHANNELS, _CHANNELS)]
+        self.value, self.count, self.at_ms, self._counter = rows[:4]
         # of this window, by the counters: periods from the first frame heard to the last, and
         # how many of their frames could not be used
-        self._first_ms = array("i", bytes(4 * _CHANNELS))
-        self._last_ms = array("i", bytes(4 * _CHANNELS))
-        self._sent = array("i", bytes(4 * _CHANNELS))
-        self._lost = array("i", bytes(4 * _CHANNELS))
+        self._first_ms, self._last_ms, self._sent, self._lost = rows[4:]
+        self._forget_counters()
         self._window_whole = False
         self.lost_permille = -1
         self.errors = 0
@@ -75,6 +75,7 @@ class IvtS:
         self._step_ms = 0
         self._answers = 0
         self._tries = _TRIES
+        bind(self, "configure", "receive")
 
     def configure(self, now_ms):
         """Send what is left of the set-up, a step each tick; again while it is not answered."""
@@ -124,14 +125,17 @@ class IvtS:
             self._begin(_TRIES)
         self._window_whole = self._step == _STEPS
 
+    def _forget_counters(self):
+        channel = _CHANNELS
+        while channel:
+            channel -= 1
+            self._counter[channel] = _UNKNOWN
+
     def _answer(self, data, length):
         """Take a frame on RESPONSE_ID."""
         kind = data[0] if length else 0  # what an empty frame leaves there is an old one's
         if kind == _ALIVE:
-            channel = _CHANNELS
-            while channel:
-                channel -= 1
-                self._counter[channel] = _UNKNOWN
+            self._forget_counters()
             self._begin(_TRIES)
         elif length < 4:
             self.errors = (self.errors + 1) & 0x1FFFFFFF
@@ -147,19 +151,13 @@ class IvtS:
             self.errors = (self.errors + 1) & 0x1FFFFFFF
 
     def receive(self, can_id, data, length, now_ms):
-        """Take a frame of the cabinet bus; True when it was the sensor's."""
-        channel = can_id - RESULT_ID
+        """Take a frame with one of `ids`."""
         if can_id == RESPONSE_ID:
             self._answer(data, length)
-            return True
-        if channel < 0 or channel >= _CHANNELS:
-            return False
-        if length < 6 or data[0] != channel or self._take(
-            data, channel, now_ms, self.value, self.count, self.at_ms, self._counter,
-            self._first_ms, self._last_ms, self._sent, self._lost,
-        ):  # fmt: skip
+            return
+        channel = can_id - RESULT_ID
+        if length < 6 or data[0] != channel or self._take(data, channel, now_ms, self._results):
             self.errors = (self.errors + 1) & 0x1FFFFFFF
-        return True
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""

@@ -8,7 +8,7 @@ wake() is one SPI transaction; nothing here allocates.
 from array import array
 
 from bess.drivers.pec15 import pec15, pec_table
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 CELLS_PER_DEVICE = const(18)
 
@@ -48,6 +48,7 @@ class Chain:
 
     `read(command)` fetches one register group of all devices; then `valid[d]` tells
     whether device d answered with a right PEC and `word(d, 0..2)` gives its registers.
+    `received` is that read: four bytes of the command, then eight for each device.
     `crc_streak[d]` counts bad answers in a row, saturating at 250.
     """
 
@@ -58,7 +59,7 @@ class Chain:
         self._table = pec_table()
         size = 4 + device_count * _STRIDE
         self._read_tx = bytearray(b"\xff" * size)
-        self._rx = bytearray(size)
+        self.received = bytearray(size)
         self._command_tx = bytearray(4)
         self._command_rx = bytearray(4)
         self._check = leaves.check_group
@@ -81,6 +82,7 @@ class Chain:
         self._differing = leaves.devices_differing
         self._config_waits = True  # prepared, not yet written
         self.config_written = False
+        bind(self, "wake", "_set_command", "command", "read", "word")
         self.prepare_config()
 
     def wake(self):
@@ -113,9 +115,11 @@ class Chain:
         tx = self._read_tx
         self._set_command(tx, command)
         self._cs.value(0)
-        self._spi.write_readinto(tx, self._rx)
+        self._spi.write_readinto(tx, self.received)
         self._cs.value(1)
-        good = self._check(self._rx, self._table, self.device_count, self.valid, self.crc_streak)
+        good = self._check(
+            self.received, self._table, self.device_count, self.valid, self.crc_streak
+        )
         if good != self.device_count:
             self.crc_errors = (self.crc_errors + self.device_count - good) & 0x1FFFFFFF
         return good
@@ -123,12 +127,7 @@ class Chain:
     def word(self, device, register):
         """Register 0..2 (uint16) of a device in the group read last."""
         at = 4 + device * _STRIDE + 2 * register
-        return self._rx[at] | self._rx[at + 1] << 8
-
-    @property
-    def received(self):
-        """Bytes of the last read: four of the command, then eight for each device."""
-        return self._rx
+        return self.received[at] | self.received[at + 1] << 8
 
     def set_discharge(self, device, mask):
         """Choose the discharge switches of a device (bit 0 = cell 1, DCC1..18).
@@ -178,7 +177,7 @@ class Chain:
 
     def _write(self, tx):
         self._cs.value(0)
-        self._spi.write_readinto(tx, self._rx)
+        self._spi.write_readinto(tx, self.received)
         self._cs.value(1)
 
     def config_differs(self, group):
@@ -190,7 +189,7 @@ class Chain:
         """
         if group == RDCFGA:
             mask = self._mask_kept if self._config_waits else self._mask_a
-            return self._differing(self._rx, self.valid, self._expected_a, mask)
+            return self._differing(self.received, self.valid, self._expected_a, mask)
         if self._config_waits:
             return 0
-        return self._differing(self._rx, self.valid, self._expected_b, self._mask_b)
+        return self._differing(self.received, self.valid, self._expected_b, self._mask_b)

@@ -1,12 +1,14 @@
 """The PCS on the cabinet bus: a small published protocol (source of pcs.dbc).
 
-Frames are protected like those of the site bus (E2E profile 2). The gate release line
-is separate hardware: without it the PCS blocks its gates whatever the bus says.
+A family by the contract in pcs.py; the states on the bus are its own. Frames are protected like
+those of the site bus (E2E profile 2). The gate release line is separate hardware: without it the
+PCS blocks its gates whatever the bus says.
 """
 
+from bess.drivers.pcs import OFF
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 from bess.port.ticks import held, ticks_diff
 
@@ -26,7 +28,6 @@ field temperature    56  8 i 1     degC
 
 COMMAND_ID = const(0x210)
 STATUS_ID = const(0x190)
-FILTERS = ((STATUS_ID, 0x7FF, 0),)
 # E2E lists of no site node's: those begin at node 1, and lists of two nodes differ at every counter
 _COMMAND_KIND = const(2)
 _STATUS_KIND = const(3)
@@ -38,13 +39,6 @@ _STREAK_MAX = const(250)
 STOP = const(0)
 FOLLOW = const(1)
 
-# state
-OFF = const(0)
-STARTING = const(1)
-RUNNING = const(2)
-STOPPING = const(3)
-FAULT = const(4)
-
 
 def command_ids():
     return data_ids(_COMMAND_KIND, _NODE)
@@ -55,12 +49,10 @@ def status_ids():
 
 
 class PcsCan:
-    """Set `request` and `power_w`; read `state`, `power_actual_w`, `dc_voltage_dv`, `fault`,
-    `temperature_dc` (inlet); `crc_streak` counts refused status frames in a row.
+    """drivers.pcs tells what it does; its command is sent every 20 ms, in steps of 10 W."""
 
-    `status_ms` is when the last good status came, -1 before the first. The command is sent every
-    20 ms by `transmit`.
-    """
+    ids = (STATUS_ID,)
+    filters = ((STATUS_ID, 0x7FF, 0),)
 
     def __init__(self, port, leaves=native_leaves):
         self._port = port
@@ -68,19 +60,13 @@ class PcsCan:
         self._image = self._codec.image
         self._command = self._codec.frame("pcs_command")
         self._status = self._codec.frame("pcs_status")
-        self._request_slot = self._codec.slot("pcs_command", "request")
-        self._power_slot = self._codec.slot("pcs_command", "active_power")
-        self._state_slot = self._codec.slot("pcs_status", "state")
-        self._actual_slot = self._codec.slot("pcs_status", "active_power")
-        self._voltage_slot = self._codec.slot("pcs_status", "dc_voltage")
-        self._fault_slot = self._codec.slot("pcs_status", "fault")
-        self._temperature_slot = self._codec.slot("pcs_status", "temperature")
+        # first fields of the frames; the others follow in the order of the table
+        self._request = self._codec.slot("pcs_command", "request")
+        self._state = self._codec.slot("pcs_status", "state")
         self._sender = Sender(command_ids(), leaves)
         self._checker = Checker(status_ids(), 3, 2, leaves)
         self._frame = bytearray(8)
         self._sent_ms = -1
-        self.request = STOP
-        self.power_w = 0
         self.state = OFF
         self.power_actual_w = 0
         self.dc_voltage_dv = 0
@@ -88,6 +74,20 @@ class PcsCan:
         self.temperature_dc = 0
         self.crc_streak = 0
         self.status_ms = -1
+        bind(self, "receive", "transmit")
+
+    def start(self):
+        self._image[self._request] = FOLLOW
+
+    def stop(self):
+        self._image[self._request] = STOP
+
+    def set(self, power_w, reactive_var):
+        # truncated toward zero: the PCS never gets more than was allowed
+        image = self._image
+        at = self._request
+        image[at + 1] = power_w // 10 if power_w >= 0 else -(-power_w // 10)
+        image[at + 2] = reactive_var // 10 if reactive_var >= 0 else -(-reactive_var // 10)
 
     def receive(self, can_id, data, length, now_ms):
         """Take a frame of the cabinet bus; True when it was the PCS's."""
@@ -96,11 +96,12 @@ class PcsCan:
         if self._checker.check(data, length) == OK:
             self._codec.unpack(self._status, data)
             image = self._image
-            self.state = image[self._state_slot]
-            self.power_actual_w = image[self._actual_slot] * 10
-            self.dc_voltage_dv = image[self._voltage_slot]
-            self.fault = image[self._fault_slot]
-            self.temperature_dc = image[self._temperature_slot] * 10
+            at = self._state
+            self.state = image[at]
+            self.power_actual_w = image[at + 1] * 10
+            self.dc_voltage_dv = image[at + 2]
+            self.fault = image[at + 3]
+            self.temperature_dc = image[at + 4] * 10
             self.crc_streak = 0
             self.status_ms = now_ms
         elif self.crc_streak < _STREAK_MAX:
@@ -115,10 +116,6 @@ class PcsCan:
         """Send the command when it is due."""
         if self._sent_ms >= 0 and ticks_diff(now_ms, self._sent_ms) < _PERIOD_MS:
             return
-        self._image[self._request_slot] = self.request
-        power_w = self.power_w
-        # truncated toward zero: the PCS never gets more than was allowed
-        self._image[self._power_slot] = power_w // 10 if power_w >= 0 else -(-power_w // 10)
         self._codec.pack(self._command, self._frame)
         self._sender.protect(self._frame)
         self._port.send(COMMAND_ID, self._frame)

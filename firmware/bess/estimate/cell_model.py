@@ -108,6 +108,22 @@ class CellModel:
         """OCV at 25 degC without hysteresis, 0.1 mV."""
         return self._place(self.chemistry.ocv_dmv, soc)
 
+    def ocv_v(self, soc):
+        """(OCV at 25 degC without hysteresis in V, its slope in V for a full charge)."""
+        at = soc * 100
+        row = int(at)
+        row = 0 if row < 0 else 99 if row > 99 else row
+        table = self.chemistry.ocv_dmv
+        low = table[row]
+        rise = table[row + 1] - low
+        return (rise * (at - row) + low) * 1e-4, rise * self._number(1e-2)
+
+    def beyond_k(self):
+        """How far the present temperature is from those that the table was fitted to, K."""
+        table = self.chemistry.resistance  # the coldest row is extrapolated
+        dc = self.temperature_c * 10
+        return max(table[_STRIDE] - dc, dc - table[len(table) - _STRIDE], 0) * 0.1
+
     def entropy_v(self, soc):
         """What the present temperature adds to the OCV."""
         return self._place(self.chemistry.entropy, soc) * self._warm

@@ -7,7 +7,7 @@ milliampere for as long as the cabinet lives.
 
 from array import array
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 from bess.port.ticks import ticks_diff
 
@@ -40,6 +40,7 @@ class ChargeCounter:
         self._zero_samples = 0
         self._since_uah = 0
         self._last_ms = -1
+        bind(self, "add")
 
     def add(self, current_ma, now_ms):
         """Integrate a fresh current (+ = discharge) held since the last call."""

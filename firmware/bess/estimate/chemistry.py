@@ -6,6 +6,7 @@ so resistances are volts at 1 C and one table serves every capacity of a family.
 
 from array import array
 
+from bess.estimate.table_shift import shift_dmv
 from bess.port.interpreter import const
 from bess.table import rows
 
@@ -21,10 +22,11 @@ class Chemistry:
     array('i'): rows of temperature 0.1 degC, then ohmic, charge-transfer and diffusion drop in
     10 uV at 1 C, rising in temperature. `values`: the single numbers by name, integers.
 
-    Raises ValueError when the table is not whole.
+    shifts_dmv: what lies above the text's rest voltages, at the knots of TableShift. Raises
+    ValueError when the table is not whole.
     """
 
-    def __init__(self, text):
+    def __init__(self, text, shifts_dmv=None):
         self.ocv_dmv = array("H")
         self.gap_dmv = bytearray()
         self.entropy = array("b")
@@ -32,7 +34,12 @@ class Chemistry:
         self.values = {}
         for fields in rows(text):
             if fields[0] == "soc":
-                self.ocv_dmv.append(int(fields[2]))
+                dmv = int(fields[2])
+                if shifts_dmv:
+                    dmv += shift_dmv(shifts_dmv, len(self.ocv_dmv))
+                    if self.ocv_dmv:  # a fuller cell never has the lower voltage
+                        dmv = max(dmv, self.ocv_dmv[-1])
+                self.ocv_dmv.append(dmv)
                 self.gap_dmv.append(int(fields[3]))
                 self.entropy.append(int(fields[4]))
             elif fields[0] == "temperature":

@@ -65,6 +65,11 @@ class Health:
 
     def step(self, temperature_dc, mean_dmv, trusted):
         """One second."""
+        for _ in self.slices(temperature_dc, mean_dmv, trusted):
+            pass
+
+    def slices(self, temperature_dc, mean_dmv, trusted):
+        """A step as a generator: each `yield` ends what fits into a tick."""
         at = (temperature_dc - _COLDEST_DC) // 100 + 1
         at = 0 if at < 0 else _BINS - 1 if at >= _BINS else at
         seconds = self.seconds_at
@@ -77,7 +82,7 @@ class Health:
             self._known(soc.filter.soc, sigma * sigma)
             self._at_knee = False
         elif trusted:
-            self._look_at_knee(mean_dmv * 1e-4)
+            yield from self._look_at_knee(mean_dmv * 1e-4)
 
     def _look_at_knee(self, mean_v):
         """The steep end at the bottom: there voltage tells charge, whatever was counted."""
@@ -93,6 +98,7 @@ class Health:
         guess = soc.filter.soc
         fast_v = model.fast_v(soc.current_c, model.fast_c)
         for _ in range(_NEWTON_STEPS):
+            yield
             slow_v = model.slow_v(guess, model.slow_c)
             # both the rest voltage and the diffusion drop depend on charge
             slope = (model.rest_v(guess + 0.01) - model.rest_v(guess - 0.01)) / 0.02
@@ -102,6 +108,7 @@ class Health:
             drop_v = scale * (fast_v + slow_v)
             lack_v = mean_v + drop_v + model.lean * model.gap_v(guess) - model.rest_v(guess)
             guess += min(max(lack_v / slope, -0.03), 0.03)
+        yield
         sigma = soc.filter.rest_error_v(guess, drop_v * _DROP_PART) / slope
         if sigma < _KNEE_SIGMA and 0 < guess < 0.25:
             self._at_knee = True

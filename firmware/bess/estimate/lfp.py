@@ -14,6 +14,7 @@ low_dmv 28000
 high_dmv 36000
 error_dmv 60
 error_cpct 100
+load_error_dmv 30
 error_span_cpct 800
 fast_tau_s 24
 slow_tau_s 1000

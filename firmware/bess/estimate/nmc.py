@@ -12,6 +12,7 @@ low_dmv 30000
 high_dmv 42000
 error_dmv 60
 error_cpct 200
+load_error_dmv 150
 error_span_cpct 800
 fast_tau_s 30
 slow_tau_s 150

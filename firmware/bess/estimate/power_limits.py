@@ -24,7 +24,7 @@ _SECONDS_IN_HOUR = 3600
 class PowerLimits:
     """`discharge_ma`, `charge_ma`, `discharge_w`, `charge_w`: array('i') by horizon, all >= 0.
 
-    `solve(job, ...)` renews one of `JOBS`: a horizon and a direction; a caller spreads them over
+    `solve(job, ...)` renews one of `JOBS`: a horizon and a direction; `slices` spreads it over
     ticks. Limits hold for the string's weakest cell in each direction.
     """
 
@@ -45,13 +45,18 @@ class PowerLimits:
 
     def solve(self, job, low_dmv, mean_dmv, high_dmv):
         """Renew the limit number `job` from the extreme cells' voltages of now."""
+        for _ in self.slices(job, low_dmv, mean_dmv, high_dmv):
+            pass
+
+    def slices(self, job, low_dmv, mean_dmv, high_dmv):
+        """`solve` as a generator: each `yield` ends what fits into a tick."""
         at = job >> 1
         seconds = HORIZONS_S[at]
         if job & 1:
-            current_c, end_v = self._largest(seconds, high_dmv, self._soc.high_soc(), -1)
+            current_c, end_v = yield from self._largest(seconds, high_dmv, self._soc.high_soc(), -1)
             currents, powers = self.charge_ma, self.charge_w
         else:
-            current_c, end_v = self._largest(seconds, low_dmv, self._soc.low_soc(), 1)
+            current_c, end_v = yield from self._largest(seconds, low_dmv, self._soc.low_soc(), 1)
             currents, powers = self.discharge_ma, self.discharge_w
         current_ma = int(current_c * self._capacity_mah)
         currents[at] = current_ma
@@ -72,6 +77,7 @@ class PowerLimits:
         slope = (model.rest_v(soc + 0.01) - model.rest_v(soc - 0.01)) * 50
         settling_v = scale * model.slow_v(soc, model.slow_c)
         settling_v = settling_v if settling_v >= 0 else -settling_v
+        yield
         margin_v = _MARGIN_V + _MARGIN_SOC * slope + _MARGIN_SLOW * settling_v
         bias_v = cell_dmv * 1e-4 - now_v - way * margin_v
         room = soc if way > 0 else 1 - soc
@@ -80,13 +86,16 @@ class PowerLimits:
         high_gap = way * (model.after_v(soc, way * high, seconds, scale) + bias_v - limit_v)
         if high_gap >= 0:
             return most, limit_v + way * high_gap
+        yield
         low = 0.0
         low_gap = way * (model.after_v(soc, 0.0, seconds, scale) + bias_v - limit_v)
         if low_gap <= 0:
             return 0.0, limit_v
         safe = 0.0
         side = 0
-        for _ in range(_STEPS):
+        for step in range(_STEPS):
+            if step & 1:
+                yield
             current = (low * high_gap - high * low_gap) / (high_gap - low_gap)
             gap = way * (model.after_v(soc, way * current, seconds, scale) + bias_v - limit_v)
             if gap >= 0:

@@ -104,9 +104,9 @@ class StringSoc:
         self.sigma_cpct = 10000
         self.current_c = 0.0
 
-    def start(self, soc, sigma, scale, offset_c=0.0):
-        """Begin with a charge 0..1 and its deviation."""
-        self.filter.start(soc, sigma, scale, offset_c)
+    def start(self, soc, sigma, scale, seen=False):
+        """Begin with a charge 0..1 and its deviation; seen: from a voltage looked at before."""
+        self.filter.start(soc, sigma, scale, seen)
         self._counter.take_uah()
         self._at_full = self._at_empty = False  # voltage has yet to say so
         self.soc_cpct = self._wanted()
@@ -114,21 +114,30 @@ class StringSoc:
 
     def step(self, dt_s, temperature_c, low_dmv, mean_dmv, high_dmv, trusted):
         """One second of the string. Voltages in 0.1 mV; trusted: they and temperature are fresh."""
+        for _ in self.slices(dt_s, temperature_c, low_dmv, mean_dmv, high_dmv, trusted):
+            pass
+
+    def slices(self, dt_s, temperature_c, low_dmv, mean_dmv, high_dmv, trusted):
+        """A step as a generator: each `yield` ends what fits into a tick."""
+        self.filter.set_temperature(temperature_c)
+        yield
         moved = self._counter.take_uah() * 0.001 / self.capacity_mah
         current_c = moved * 3600 / dt_s
         self.current_c = current_c
         soc_filter = self.filter
         self.anchored = NO_ANCHOR
         if not trusted:
-            soc_filter.step(moved, current_c, dt_s, temperature_c, None)
+            yield from soc_filter.slices(moved, current_c, dt_s, temperature_c, None)
             self._full_s = self._empty_s = 0
         elif self._at_an_end(dt_s, current_c, low_dmv, mean_dmv, high_dmv):
             # not the filter's look at the voltage too: it would be the longest slice of all
-            soc_filter.step(moved, current_c, dt_s, temperature_c, None)
-            self._look_for_anchor(low_dmv, mean_dmv, high_dmv)
+            yield from soc_filter.slices(moved, current_c, dt_s, temperature_c, None)
+            yield from self._look_for_anchor(low_dmv, mean_dmv, high_dmv)
         else:
-            soc_filter.step(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
-            self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
+            yield from soc_filter.slices(moved, current_c, dt_s, temperature_c, mean_dmv * 1e-4)
+            if low_dmv != high_dmv:
+                yield from self._follow_spread(dt_s, low_dmv, mean_dmv, high_dmv)
+        yield
         if self._at_full and (soc_filter.soc < 0.99 - self._high.soc):
             self._at_full = False
         if self._at_empty and trusted and low_dmv > self._empty_dmv + 2000:
@@ -136,13 +145,12 @@ class StringSoc:
         self._publish(dt_s)
 
     def _follow_spread(self, dt_s, low_dmv, mean_dmv, high_dmv):
-        if low_dmv == high_dmv:
-            return
         model = self.model
         soc = min(max(self.filter.soc, 0), 1)
         number = self._number
         fast_v = number(model.fast_v(model.fast_c, model.fast_c))
         for offset, dmv in ((self._low, low_dmv), (self._high, high_dmv)):
+            yield
             other = min(max(soc + offset.soc, 0), 1)
             wide = 2 * sqrt(offset.variance)  # where the cell may be: a knee close by tells
             near, far = min(soc, other) - wide, max(soc, other) + wide
@@ -166,12 +174,12 @@ class StringSoc:
     def _look_for_anchor(self, low_dmv, mean_dmv, high_dmv):
         if self._full_s:
             self._full_s = 0
-            if self._anchor(mean_dmv, high_dmv, self._high, 1.0, _FULL_SIGMA):
+            if (yield from self._anchor(mean_dmv, high_dmv, self._high, 1.0, _FULL_SIGMA)):
                 self._at_full = True
                 self.anchored = FULL
         else:
             self._empty_s = 0
-            if self._anchor(mean_dmv, low_dmv, self._low, 0.0, _EMPTY_SIGMA):
+            if (yield from self._anchor(mean_dmv, low_dmv, self._low, 0.0, _EMPTY_SIGMA)):
                 self._at_empty = True
                 self.anchored = EMPTY
 
@@ -180,9 +188,9 @@ class StringSoc:
 
         By the mean cell's own voltage, or where that still says little by the extreme one's.
         """
-        soc, sigma = self._by_voltage(mean_dmv)
+        soc, sigma = yield from self._by_voltage(mean_dmv)
         if sigma * sigma > _MOST_SIGMA * _MOST_SIGMA - least_sigma * least_sigma:
-            soc, sigma = self._by_voltage(cell_dmv)
+            soc, sigma = yield from self._by_voltage(cell_dmv)
             soc -= offset.soc
             sigma = sqrt(sigma * sigma + offset.variance)
         sigma = sqrt(sigma * sigma + least_sigma * least_sigma)
@@ -191,7 +199,7 @@ class StringSoc:
             return False
         if end == 1.0 and away <= sigma:  # a full charge is 100 %, unless voltage says less
             soc = 1.0 - offset.soc
-        self.filter.anchor(soc, sigma)
+        yield from self.filter.anchor(soc, sigma)
         return True
 
     def _by_voltage(self, dmv):
@@ -202,10 +210,12 @@ class StringSoc:
         fast_v = model.fast_v(self.current_c, model.fast_c)
         rest_dmv = dmv
         for _ in range(_ROUNDS):
+            yield
             soc = inverse(rest_dmv) * 1e-4
             drop_v = scale * (fast_v + model.slow_v(soc, model.slow_c))
             leans_v = drop_v + model.lean * model.gap_v(soc) - model.entropy_v(soc)
             rest_dmv = dmv + int(leans_v * 10000)
+        yield
         wide_dmv = int(self.filter.rest_error_v(soc, drop_v * _DROP_PART) * 30000)
         soc = inverse(rest_dmv) * 1e-4
         low = inverse(rest_dmv - wide_dmv) * 1e-4

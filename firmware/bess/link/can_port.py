@@ -6,7 +6,7 @@ once; the tasks read the ring. Wraps any object of the shape of machine.CAN.
 
 from array import array
 
-from bess.port.interpreter import const, copy8
+from bess.port.interpreter import bind, const, copy8
 from bess.port.ticks import ticks_diff
 
 # can.md: restart with growing pauses 0.1, 0.2 .. 3.2 s; a minute without trouble starts over
@@ -46,6 +46,7 @@ class CanPort:
         self._off_ms = 0
         self._well_ms = 0
         self._pause_ms = _FIRST_PAUSE_MS
+        bind(self, "receive", "hand_out", "send", "drain")
         controller.set_filters(filters)
         controller.irq(self.drain, controller.IRQ_RX)
 
@@ -76,6 +77,24 @@ class CanPort:
         self.rx_data = self._data[at]
         self._next = (at + 1) & _MASK
         return True
+
+    def hand_out(self, receivers, most, now_ms):
+        """Call receivers[id](id, data, length, now_ms) for up to `most` frames, oldest first.
+
+        Of a frame whose identifier is not among them nobody is told.
+        """
+        ids = self._ids
+        at = self._next
+        while most and at != self._head:
+            most -= 1
+            self._tail = at
+            self._next = following = (at + 1) & _MASK
+            can_id = ids[at]
+            receive = receivers.get(can_id)
+            if receive is not None:
+                receive(can_id, self._data[at], self._lengths[at], now_ms)
+            at = following
+        self._tail = at
 
     def send(self, can_id, data):
         """Queue a standard data frame; False (and counted) when it could not be queued."""

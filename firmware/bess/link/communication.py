@@ -2,10 +2,10 @@
 
 Columns: index[.sub-index], name, type, access, unit, source. Types: u8..i32, str, oct
 (octet string), dom (DOMAIN). Access: ro, wo, rw; a write needs an unlocked session and a
-safe state, but for `s` (session only) and `f` (free). Source: attribute path from the root,
-called when it can be; `reader|writer` where both exist, `=N` for a constant. `.*` is an array
-of the source. `value?known`: there is no data unless the path `known` says so, called with the
-element's number when it can be.
+safe state, but for `s` (session only) and `f` (free). Source: attribute path from the root, or
+from its `string` where it begins with a dot, called when it can be; `reader|writer` where both
+exist, `=N` for a constant. `.*` is an array of the source. `value?known`: there is no data unless
+the path `known` says so, called with the element's number when it can be.
 """
 
 TABLE = b"""\

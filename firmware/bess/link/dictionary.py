@@ -168,6 +168,8 @@ class Dictionary:
             return None
         entry, first = found
         values = self._resolve(entry.source)
+        if callable(values):
+            values = values()
         count = min(max(len(values) - first, 0), _PER_ARRAY)
         if not count:
             return None
@@ -210,7 +212,9 @@ class Dictionary:
             return int(path[1:], 0)
         found = self._root
         for name in path.split("."):
-            found = getattr(found, name)
+            if callable(found):
+                found = found()
+            found = getattr(found, name or "string")
         return found
 
     def reader(self, entry):

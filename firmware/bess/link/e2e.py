@@ -6,7 +6,7 @@ three bits and all repeats are refused; random corruption passes with at most 1/
 delayed by a whole round of the counter can alias, so age is bounded by the receiver's time-out.
 """
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 
 _POLYNOMIAL = const(0x2F)
@@ -69,6 +69,7 @@ class Sender:
         self._ids = ids
         self._crc = leaves.crc8h2f
         self._counter = 15
+        bind(self, "protect")
 
     def protect(self, frame):
         counter = (self._counter + 1) & 15
@@ -95,6 +96,7 @@ class Checker:
         self.crc_errors = 0
         self.counter_errors = 0
         self.length_errors = 0
+        bind(self, "check")
 
     def restart(self):
         """Demand a new run of good frames, as after a silence."""

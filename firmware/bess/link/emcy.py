@@ -3,7 +3,7 @@
 from array import array
 
 from bess.link import abort
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 _QUEUE = const(32)
 _HISTORY = const(16)
@@ -14,7 +14,7 @@ class Emergencies:
     """`put` queues an EMCY and enters it into the history; `transmit` sends what waits.
 
     `register` is the error register of the newest one, `lost` counts those the queue could
-    not take. `history` gives the newest first: code | item << 16 | level << 24.
+    not take. `history` gives the newest first: code | item << 16 | level << 24 | part << 27.
     """
 
     def __init__(self, port):
@@ -29,16 +29,19 @@ class Emergencies:
         self.count = 0
         self.register = 0
         self.lost = 0
+        bind(self, "transmit")
 
-    def put(self, code, register, item, level):
-        """Queue an EMCY: error code (0 = cleared), error register, fault id and level."""
+    def put(self, code, register, item, level, part=0):
+        """Queue an EMCY: error code (0 = cleared), error register, fault id, level (0..7), part of
+        the device (0 for all of it, 1..31).
+        """
         self.register = register
         if code:
             newest = (self._newest + 1) % _HISTORY
             self._newest = newest
             self._codes[newest] = code
             self._items[newest] = item
-            self._levels[newest] = level
+            self._levels[newest] = level | part << 3
             self.count = min(self.count + 1, _HISTORY)
         following = (self._head + 1) % _QUEUE
         if following == self._tail:
@@ -50,6 +53,7 @@ class Emergencies:
         frame[2] = register
         frame[3] = item
         frame[4] = level
+        frame[5] = part
         self._head = following
 
     def transmit(self, node_id):
@@ -59,7 +63,6 @@ class Emergencies:
                 return
             self._tail = (self._tail + 1) % _QUEUE
 
-    @property
     def history(self):
         """Entries of 0x1003, newest first, None where there is none."""
         found = []

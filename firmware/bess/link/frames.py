@@ -8,7 +8,7 @@ stays inside its byte. SCALE and UNIT speak to the DBC; here all is raw integers
 
 from array import array
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 from bess.table import rows
 
@@ -40,6 +40,7 @@ class FrameCodec:
                 count += 1
         self._first.append(count)
         self.image = array("i", bytes(4 * count))
+        bind(self, "pack", "unpack")
 
     def frame(self, name):
         """Number of the frame. Raises KeyError when the table has none of that name."""

@@ -7,7 +7,7 @@ task of its own: a storm of them never delays the fast path.
 
 from bess.link import lss as lss_ids
 from bess.link.emcy import Emergencies
-from bess.port.interpreter import const, copy8
+from bess.port.interpreter import bind, const, copy8
 from bess.port.ticks import TICK_MS, held, ticks_diff
 
 BOOT_UP = const(0)
@@ -79,7 +79,8 @@ class Node:
         self.booted = False
         self._heartbeat_at_ms = _NO_TIME
         # identifiers of this node id and times of the parameters, ready to compare: see `load`
-        self._request_id = self._own_beat_id = self._own_report_id = self._guard_beat_id = 0
+        self.sdo_request_id = self.sdo_response_id = self.emergency_cob_id = 0
+        self._own_beat_id = self._own_report_id = self._guard_beat_id = 0
         self._heartbeat_ms = self._guarded_ms = self._consumer = 0
         self._refused_ms = _NO_TIME  # since when the controller has taken nothing
         self._guard_heard_ms = _NO_TIME
@@ -94,6 +95,7 @@ class Node:
         self._switch_delay_ms = self._switch_at_ms = 0
         self._switched = False
         self.adopt(parameters.get("node_id") if parameters.get("node_configured") else 0)
+        bind(self, "poll", "_dispatch", "transmit", "service", "mute", "stop_requested")
 
     def adopt(self, node_id):
         """Be the node of this id from now on (0: none, silent but for LSS); boots up anew."""
@@ -110,21 +112,17 @@ class Node:
         if self.sdo is not None:
             self.sdo.reset()
 
-    @property
     def mute(self):
         """The cabinet cannot say how it is: whoever cannot report must carry no power."""
         return not self.node_id or self._next_kbit_s != 0 or self.unheard or self.pdo.mute
 
-    @property
     def stop_requested(self):
         """The application is to end its work in order, for as long as one cause stands."""
         return (
-            self.state != OPERATIONAL
-            or self.reset_node
-            or self.reset_communication
-            or self.duplicate_id
-            or self.mute
-        )
+            self.state != OPERATIONAL or self.reset_node or self.reset_communication
+            or self.duplicate_id or not self.node_id or self._next_kbit_s != 0 or self.unheard
+            or self.pdo.mute
+        )  # fmt: skip
 
     def forget_guard(self):
         """As after a write of 0x1016: wait for the first heartbeat."""
@@ -140,7 +138,9 @@ class Node:
             self._consumer = consumer
             self.forget_guard()
         guarded_id = consumer >> 16 & 0x7F
-        self._request_id = _SDO_REQUEST + self.node_id
+        self.sdo_request_id = _SDO_REQUEST + self.node_id
+        self.sdo_response_id = _SDO_RESPONSE + self.node_id
+        self.emergency_cob_id = _EMCY + self.node_id
         self._own_beat_id = _HEARTBEAT + self.node_id
         self._guard_beat_id = _HEARTBEAT + guarded_id
         # CiA 301 7.5.2.14: unused without a node; and nobody watches over himself
@@ -151,7 +151,7 @@ class Node:
         filters = [(lss_ids.REQUEST_ID, 0x7FF, 0)]
         if self.node_id:
             filters += [(_NMT, 0x7FF, 0), (_SYNC, 0x7FF, 0)]
-            filters.append((_SDO_REQUEST + self.node_id, 0x7FF, 0))
+            filters.append((self.sdo_request_id, 0x7FF, 0))
             filters.append((_HEARTBEAT + self.node_id, 0x7FF, 0))
             if self._own_report_id > 0:
                 filters.append((self._own_report_id, 0x7FF, 0))
@@ -159,18 +159,6 @@ class Node:
                 filters.append((self._guard_beat_id, 0x7FF, 0))
             filters += self.pdo.filters(self.node_id)
         self._port.set_filters(filters)
-
-    @property
-    def emergency_cob_id(self):
-        return _EMCY + self.node_id
-
-    @property
-    def sdo_request_id(self):
-        return _SDO_REQUEST + self.node_id
-
-    @property
-    def sdo_response_id(self):
-        return _SDO_RESPONSE + self.node_id
 
     def poll(self, now_ms):
         """Work through what was received; at most 16 frames a call."""
@@ -188,7 +176,7 @@ class Node:
                 self._lose_guard()
 
     def _dispatch(self, can_id, data, length, now_ms):
-        if can_id == self._request_id:
+        if can_id == self.sdo_request_id:
             gone = self.state == STOPPED or self.reset_node or self.reset_communication
             if length == 8 and self.booted and not gone and not self._next_kbit_s:
                 self._put_aside(0, data)
@@ -275,17 +263,22 @@ class Node:
             self.state = PRE_OPERATIONAL
         elif beat_ms and ticks_diff(now_ms, self._heartbeat_at_ms) > beat_ms - TICK_MS:
             self._send_state(self.state, now_ms)
-        sync = self.sync_pending
-        self.sync_pending = False
-        if self.state != STOPPED:
+        state = self.state
+        if state != STOPPED:
             self.emcy.transmit(self.node_id)
-            if self.state == OPERATIONAL:
-                if sync:
+            if state == OPERATIONAL:
+                if self.sync_pending:
                     pdo.sync(self._sync_counter, now_ms)
                 pdo.transmit(now_ms)
-        if pdo.taken != taken:
+        self.sync_pending = False
+        if pdo.tried != tried or self._refused_ms != _NO_TIME:
+            self._judge_heard(now_ms, pdo.taken != taken)
+
+    def _judge_heard(self, now_ms, taken):
+        """Something was given to the controller, or the last was refused; taken: not now."""
+        if taken:
             self._refused_ms = _NO_TIME
-        elif pdo.tried != tried and self._refused_ms == _NO_TIME:
+        elif self._refused_ms == _NO_TIME:
             self._refused_ms = now_ms
         since_ms = self._refused_ms
         self.unheard = since_ms != _NO_TIME and ticks_diff(now_ms, since_ms) >= _UNHEARD_MS

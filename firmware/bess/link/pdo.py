@@ -8,7 +8,7 @@ inhibit time, event timer, SYNC start value.
 from array import array
 
 from bess.link.e2e import OK, Checker, Sender, data_ids
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.native import leaves as native_leaves
 from bess.port.ticks import TICK_MS, hold_all, ticks_diff
 from bess.table import rows
@@ -101,6 +101,7 @@ class Pdos:
         self.hurry = False
         self.hurry_ms = parameters.get("fast_stream_ms")
         self.fill = None
+        bind(self, "receive", "sync", "_sync_one", "transmit", "_send", "give", "tell")
 
     def _map(self, start, bits, signed):
         """One more piece of the newest frame; bit fields of one byte are that byte."""

@@ -1,4 +1,4 @@
-"""The cabinet around the cells: supply, terminals, coolant, humidity, the board itself.
+"""The cabinet around the cells: supply, terminals, condensation, the PCS's inlet, the board.
 
 Analog channels are objects with read_u16() as machine.ADC has them; NTCs hang below
 10 kohm at the converter's own reference, like those of the front ends. A channel out of
@@ -34,18 +34,13 @@ class Environment:
     """`step_cells` puts supply and converter, `step_slow` the rest, once a second.
 
     analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply,
-    ambient, humidity, board; inputs: dict with coolant_flow, heater_on, compressor_ok.
-    thermal: `pump_on`, `heater_on`; ntc: the cells' table. Temperatures in 0.1 degC are -32768
-    while their sensor gives nothing; `humidity_permille` is relative, 0 then; `supply_mv` is 0
-    before it was read.
+    ambient, humidity, board; pcs: a driver by drivers.pcs; ntc: the cells' table. Temperatures in
+    0.1 degC are -32768 while their sensor gives nothing; `humidity_permille` is relative, 0 then;
+    `supply_mv` is 0 before it was read.
     """
 
-    def __init__(self, analog, inputs, thermal, pcs, ntc, parameters, signals):
+    def __init__(self, analog, pcs, ntc, parameters, signals):
         self._analog = analog
-        self._flow = inputs["coolant_flow"]
-        self._heater = inputs["heater_on"]
-        self._compressor = inputs["compressor_ok"]
-        self._thermal = thermal
         self._pcs = pcs
         self._pcs_ms = -1
         self._signals = signals
@@ -77,7 +72,7 @@ class Environment:
         return low - ((low - self._ntc[step + 1]) * (ratio & 255) >> 8) - _OFFSET_DC
 
     def step_slow(self):
-        """Temperatures, coolant, condensation."""
+        """Temperatures and condensation."""
         signals = self._signals
         plus_dc = self._temperature("terminal_plus")
         minus_dc = self._temperature("terminal_minus")
@@ -90,14 +85,6 @@ class Environment:
         self.board_dc = self._temperature("board")
         if self.board_dc != _INVALID_DC:
             signals.put(s.BOARD_TEMP, self.board_dc)
-        flowing = self._flow.value() == 1
-        pump_on = self._thermal.pump_on
-        signals.put(s.COOLANT_FLOW, 1 if pump_on and not flowing else 0)
-        signals.put(s.FLOW_STUCK, 1 if flowing and not self._thermal.flow_is_proof else 0)
-        heating = self._heater.value() == 1
-        signals.put(s.HEATER_STUCK, 1 if heating and not self._thermal.heater_on else 0)
-        signals.put(s.HEATER_SILENT, 1 if self._thermal.heater_on and not heating else 0)
-        signals.put(s.COMPRESSOR, 0 if self._compressor.value() else 1)
         lost = self._judge_condensation() | self._judge_inlet()
         if self.board_dc == _INVALID_DC:
             lost |= _BOARD

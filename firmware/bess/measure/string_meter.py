@@ -1,7 +1,7 @@
 """Current and voltages of the string, from the IVT-S to trusted numbers."""
 
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 
 _NOT_YET = const(-1)
@@ -45,6 +45,7 @@ class StringMeter:
         self.link_samples = 0
         self.current_samples = 0
         self.string_samples = 0
+        bind(self, "update", "_age")
 
     def update(self, now_ms):
         """Take what the driver received since the last tick; put the fast signals."""
@@ -81,7 +82,10 @@ class StringMeter:
             self.link_samples = (self.link_samples + 1) & 0xFFFF
         if fresh:
             self.power_w = (self.string_mv // 100) * (self.current_ma // 100) // 100
-            self.seen_all = self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
+            if not self.seen_all:
+                self.seen_all = (
+                    self._current_count > 0 and self._u1_count > 0 and self._u2_count > 0
+                )
         since_ms = ivt.at_ms[_CURRENT] if current_count else self._started_ms
         signals.put(s.CURRENT_AGE, ticks_diff(now_ms, since_ms))
 

@@ -7,10 +7,13 @@ of temperature sensors, of frames and of the fault table in files of their own.
 from bess.port.leaves_fast import (  # noqa: F401
     count_charge,
     crc8h2f,
+    next_flagged,
     next_row,
-    next_set,
     pack_fields,
+    put,
+    put_partial,
     take_result,
+    ticks_diff,
     unpack_fields,
 )
 from bess.port.leaves_ntc import (  # noqa: F401

@@ -1,5 +1,7 @@
 """Leaves of frames and fault rows in plain Python: the twin of native/leaves_fast_viper.py."""
 
+from bess.port.interpreter import const
+
 
 def crc8h2f(table, data, data_id):
     """CRC-8H2F (AUTOSAR E2E profile 2) of bytes 1..7 of `data` and then `data_id`.
@@ -12,6 +14,37 @@ def crc8h2f(table, data, data_id):
         crc = table[crc ^ data[i]]
         i += 1
     return table[crc ^ data_id] ^ 0xFF
+
+
+_HALF = const(0x20000000)
+_SIGNALS = const(104)  # measure.signals.COUNT
+
+
+def ticks_diff(later_ms, earlier_ms):
+    """Signed distance in ms between two times that wrap at 2**30, -2**29..2**29-1."""
+    d = later_ms - earlier_ms
+    if d >= _HALF:
+        return d - _HALF - _HALF
+    if d < -_HALF:
+        return d + _HALF + _HALF
+    return d
+
+
+def put(samples, signal, value):
+    """A fresh and whole sample of a signal.
+
+    samples: array('i') of measure.signals: values, counts, partial marks of all signals.
+    """
+    samples[signal] = value
+    samples[2 * _SIGNALS + signal] = 0
+    samples[_SIGNALS + signal] = (samples[_SIGNALS + signal] + 1) & 0x1FFFFFFF
+
+
+def put_partial(samples, signal, value):
+    """As put, of a sample formed without some of its sensors."""
+    samples[signal] = value
+    samples[2 * _SIGNALS + signal] = 1
+    samples[_SIGNALS + signal] = (samples[_SIGNALS + signal] + 1) & 0x1FFFFFFF
 
 
 def next_row(row, end, signal, counts, seen, values, limits, state):
@@ -33,10 +66,10 @@ def next_row(row, end, signal, counts, seen, values, limits, state):
     return end
 
 
-def next_set(flags, row, end):
-    """First row from `row` on whose flag (bytearray) is not 0, or `end`."""
+def next_flagged(flags, mask, row, end):
+    """First row from `row` on with a flag (bits of a bytearray) of the mask, or `end`."""
     while row < end:
-        if flags[row]:
+        if flags[row] & mask:
             return row
         row += 1
     return end
@@ -95,29 +128,30 @@ def unpack_fields(data, fields, slot, end, image):
         slot += 1
 
 
-def take_result(data, channel, now_ms, value, count, at_ms, counter, first_ms, last_ms, sent, lost):
-    """One result frame of drivers.ivt_s into its arrays; 1 when it could not be used, else 0.
+def take_result(data, channel, now_ms, results):
+    """One result frame of drivers.ivt_s into its results; 1 when it could not be used, else 0.
 
-    data: eight bytes, of them byte 1 state and counter, 2..5 the result, big-endian. counter:
-    bytearray by channel, 0xFF unknown; the others array('i') by channel.
+    data: eight bytes, of them byte 1 state and counter, 2..5 the result, big-endian. results:
+    array('i') of eight rows by channel: value, count, when it came; counter (0xFF unknown), and of
+    the window when the first and the last came, how many were sent and lost.
     """
     state = data[1]
     now = state & 0x0F
-    before = counter[channel]
+    before = results[12 + channel]
     if now == before:
         return 1
     missed = 0
     if before == 0xFF:
-        first_ms[channel] = now_ms
+        results[16 + channel] = now_ms
     else:
         missed = (now - before - 1) & 0x0F
-        sent[channel] += missed + 1
-    last_ms[channel] = now_ms
-    counter[channel] = now
+        results[24 + channel] += missed + 1
+    results[20 + channel] = now_ms
+    results[12 + channel] = now
     if state & 0xA0:  # this result wrong, system error: as good as lost
-        lost[channel] += missed + 1
+        results[28 + channel] += missed + 1
         return 1
-    lost[channel] += missed
+    results[28 + channel] += missed
     high = data[2] << 8 | data[3]
     if high & 0x8000:
         high -= 0x10000
@@ -132,10 +166,10 @@ def take_result(data, channel, now_ms, value, count, at_ms, counter, first_ms, l
             number = 2000000
         elif number < -2000000:
             number = -2000000
-    value[channel] = number
-    fresh = count[channel] + 1
-    count[channel] = fresh if fresh < 0x3FFFFFFF else 1
-    at_ms[channel] = now_ms
+    results[channel] = number
+    fresh = results[4 + channel] + 1
+    results[4 + channel] = fresh if fresh < 0x3FFFFFFF else 1
+    results[8 + channel] = now_ms
     return 0
 
 

@@ -6,7 +6,7 @@ def convert_ntc(raw, scale, per_device, table, out, fresh):
 
     raw: array('H'), six words a device; scale: array('i') by device, 2**28 // VREF2 (both in
     100 uV), so that word * scale >> 16 is the ratio in 4096ths and stays inside 2**30, or 0
-    for a device that cannot be trusted; table: array('H') of cells.ntc_table. out: array('H')
+    for a device that cannot be trusted; table: array('H') of measure.ntc. out: array('H')
     by sensor; fresh: bytearray by sensor, 1 for each one converted. A shorted (above 150 degC)
     or open sensor (below -48 degC) keeps its old value and stays as it was in fresh.
     """

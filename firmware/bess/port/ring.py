@@ -73,7 +73,6 @@ class Ring:
             self._region.write(0, whole[first:])
         self.sequence = sequence
 
-    @property
     def records(self):
         """Places that were written, those of damaged records included."""
         return min(self.sequence, self.capacity)

@@ -4,6 +4,7 @@ Intermediate results stay inside -2**30..2**30-1, so nothing here allocates.
 """
 
 from bess.port.interpreter import const
+from bess.port.native import leaves
 
 TICK_MS = const(10)
 TICKS_MASK = const(0x3FFFFFFF)
@@ -11,14 +12,7 @@ _HALF = const(0x20000000)
 _HELD = const(0x10000000)  # 3.1 days: beyond, a stamp is moved along, so that its age stays old
 
 
-def ticks_diff(later_ms, earlier_ms):
-    """Signed distance in ms between two wrapped times, -2**29..2**29-1."""
-    d = later_ms - earlier_ms
-    if d >= _HALF:
-        return d - _HALF - _HALF
-    if d < -_HALF:
-        return d + _HALF + _HALF
-    return d
+ticks_diff = leaves.ticks_diff  # signed distance in ms between two wrapped times
 
 
 def ticks_add(now_ms, delta_ms):

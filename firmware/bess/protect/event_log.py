@@ -8,14 +8,14 @@ from array import array
 from struct import pack_into, unpack_from
 
 from bess.port import ring
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ring import Ring
 
 RECORD = ring.RECORD
-# sequence, ticks of 10 ms, boot, kind, item, level, actor, value, limit, check
+# sequence, ticks of 10 ms, boot, kind, item, level, string, value, limit, check
 FORMAT = "<IIHBBBBiiH"
 _PENDING = const(64)
-_FIELDS = const(4)  # ticks; kind, item, level in one; value; limit
+_FIELDS = const(4)  # ticks; kind, item, level, string in one; value; limit
 
 # kind
 RAISED = const(1)
@@ -41,12 +41,13 @@ class EventLog(Ring):
         self._tail = 0
         self.lost = 0
         self.boot = 1
+        bind(self, "put", "flush")
         if self.sequence:
             self.load((self.sequence - 1) % self.capacity)
             self.boot = (unpack_from(FORMAT, self.record)[2] + 1) & 0xFFFF
 
-    def put(self, ticks, kind, item, level, value, limit):
-        """Note an event; allocates nothing."""
+    def put(self, ticks, kind, item, level, value, limit, string=0):
+        """Note an event, of a string (from 1 on) or of the cabinet; allocates nothing."""
         following = (self._head + 1) % _PENDING
         if following == self._tail:
             self.lost = (self.lost + 1) & 0x1FFFFFFF
@@ -54,41 +55,41 @@ class EventLog(Ring):
         at = self._head * _FIELDS
         pending = self._pending
         pending[at] = ticks
-        pending[at + 1] = kind | item << 8 | level << 16
+        pending[at + 1] = kind | item << 8 | level << 16 | string << 24
         pending[at + 2] = value
         pending[at + 3] = limit
         self._head = following
 
-    @property
     def waiting(self):
         """Events that are not yet written."""
         return (self._head - self._tail) % _PENDING
 
     def flush(self, most):
         """Write up to `most` waiting events at once; True when none is left."""
-        count = min(most, self.waiting)
-        if not count:
-            return self._tail == self._head
+        if self._tail == self._head:
+            return True
+        count = min(most, self.waiting())
         records = bytearray(count * RECORD)
         pending = self._pending
         for number in range(count):
             at = (self._tail + number) % _PENDING * _FIELDS
             what = pending[at + 1]
             pack_into(
-                FORMAT, records, number * RECORD, 0, pending[at], self.boot, what & 0xFF,
-                what >> 8 & 0xFF, what >> 16, 0, pending[at + 2], pending[at + 3], 0,
+                FORMAT, records, number * RECORD, 0, pending[at], self.boot,
+                what & 0xFF, what >> 8 & 0xFF, what >> 16 & 0xFF, what >> 24,
+                pending[at + 2], pending[at + 3], 0,
             )  # fmt: skip
         self.write(records)
         self._tail = (self._tail + count) % _PENDING
         return self._tail == self._head
 
     def size(self):
-        return self.records * RECORD
+        return self.records() * RECORD
 
     def read(self, offset, count):
         """Bytes of the ring from the oldest record on, damaged records as they are."""
         length = self.capacity * RECORD
-        at = ((self.sequence - self.records) * RECORD + offset) % length
+        at = ((self.sequence - self.records()) * RECORD + offset) % length
         out = bytearray(count)
         first = min(count, length - at)
         whole = memoryview(out)

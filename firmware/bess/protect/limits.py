@@ -8,7 +8,7 @@ while they are open nothing can flow and the limit is simply what the tables say
 from array import array
 
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 
 # protection.md, "Allowed power": from 0.1 degC on, permille of 1C at the start and at the end
 # of each stretch; the last stretch has no end and stays constant
@@ -88,10 +88,15 @@ class AllowedPower:
         self.charge_only = False
         self.recharging = False
         self._recharge_floor_dmv = 0
+        bind(self, "overload", "follow_blocks")
         self.charge_ma = 0
         self.discharge_ma = 0
         self.charge_w = 0
         self.discharge_w = 0
+
+    def charge_first(self):
+        """The string starts nearly empty: charge it before anything is taken out."""
+        self.charge_only = True
 
     def recharge(self, cell_min_dmv):
         """An operator reset the under-voltage trips of a string whose lowest cell has this."""
@@ -154,8 +159,8 @@ class AllowedPower:
         self._history_at = at
         self._charge_history[at] = self.charge_ma
         self._discharge_history[at] = self.discharge_ma
-        self._largest_charge_ma = self._largest(self._charge_history)
-        self._largest_discharge_ma = self._largest(self._discharge_history)
+        self._largest_charge_ma = max(self._charge_history)
+        self._largest_discharge_ma = max(self._discharge_history)
         self._judge_by_largest()
 
     def _judge_by_largest(self):
@@ -204,11 +209,3 @@ class AllowedPower:
             self._blocked = blocked
             signals.put(s.BLOCKED_DISCHARGE, blocked_discharge)
             signals.put(s.BLOCKED_CHARGE, blocked_charge)
-
-    def _largest(self, history):
-        """Largest limit of the last second."""
-        largest_ma = 0
-        for limit_ma in history:
-            if limit_ma > largest_ma:
-                largest_ma = limit_ma
-        return largest_ma

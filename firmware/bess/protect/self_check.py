@@ -4,13 +4,12 @@ What a cabinet cannot know by itself at start stands in boards/README.md; here i
 """
 
 from bess.measure import signals as s
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ticks import ticks_diff
 
 _CANARIES = const(8)
-_CANARY_BYTES = const(64)
 _LONGEST_TICK_MS = const(100)
-_PATTERNS = (0x55, 0xAA, 0x00, 0xFF)
+_PATTERNS = (b"\x55" * 64, b"\xaa" * 64, bytes(64), b"\xff" * 64)
 
 
 class SelfCheck:
@@ -25,14 +24,12 @@ class SelfCheck:
         self._board = board
         self._signals = signals
         self._last_ms = -1
-        self._canaries = [bytearray(_CANARY_BYTES) for _ in range(_CANARIES)]
-        for canary in self._canaries:
-            for i in range(_CANARY_BYTES):
-                canary[i] = 0x55
+        self._canaries = [bytearray(_PATTERNS[0]) for _ in range(_CANARIES)]
         self._slice = 0
         self._round = 0
         self._ram_bad = False
         self.ready = False
+        bind(self, "step_fast")
         # born here: the fast task, which turns the key, may not make a tuple
         self._acknowledged = (s.PARAMETERS_CORRUPT, s.WATCHDOG_RESET, s.UNCLEAN_STOP, s.CLOCK)
         if keeper.damaged:
@@ -63,11 +60,9 @@ class SelfCheck:
         self._slice += 1
         if self._slice == _CANARIES:
             self._slice = 0
-        after = _PATTERNS[(self._round + 1) % 4]
-        for i in range(_CANARY_BYTES):
-            if canary[i] != before:
-                self._ram_bad = True
-            canary[i] = after
+        if canary != before:
+            self._ram_bad = True
+        canary[:] = _PATTERNS[(self._round + 1) % 4]
         if self._slice == 0:
             self._round = (self._round + 1) % 4
         if not self._board.ram_intact():

@@ -8,7 +8,7 @@ keeps one record a second as long as its region allows.
 from binascii import crc32
 from struct import pack_into
 
-from bess.port.interpreter import const
+from bess.port.interpreter import bind, const
 from bess.port.ring import RECORD as TREND
 from bess.port.ring import Ring
 
@@ -48,6 +48,7 @@ class Trace:
         except OSError:
             header = None  # the next trace tells whether the region takes one
         self.count = header[6] if header else 0
+        bind(self, "sample", "busy")
 
     def _header(self):
         """The header of a trace, None where none is.
@@ -73,14 +74,13 @@ class Trace:
                 found = header
         return found
 
-    @property
     def busy(self):
         """A trip's trace is still being taken or written."""
         return self._left >= 0 or self.writing >= 0
 
     def freeze(self):
         """A trip came; a second one meanwhile belongs to the same trace."""
-        if not self.busy:
+        if not self.busy():
             self._left = AFTER
 
     def sample(
@@ -172,7 +172,7 @@ class Trend(Ring):
         )  # fmt: skip
 
     def size(self):
-        return self.records * TREND
+        return self.records() * TREND
 
     def read(self, offset, count):
         """Bytes of the ring as it lies; the sequence tells the order."""

@@ -78,8 +78,9 @@ class ProgramStore:
 
     def step(self, now_ms):
         """One slice of a verification, for a task of its own; takes no time from now_ms."""
-        if self.state == CHECKING:
-            self._update.step()
+        update = self._update
+        if update is not None and update.state == CHECKING:
+            update.step()
 
     def expired(self, uptime_ticks):
         """The program on trial was not confirmed in its time."""

@@ -138,3 +138,15 @@ def test_a_bus_off_port_is_silent() -> None:
     bus.off.add(port)
     bus.send(port, 0x201, b"", 0)
     assert bus.advance(10_000) == []
+
+
+def test_a_delayed_frame_is_late_once_and_arrives() -> None:
+    bus = Bus()
+    port = bus.attach()
+    bus.faults.append(BusFault("delay", lambda *_: True, delay_us=5_000))
+    bus.send(port, 0x123, b"\x01", 0)
+    assert bus.advance(4_000) == []
+    (late,) = bus.advance(20_000)
+    assert late.data == b"\x01"
+    assert 5_000 < late.end_us < 6_000
+    assert bus.advance(60_000) == []

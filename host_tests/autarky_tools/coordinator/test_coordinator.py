@@ -78,12 +78,13 @@ def test_a_silent_cabinet_gets_no_share() -> None:
     assert coordinator.deficit_w == 50_000.0
 
 
-def test_emergencies_name_fault_and_level() -> None:
+def test_emergencies_name_fault_level_and_string() -> None:
     coordinator = one_bus(2)
     seen = []
     coordinator.on_emergency = seen.append
-    coordinator.step(500, [[(0x082, bytes((0x10, 0x32, 0x05, 19, 3, 0, 0, 0)))]])
+    coordinator.step(500, [[(0x082, bytes((0x10, 0x32, 0x05, 19, 3, 16, 0, 0)))]])
     assert (seen[0].code, seen[0].fault_id, seen[0].level, seen[0].at_ms) == (0x3210, 19, 3, 500)
+    assert seen[0].string == 16
 
 
 def test_a_silent_coordinator_says_nothing() -> None:

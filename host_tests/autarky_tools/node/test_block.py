@@ -222,6 +222,38 @@ def test_an_acknowledgement_of_what_was_never_sent_is_refused() -> None:
     assert caught.value.code == abort.SEQUENCE
 
 
+def test_an_acknowledgement_that_a_busy_machine_hears_too_late_is_a_wrong_sequence() -> None:
+    """The server has taken the block that is sent again: in the end it has more than was told."""
+    late: list[bytes] = []
+
+    class Busy(Wire):
+        def _answer(self, data: bytearray) -> bool:
+            if data[0] == 0xA2 and not late:
+                late.append(bytes(data))
+                data = bytearray(b"\xa2\x00\x10" + bytes(5))
+            return super()._answer(data)
+
+    def overtaken(number: int, frame: bytes) -> list[bytes]:
+        if number == 17:
+            wire._answers.put(late[0])
+        return [frame]
+
+    wire = Busy(overtaken)
+    with pytest.raises(SdoAbortedError) as caught:
+        BlockDownload(wire, 0x1F50, 1).run(DATA)
+    assert wire.heard[-1][4:] == abort.TOO_LONG.to_bytes(4, "little")
+    assert caught.value.code == abort.SEQUENCE
+    assert not wire.domain.ended
+
+
+def test_a_length_that_is_refused_at_once_is_told_as_it_is() -> None:
+    wire = Wire()
+    wire.domain.begin = lambda size: abort.TOO_LONG
+    with pytest.raises(SdoAbortedError) as caught:
+        BlockDownload(wire, 0x1F50, 1).run(DATA)
+    assert caught.value.code == abort.TOO_LONG
+
+
 def test_every_code_of_the_standard_and_of_our_server_is_a_sentence() -> None:
     ours = {
         value for name, value in vars(abort).items() if name.isupper() and isinstance(value, int)

@@ -1,75 +1,39 @@
 """`autarky node` against a free-running site: names, clear refusals, JSON, files."""
 
 import json
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from commands import Done, run_here
 from patience import PATIENCE_S
-from typer.testing import CliRunner
+from served_site import ServedSite
 
-from autarky.cli import app
-from autarky.paths import ROOT
+from bess.estimate import lfp
+from bess.estimate.chemistry import Chemistry
 
 pytestmark = pytest.mark.slow
-AUTARKY = Path(sys.executable).with_name("autarky")
+PATIENT = ("--set", "sdo_timeout_ms=60000")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def start(port: int, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [str(AUTARKY), "site", "--bus", f"127.0.0.1:{port}", "--no-coordinator", "--realtime",
-               "--set", "sdo_timeout_ms=60000", *arguments]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return process
-        except OSError:
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)
+def start(*arguments: str) -> ServedSite:
+    return ServedSite("--no-coordinator", "--realtime", *PATIENT, *arguments)
 
 
 @pytest.fixture(scope="module")
 def bus() -> Iterator[str]:
-    port = free_port()
-    process = start(port, "--cabinets", "2")
-    bus = f"127.0.0.1:{port}"
+    site = start("--cabinets", "2")
     deadline = time.monotonic() + PATIENCE_S
-    while "standby" not in node("read", "2", "state", "--bus", bus).stdout:
+    while "standby" not in node("read", "2", "state", "--bus", site.bus).stdout:
         assert time.monotonic() < deadline, "a self-test takes its time, not this much"
-    yield bus
-    stop(process)
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
+    yield site.bus
+    site.stop()
 
 
 def node(*arguments: str) -> Done:
-    """`autarky node` in this process: what it would print and end with."""
-    done = CliRunner().invoke(app, ["node", *arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return Done(done.exit_code, done.stdout, done.stderr)
+    """`autarky node`."""
+    return run_here("node", *arguments)
 
 
 def test_list_shows_who_is_there(bus: str) -> None:
@@ -102,6 +66,29 @@ def test_write_reads_back(bus: str) -> None:
     }  # fmt: skip
     done = node("write", "3", "heartbeat_ms", "500", "--bus", bus)
     assert "acts at once" in done.stdout
+
+
+def test_a_learned_table_is_read_used_and_taken_back(bus: str, tmp_path: Path) -> None:
+    out = tmp_path / "my.table"
+    done = node("table", "3", "--out", str(out), "--json", "--bus", bus)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [row["charge_pct"] for row in rows] == list(range(0, 101, 10))
+    assert {row["in_use_dmv"] for row in rows} == {0}
+    shipped = Chemistry(lfp.TABLE)
+    assert Chemistry(out.read_bytes()).ocv_dmv == shipped.ocv_dmv  # nothing learned for sure yet
+    assert node("write", "3", "table_shift_50_dmv", "30", "--bus", bus).returncode == 0
+    done = node("table", "3", "--out", str(out), "--bus", bus)
+    assert "30" in done.stdout
+    found = Chemistry(out.read_bytes()).ocv_dmv
+    assert (found[50], found[55]) == (shipped.ocv_dmv[50] + 30, shipped.ocv_dmv[55] + 15)
+    done = node("table", "3", "--clear", "--bus", bus)
+    assert "stored, it acts from the cabinet's next start" in done.stdout, done.stderr
+    raw = json.loads(node("read", "3", "table_shift_50_dmv", "--json", "--bus", bus).stdout)
+    assert raw == {"table_shift_50_dmv": 0}
+    done = node("table", "3", "--use", "--clear", "--bus", bus)
+    assert done.returncode == 1
+    assert "--use and --clear exclude each other" in done.stderr
 
 
 def test_a_set_that_contradicts_itself_is_not_stored_and_the_sentence_names_both(bus: str) -> None:
@@ -177,23 +164,20 @@ def test_watch_repeats(bus: str) -> None:
 
 
 def test_scan_assigns_ids_that_outlive_the_site(tmp_path: Path) -> None:
-    port = free_port()
     options = ("--cabinets", "2", "--unconfigured", "--state", str(tmp_path))
-    process = start(port, *options)
+    site = start(*options)
     try:
-        rows = json.loads(
-            node("scan", "--assign", "20", "--bus", f"127.0.0.1:{port}", "--json").stdout
-        )
+        rows = json.loads(node("scan", "--assign", "20", "--bus", site.bus, "--json").stdout)
         assert [row["node"] for row in rows] == [20, 21]
         assert {row["serial"] for row in rows} == {1000, 1001}
     finally:
-        stop(process)
-    process = start(port, *options)
+        site.stop()
+    site = start(*options)
     try:
-        rows = json.loads(node("list", "--bus", f"127.0.0.1:{port}", "--json").stdout)
+        rows = json.loads(node("list", "--bus", site.bus, "--json").stdout)
         assert [row["node"] for row in rows] == [20, 21]
     finally:
-        stop(process)
+        site.stop()
 
 
 def test_names_can_be_searched() -> None:
@@ -202,9 +186,8 @@ def test_names_can_be_searched() -> None:
 
 
 def test_the_last_id_is_said_and_the_next_scan_finds_the_rest() -> None:
-    port = free_port()
-    process = start(port, "--cabinets", "2", "--unconfigured")
-    bus = f"127.0.0.1:{port}"
+    site = start("--cabinets", "2", "--unconfigured")
+    bus = site.bus
     try:
         done = node("scan", "--assign", "127", "--bus", bus)
         assert done.returncode == 1
@@ -213,16 +196,13 @@ def test_the_last_id_is_said_and_the_next_scan_finds_the_rest() -> None:
         rows = json.loads(node("scan", "--assign", "10", "--bus", bus, "--json").stdout)
         assert [row["node"] for row in rows] == [10]
     finally:
-        stop(process)
+        site.stop()
 
 
 def test_a_closed_contactor_is_told_with_a_remedy() -> None:
-    port = free_port()
-    command = [str(AUTARKY), "site", "--cabinets", "1", "--realtime", "--bus", f"127.0.0.1:{port}",
-               "--set", "sdo_timeout_ms=60000"]  # fmt: skip
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    site = ServedSite("--cabinets", "1", "--realtime", *PATIENT)
+    bus = site.bus
     try:
-        bus = f"127.0.0.1:{port}"
         deadline = time.monotonic() + PATIENCE_S
         while "run" not in node("read", "2", "state", "--bus", bus).stdout:
             assert time.monotonic() < deadline
@@ -232,4 +212,4 @@ def test_a_closed_contactor_is_told_with_a_remedy() -> None:
         done = node("watch", "2", "fault.worst", "--count", "1", "--bus", bus)
         assert "none" in done.stdout
     finally:
-        stop(process)
+        site.stop()

@@ -1,6 +1,6 @@
 """What the host makes of logs, trends and traces, damaged ones included."""
 
-from autarky.node.client import (
+from autarky.node.decode import (
     damaged_records,
     decode_log,
     decode_trace,
@@ -15,12 +15,14 @@ from bess.protect.trace import AFTER, Trace, Trend
 def test_a_damaged_event_is_counted_and_the_others_are_told() -> None:
     log = EventLog(MemoryRegion(10 * 24))
     for number in range(5):
-        log.put(number, RAISED, 1, 3, number, 0)
+        log.put(number, RAISED, 1, 3, number, 0, 4 * number)
     log.flush(5)
     data = bytearray(log.read(0, log.size()))
     data[2 * 24 + 8] ^= 1
     rows = decode_log(bytes(data))
     assert [row["value"] for row in rows] == [0, 1, 3, 4]
+    assert [row["string"] for row in rows] == [0, 4, 12, 16]
+    assert {row["level"] for row in rows} == {"trip"}
     assert rows[0]["fault"] == "estop"
     assert damaged_records(bytes(data)) == 1
 

@@ -4,6 +4,7 @@ import pytest
 
 from autarky.plant.pcs import FLIPPED, SETPOINT, ZERO, Manners, PcsFace
 from autarky.plant.string import PCS_OFF
+from bess.drivers import pcs as states
 from bess.drivers import pcs_can
 
 
@@ -19,7 +20,8 @@ class Wire:
 def told(face: PcsFace, pcs: pcs_can.PcsCan, power_w: int, from_ms: int, for_ms: int) -> None:
     """The cabinet commands this power for a while; the face goes its way."""
     wire = pcs._port
-    pcs.request, pcs.power_w = pcs_can.FOLLOW, power_w
+    pcs.start()
+    pcs.set(power_w, 0)
     for now_ms in range(from_ms, from_ms + for_ms, 10):
         wire.sent.clear()
         pcs.transmit(now_ms)
@@ -83,7 +85,7 @@ def test_it_lies_about_its_power(face_and_pcs, how: str, said_w: int) -> None:
     face.manners.reported_power = how
     told(face, pcs, 5_000, 0, 100)
     for now_ms in range(100, 200, 20):
-        data = face.status(now_ms, pcs_can.RUNNING, -12_340.0, 765.0, 0)
+        data = face.status(now_ms, states.RUNNING, -12_340.0, 765.0, 0)
         assert pcs.receive(pcs_can.STATUS_ID, data, 8, now_ms)
     assert pcs.power_actual_w == said_w
 
@@ -92,12 +94,12 @@ def test_it_lies_about_its_state_and_answers_late(face_and_pcs) -> None:
     face, pcs = face_and_pcs
     face.manners = Manners(late_ms=200)
     for now_ms in range(0, 400, 20):
-        data = face.status(now_ms, pcs_can.RUNNING, now_ms * 100.0, 765.0, 0)
+        data = face.status(now_ms, states.RUNNING, now_ms * 100.0, 765.0, 0)
         pcs.receive(pcs_can.STATUS_ID, data, 8, now_ms)
     assert pcs.power_actual_w == 18_000
     face.manners = Manners(reported_state=PCS_OFF)
-    pcs.receive(pcs_can.STATUS_ID, face.status(400, pcs_can.RUNNING, 0.0, 0.0, 0), 8, 400)
-    assert pcs.state == pcs_can.OFF
+    pcs.receive(pcs_can.STATUS_ID, face.status(400, states.RUNNING, 0.0, 0.0, 0), 8, 400)
+    assert pcs.state == states.OFF
 
 
 def test_blocked_gates_end_the_power_of_one_that_obeys_nothing(running_site) -> None:

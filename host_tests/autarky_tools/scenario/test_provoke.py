@@ -44,8 +44,10 @@ class Live:
 
 
 @pytest.fixture
-def live(running_site):
-    made = Live(running_site)
+def live(inline_site):
+    site = inline_site()
+    site.run_for(4.0)
+    made = Live(site)
     yield made
     made.link.close()
     made.port.close()
@@ -104,7 +106,7 @@ def test_who_leaves_harms_nothing_and_what_was_asked_goes_on(live) -> None:
         ({"do": "cell 2 1 7"}, "give 0..6 V"), ({"do": "pull 2 1.5"}, "a whole number 1..32"),
         ({"do": "parameters-corrupt 2"}, "have no storage to spoil"),
         ({"do": "cell 2 1 nan"}, "give 0..6 V"),
-        ({"do": "line 2 lamp on"}, "line is 'lamp': it is one of estop"),
+        ({"do": "line 2 lamp on"}, "line is 'lamp': it is one of hvil, estop"),
         ({"do": "fault 2 x"}, "name is 'x': it is one of cell"),
         ({"script": {}}, "a script is a list"),
         ({"script": [{"do": "key 2"}]}, "step 1 of the script needs at_s and do"),

@@ -2,17 +2,20 @@
 
 import json
 import re
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autarky.node.client import LEVELS
+from autarky.coordinator.segment import Emergency
 from autarky.scenario import happened, report
 from autarky.scenario.recorder import Check, FaultResult, Recorder, Summary
 from autarky.scenario.run import run_scenario
 from autarky.scenario.trip import TRIP_CASES, only_tested
 from autarky.sil.meter import Meter
-from autarky.sil.site import SiteConfig
+from autarky.sil.site import SiteConfig, VirtualSite
+from autarky.tables import LEVELS
 from bess.port.memory import MemoryRegion
 from bess.protect import event_log
 from bess.protect.event_log import EventLog
@@ -83,17 +86,36 @@ def test_a_spike_of_one_tick_between_two_rows_is_seen() -> None:
     assert meter.row()["grid_most_w"] == 90_000
 
 
-def test_a_run_s_numbers_are_those_of_every_tick_of_the_plant(tmp_path, monkeypatch) -> None:
-    seen = []
+@dataclass
+class Peak:
+    """A run of two minutes: its summary and folder, load and battery in W of each tick, alarms."""
+
+    made: Summary
+    folder: Path
+    powers_w: list[tuple[float, float]]
+    emergencies: list[Emergency]
+
+
+@pytest.fixture(scope="module")
+def peak(tmp_path_factory: pytest.TempPathFactory) -> Peak:
+    powers_w, sites = [], []
     measure = Recorder.tick
 
-    def watched(recorder: Recorder, site) -> None:
+    def watched(recorder: Recorder, site: VirtualSite) -> None:
         measure(recorder, site)
-        seen.append((recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
+        powers_w.append((recorder.load_w, float(np.sum(site.plants.strings.pcs_power_w))))
 
-    monkeypatch.setattr(Recorder, "tick", watched)
-    made = run_scenario("peak", SiteConfig(interpreter="inline"), tmp_path / "run", 60 / 3600)
-    load, battery = np.array(seen).T / 1000
+    folder = tmp_path_factory.mktemp("peak") / "run"
+    config = SiteConfig(interpreter="inline")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, "tick", watched)
+        made = run_scenario("peak", config, folder, 120 / 3600, prepared=sites.append)
+    return Peak(made, folder, powers_w, sites[0].coordinator.emergencies)
+
+
+def test_a_run_s_numbers_are_those_of_every_tick_of_the_plant(peak: Peak) -> None:
+    made = peak.made
+    load, battery = np.array(peak.powers_w).T / 1000
     grid = load - battery
     contract = made.peak["contract_kw"]
     rows = [slice(0, 1)] + [slice(n, n + 50) for n in range(1, len(load) - 49, 50)]
@@ -185,15 +207,12 @@ def test_what_a_cabinet_tells_of_a_later_start_stands_apart_and_has_no_place() -
     assert happened.tripped_ms(found[1:], "cell_ov", 3, 1000) is None
 
 
-def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(tmp_path) -> None:
-    heard = []
-    config = SiteConfig(interpreter="inline")
-    made = run_scenario("peak", config, tmp_path / "run", 120 / 3600, prepared=heard.append)
-    emergencies = [e for e in heard[0].coordinator.emergencies if e.code]
+def test_a_pulled_module_and_a_driven_cell_are_named_as_their_events_name_them(peak: Peak) -> None:
+    made = peak.made
     assert {(one.node, IDS[one.id]) for one in made.happened} == {
-        (e.node_id, e.fault_id) for e in emergencies
+        (e.node_id, e.fault_id) for e in peak.emergencies if e.code
     }
-    events = (tmp_path / "run" / "report.html").read_text()
+    events = (peak.folder / "report.html").read_text()
     told = {one.id: one.place for one in made.happened if one.level == "trip"}
     assert f"{told['module_pulled']} of cabinet 3 pulled" in events
     assert f"{told['cell_ov']} of cabinet 2 driven" in events

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import run_here
 from kit.table_plant import TablePlant
 from soak import SOAK
 
-from autarky.paths import ROOT
 from autarky.soc import evaluate as evaluation
 from autarky.soc import fit as fitting
+from autarky.soc import fitted_table
 from autarky.soc.chemistry import load, table_text
 from autarky.soc.evaluate import Errors, evaluate
 from autarky.soc.report import DATA, a123, fitted
@@ -25,7 +25,6 @@ from autarky.soc.traces import Trace, TraceError, capacity_from, read_traces
 from bess.estimate import lfp
 from bess.estimate.chemistry import Chemistry
 
-AUTARKY = str(ROOT / ".venv" / "bin" / "autarky")
 AH = 10.0
 
 
@@ -66,13 +65,6 @@ def write(trace: Trace, path: Path, **columns) -> Path:
     return path
 
 
-def run(*arguments: str | Path, **options) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [AUTARKY, *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=300, **options,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
 def hour() -> Trace:
     return synthetic(25.0, 2.5, 1, start=0.8)
@@ -85,10 +77,9 @@ def test_a_fit_finds_the_cell_it_was_made_from() -> None:
     ]  # fmt: skip
     found = fitting.fit(traces, 3.54, 2.5)
     assert found.rms_mv < 3
-    table = Chemistry(
-        fitting.table_of(found, [], fitting.singles_of(load("lfp").values), load("lfp")).encode()
-    )
     truth = load("lfp")
+    singles = fitted_table.singles_of(truth.values)
+    table = Chemistry(fitted_table.table_of(found, [], singles, truth).encode())
     middle = slice(15, 85)
     apart = np.abs(np.array(table.ocv_dmv[middle], int) - np.array(truth.ocv_dmv[middle], int))
     assert apart.max() < 80  # 8 mV
@@ -119,7 +110,7 @@ def test_unsuitable_data_is_refused_with_the_reason(hour: Trace, change, reason:
 def test_evaluate_prints_scores_and_writes_the_promised_keys(hour: Trace, tmp_path: Path) -> None:
     data = write(hour, tmp_path / "cell.parquet")
     out = tmp_path / "soc.json"
-    done = run(
+    done = run_here(
         "soc", "evaluate", data, "--chemistry", "lfp", "--start-error", "-20", "--gain", "0.5",
         "--offset", "0.2", "--noise-mv", "1", "--capacity-ah", AH, "--json", out,
     )  # fmt: skip
@@ -193,22 +184,25 @@ def test_bad_input_gets_a_sentence(hour, tmp_path, columns, options, sentence) -
     if changed.get("time") == "backwards":
         changed["time"] = hour.time_s[::-1]
     data = write(hour, tmp_path / "cell.parquet", **changed)
-    done = run("soc", "evaluate", data, "--plot", tmp_path / "x.png", *options)
+    done = run_here("soc", "evaluate", data, "--plot", tmp_path / "x.png", *options)
     assert done.returncode == 1
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_evaluate_starts_anew_after_a_hole_and_says_so(hour: Trace, tmp_path: Path) -> None:
+def test_evaluate_starts_anew_after_a_hole_and_says_so(
+    hour: Trace, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setenv("PATH", "")  # without valgrind, which takes its time
     late = hour.time_s + np.where(hour.time_s > 4500, 36_000, 0)
     rows = [f"{t / 3600:.6f};{-1000 * i:.1f};{1000 * v:.2f};{100 * soc:.4f}".replace(".", ",")
             for t, i, v, soc in zip(late, hour.current_a, hour.voltage_v, hour.soc)]  # fmt: skip
     data = tmp_path / "logger.csv"
     data.write_text("\n".join(["t;I;U;charge", "h;mA;mV;%", *rows]) + "\n", encoding="utf-8-sig")
     out = tmp_path / "soc.json"
-    done = run(
+    done = run_here(
         "soc", "evaluate", data, "--columns", "time=t,soc=charge", "--capacity-ah", AH,
-        "--json", out, env={"PATH": ""},  # without valgrind, which takes its time
+        "--json", out,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = " ".join(done.stdout.split())
@@ -224,10 +218,10 @@ def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path) -> None:
     trace = synthetic(25.0, 5, 5)
     data = write(trace, tmp_path / "cell.parquet")
     table = tmp_path / "my.table"
-    done = run("fit", data, "--like", "lfp", "--capacity-ah", AH, "--out", table)
+    done = run_here("fit", data, "--like", "lfp", "--capacity-ah", AH, "--out", table)
     assert done.returncode == 0, done.stderr
     assert table.with_suffix(".png").is_file()
-    again = run(
+    again = run_here(
         "soc", "evaluate", data, "--chemistry", table, "--capacity-ah", AH,
         "--json", tmp_path / "s.json",
     )  # fmt: skip
@@ -239,7 +233,7 @@ def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path) -> None:
 def test_the_files_that_help_names_are_read_as_they_stand(command: tuple[str, ...]) -> None:
     if not DATA.is_dir():
         pytest.skip(f"{DATA} is not here")
-    text = run(*command, "--help").stdout
+    text = run_here(*command, "--help").stdout
     named = set(re.findall(r"\b(?:a123|lfp_1p2ah)\w+\.(?:parquet|csv\.gz)", text))
     assert named
     for name in named - {"lfp_1p2ah_ocv.csv.gz"}:  # a curve, no trace

@@ -23,8 +23,9 @@ def app():
     ],
 )  # fmt: skip
 def test_derating_is_the_smallest_that_cooling_and_the_pcs_leave(app, standing, pcs_dc, permille):
-    standing = [app.protection.row(fault_id(name), 1) for name in standing]
-    app.protection.stands = standing.__contains__
+    judge = app.protection.judges[0]
+    standing = [judge.row(fault_id(name), 1) for name in standing]
+    judge.stands = standing.__contains__
     app.signals.put(s.PCS_TEMP, pcs_dc)
     assert app.derating.permille(False) == permille
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kit.spi_chips import ExpanderChip, FramChip
+from rigs.latches import latch
 
 from bess.drivers import fram as fram_driver
 from bess.drivers.fram import SIZE, Fram, FramBytes, FramRegion
@@ -129,7 +130,7 @@ def test_latches_lie_in_fram_bytes() -> None:
     assert Latches(memory).blank
     provision(memory)
     latches = Latches(memory)
-    latches.add(17)
+    latch(latches, 17)
     latches.set_running(True)
     again = Latches(FramBytes(driver, 0))
     assert not again.blank

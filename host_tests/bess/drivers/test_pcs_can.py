@@ -2,6 +2,7 @@
 
 import pytest
 
+from bess.drivers import pcs as states
 from bess.drivers import pcs_can
 from bess.drivers.pcs_can import PcsCan
 from bess.link.e2e import Sender, data_ids
@@ -26,7 +27,7 @@ def status(counter: int, power_dw: int = 0) -> bytes:
     """A good status with this counter; power in 10 W."""
     frame = bytearray(8)
     frame[2:4] = power_dw.to_bytes(2, "little", signed=True)
-    frame[1] = pcs_can.RUNNING << 4
+    frame[1] = states.RUNNING << 4
     sender = Sender(pcs_can.status_ids())
     for _ in range(counter % 16 + 1):
         sender.protect(frame)
@@ -51,10 +52,10 @@ def pcs() -> PcsCan:
 
 def test_numbers_are_the_published_ones() -> None:
     assert (pcs_can.COMMAND_ID, pcs_can.STATUS_ID) == (0x210, 0x190)
-    assert pcs_can.FILTERS == ((0x190, 0x7FF, 0),)
+    assert PcsCan.filters == ((0x190, 0x7FF, 0),)
     assert (pcs_can.STOP, pcs_can.FOLLOW) == (0, 1)
-    states = (pcs_can.OFF, pcs_can.STARTING, pcs_can.RUNNING, pcs_can.STOPPING, pcs_can.FAULT)
-    assert states == (0, 1, 2, 3, 4)
+    on_the_bus = (states.OFF, states.STARTING, states.RUNNING, states.STOPPING, states.FAULT)
+    assert on_the_bus == (0, 1, 2, 3, 4)
 
 
 def test_its_protected_frames_are_no_site_nodes() -> None:
@@ -69,9 +70,9 @@ def test_its_protected_frames_are_no_site_nodes() -> None:
 
 def test_nothing_is_known_and_nothing_asked_at_first() -> None:
     pcs = PcsCan(Wire())
-    assert pcs.request == pcs_can.STOP
-    assert pcs.state == pcs_can.OFF
-    assert pcs.power_w == pcs.power_actual_w == pcs.dc_voltage_dv == 0
+    assert pcs.filters == ((0x190, 0x7FF, 0),)
+    assert pcs.state == states.OFF
+    assert pcs.power_actual_w == pcs.dc_voltage_dv == 0
     assert pcs.fault == pcs.temperature_dc == pcs.crc_streak == 0
     assert pcs.status_ms == -1
 
@@ -80,7 +81,7 @@ def test_a_status_is_read_as_it_is_published() -> None:
     pcs = PcsCan(Wire())
     for n, data in enumerate(STATUS):
         hear(pcs, data, 20 * n)
-    assert pcs.state == pcs_can.RUNNING
+    assert pcs.state == states.RUNNING
     assert pcs.power_actual_w == -12_340
     assert pcs.dc_voltage_dv == 7654
     assert pcs.fault == 3
@@ -94,7 +95,8 @@ def test_a_status_is_read_as_it_is_published() -> None:
 def test_a_command_is_sent_as_it_is_published(power_w: int, data: str) -> None:
     wire = Wire()
     pcs = PcsCan(wire)
-    pcs.request, pcs.power_w = pcs_can.FOLLOW, power_w
+    pcs.start()
+    pcs.set(power_w, 0)
     pcs.transmit(0)
     assert wire.sent == [(0x210, bytes.fromhex(data))]
 
@@ -103,11 +105,13 @@ def test_a_command_is_sent_as_it_is_published(power_w: int, data: str) -> None:
     (0, 0), (9, 0), (-9, 0), (10, 1), (-10, -1), (54_329, 5432), (-54_329, -5432),
 ])  # fmt: skip
 def test_a_command_never_asks_for_more_than_was_allowed(power_w: int, sent_dw: int) -> None:
-    wire = Wire()
-    pcs = PcsCan(wire)
-    pcs.power_w = power_w
-    pcs.transmit(0)
-    assert int.from_bytes(wire.sent[0][1][2:4], "little", signed=True) == sent_dw
+    for set_to, at in (((power_w, 0), 2), ((0, power_w), 4)):
+        wire = Wire()
+        pcs = PcsCan(wire)
+        pcs.set(*set_to)
+        pcs.transmit(0)
+        assert wire.sent[0][1][1] >> 4 == pcs_can.STOP
+        assert int.from_bytes(wire.sent[0][1][at : at + 2], "little", signed=True) == sent_dw
 
 
 @pytest.mark.parametrize("start_ms", [0, 1, 5000, 2**30 - 30])

@@ -5,6 +5,7 @@ import pytest
 from autarky.plant.ivt_s import COMMAND_ID, RESULT_ID
 from autarky.plant.ivt_s import IvtS as SensorModel
 from autarky.plant.pcs import PcsFace
+from bess.drivers import pcs as states
 from bess.drivers import pcs_can
 from bess.drivers.ivt_s import IvtS
 
@@ -35,7 +36,7 @@ class Pair:
                 self.sensor.receive(0x511, answer, 8, now_ms)
             self._answers = []
             for can_id, data in self.model.results(now_ms, (100.0, 768.0, 767.0, 0.5)):
-                assert self.sensor.receive(can_id, data, len(data), now_ms)
+                self.sensor.receive(can_id, data, len(data), now_ms)
                 self.seen[can_id - RESULT_ID] = self.seen.get(can_id - RESULT_ID, 0) + 1
             self.sensor.configure(now_ms)
             if now_ms % 1000 == 990:
@@ -121,7 +122,8 @@ def test_a_stuck_sensor_gives_no_fresh_sample() -> None:
 def test_pcs_follows_commands_and_stops_on_silence() -> None:
     wire, face = Wire(), PcsFace()
     pcs = pcs_can.PcsCan(wire)
-    pcs.request, pcs.power_w = pcs_can.FOLLOW, -54_321
+    pcs.start()
+    pcs.set(-54_321, 0)
     for now_ms in range(0, 200, 10):
         pcs.transmit(now_ms)
     assert len(wire.sent) == 10
@@ -137,10 +139,10 @@ def test_pcs_follows_commands_and_stops_on_silence() -> None:
 def test_pcs_status_reaches_the_driver() -> None:
     face, pcs = PcsFace(), pcs_can.PcsCan(Wire())
     for now_ms in range(0, 200, 20):
-        data = face.status(now_ms, pcs_can.RUNNING, -12_340.0, 765.4, 0)
+        data = face.status(now_ms, states.RUNNING, -12_340.0, 765.4, 0)
         assert data is not None
         assert pcs.receive(pcs_can.STATUS_ID, data, 8, now_ms)
-    assert pcs.state == pcs_can.RUNNING
+    assert pcs.state == states.RUNNING
     assert pcs.power_actual_w == -12_340
     assert pcs.dc_voltage_dv == 7654
     assert pcs.status_ms == 180
@@ -149,7 +151,8 @@ def test_pcs_status_reaches_the_driver() -> None:
 def test_a_disturbed_command_never_moves_the_pcs() -> None:
     wire, face = Wire(), PcsFace()
     pcs = pcs_can.PcsCan(wire)
-    pcs.request, pcs.power_w = pcs_can.FOLLOW, 50_000
+    pcs.start()
+    pcs.set(50_000, 0)
     for now_ms in range(0, 100, 20):
         pcs.transmit(now_ms)
     for _, data in wire.sent:

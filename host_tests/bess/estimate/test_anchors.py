@@ -109,7 +109,7 @@ def test_an_anchor_right_after_a_start_of_an_unknown_past_is_none():
             assert not cell.soc.anchored
 
 
-@settings(deadline=None, max_examples=300 if SOAK else 15)
+@settings(deadline=None, max_examples=300 if SOAK else 8)
 @given(
     table=st.sampled_from(sorted(TABLES)), way=st.sampled_from([1, -1]),
     celsius=st.floats(-30, 50), rate_c=st.floats(0.05, 1.0), tail_c=st.floats(0, 0.06),

@@ -1,3 +1,4 @@
+import contextlib
 from array import array
 from struct import pack
 
@@ -5,7 +6,7 @@ import pytest
 
 from bess.estimate import lfp
 from bess.estimate.charge_counter import ChargeCounter
-from bess.estimate.estimator import STATE_BYTES, Estimator
+from bess.estimate.estimator import SLICES, STATE_BYTES, Estimator
 from bess.parameters import Parameters
 from bess.port.memory import MemoryRegion
 
@@ -14,6 +15,7 @@ class Cells:
     seen_all = True
     cell_count = 240
     temp_mean_dc = 250
+    evaluations = 0
 
     def __init__(self, dmv=33000):
         self.set(dmv)
@@ -54,8 +56,9 @@ def build(region, cells=None, **values):
 
 
 def run(estimator, seconds, now_ms=0):
-    for _ in range(seconds * 10):
-        now_ms += 100
+    for tick in range(seconds * SLICES):
+        now_ms += 1000 // SLICES
+        estimator._cells.evaluations += tick % 5 == 0
         estimator.slice(now_ms, True)
     return now_ms
 
@@ -221,12 +224,97 @@ def test_each_second_does_one_step_and_every_power_limit():
     estimator, _ = build(MemoryRegion(STATE_BYTES))
     now_ms = run(estimator, 1)
     solved, stepped = [], []
-    solve, step = estimator.power.solve, estimator.soc.step
-    estimator.power.solve = lambda job, *rest: (solved.append(job), solve(job, *rest))
-    estimator.soc.step = lambda *rest: (stepped.append(rest[0]), step(*rest))
+    solve, step = estimator.power.slices, estimator.soc.slices
+    estimator.power.slices = lambda job, *rest: (solved.append(job), solve(job, *rest))[1]
+    estimator.soc.slices = lambda *rest: (stepped.append(rest[0]), step(*rest))[1]
     run(estimator, 3, now_ms)
     assert sorted(solved) == sorted([0, 1, 2, 3, 4, 5] * 3)
     assert stepped == [1.0] * 3
+
+
+@pytest.mark.parametrize("dmv", [26000, 30500, 32800, 33300, 34500, 36400])
+@pytest.mark.parametrize("ma", [-90000, 0, 14000, 140000])
+def test_a_second_s_work_ends_before_the_next(dmv, ma):
+    """Where a limit is searched for longest, at the knee and where a start is looked at again."""
+    estimator, _ = build(MemoryRegion(STATE_BYTES), Cells(dmv))
+    now_ms, taken = 0, []
+    for _ in range(40):
+        estimator.counter.add(ma, now_ms)
+        seconds = estimator._seconds
+        for part in range(SLICES):
+            now_ms += 20
+            estimator.slice(now_ms, True)
+            if estimator._seconds != seconds:
+                seconds = estimator._seconds
+                taken.append(part)
+    assert len(taken) >= 38
+    assert max(taken) < SLICES - 1
+
+
+def run_failing(estimator, seconds, now_ms):
+    """True when the state was to be saved meanwhile."""
+    saved = False
+    for tick in range(seconds * SLICES):
+        now_ms += 1000 // SLICES
+        estimator._cells.evaluations += tick % 5 == 0
+        with contextlib.suppress(ZeroDivisionError):
+            estimator.slice(now_ms, True)
+        saved = saved or estimator.dirty
+    return saved
+
+
+@pytest.mark.parametrize("job", range(6))
+def test_a_part_that_fails_costs_itself_alone(job):
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 3)
+    estimator.dirty = False
+    seconds = sum(estimator.health.seconds_at)
+    power = estimator.power
+    before = list(power.charge_ma), list(power.discharge_ma)
+    whole, stepped = power.slices, []
+
+    def slices(at, *voltages):
+        if at == job:
+            raise ZeroDivisionError
+        yield from whole(at, *voltages)
+
+    step = estimator.soc.slices
+    power.slices = slices
+    estimator.soc.slices = lambda *rest: (stepped.append(rest[0]), step(*rest))[1]
+    estimator._cells.set(34500)  # nearly full: charge limits have to fall
+    assert run_failing(estimator, 20, now_ms)
+    assert stepped == [1.0] * 20
+    assert sum(estimator.health.seconds_at) == seconds + 20
+    for at in range(3):
+        frozen = power.charge_ma[at] == before[0][at]
+        assert frozen == (job == 2 * at + 1), at
+    power.slices = whole
+    run(estimator, 2, now_ms + 20000)
+    assert power.charge_ma[0] < before[0][0]
+
+
+@pytest.mark.parametrize("every", [10, 2, 1])
+def test_charge_that_was_counted_is_not_lost_by_a_step_that_fails(every):
+    estimator, _ = build(MemoryRegion(STATE_BYTES))
+    now_ms = run(estimator, 3)
+    estimator.soc.start(0.6, 0.01, 1.0, 0.0)
+    calls = [0]
+    whole = estimator.soc.model.advance
+
+    def advance(*arguments):
+        calls[0] += 1
+        if calls[0] % every == 0:
+            raise ZeroDivisionError
+        return whole(*arguments)
+
+    estimator.soc.model.advance = advance
+    for _ in range(600):
+        estimator.counter.add(140_000, now_ms)  # 600 s at half of 280 Ah: 8.3 %
+        run_failing(estimator, 1, now_ms)
+        for part in range(4):
+            estimator.counter.add(140_000, now_ms + 250 * (part + 1))
+        now_ms += 1000
+    assert abs(estimator.soc.filter.soc - (0.6 - 140 / 280 / 6)) < 0.002
 
 
 def test_an_anchor_is_reported_with_the_charge_before_and_after():

@@ -1,4 +1,5 @@
 from struct import pack, unpack
+from types import SimpleNamespace
 
 from bess import objects
 from bess.link import abort, communication
@@ -14,6 +15,8 @@ ROOT_TABLE = b"""\
 0x2902.* elements  i16 ro - values?known
 0x2903.* all       i16 ro - values?flag
 0x2904 temperature i16 ro - temperature
+0x2905 of_string   u16 ro - .meter.value?.meter.known
+0x2906.* of_cells  u16 ro - .cells
 """
 
 
@@ -27,6 +30,9 @@ class Root:
         self.flag = False
         self.values = (0, 5)
         self.temperature = -32768
+        self.string = SimpleNamespace(
+            meter=SimpleNamespace(value=7, known=False), cells=lambda: [8, 9]
+        )
 
     def known(self, element):
         return element == 1
@@ -206,3 +212,11 @@ def test_the_very_first_object_has_no_sub_index_and_says_so():
     assert bench.read(0x1000) == b"\x00\x00\x00\x00"
     assert bench.read(0x1000, 1) == abort.NO_SUB
     assert bench.read(0x0FFF, 1) == abort.NO_OBJECT
+
+
+def test_a_path_that_begins_with_a_dot_is_of_the_root_s_string():
+    bench = Bench()
+    assert bench.read(0x2905) == abort.NO_DATA
+    bench.root.string.meter.known = True
+    assert bench.read(0x2905) == b"\7\0"
+    assert (bench.read(0x2906), bench.read(0x2906, 2)) == (b"\2", b"\x09\0")

@@ -26,14 +26,14 @@ def items(port):
     return [data[3] for _, data in port.sent]
 
 
-def test_an_emergency_is_code_register_item_and_level_in_this_order_and_zeros():
+def test_an_emergency_is_code_register_item_level_and_part_in_this_order_and_zeros():
     emcy, port = build()
     emcy.put(0x3210, 0x85, 0x13, 0x03)
-    emcy.put(0xFEDC, 0x01, 0xFF, 0x04)
+    emcy.put(0xFEDC, 0x01, 0xFF, 0x04, 0x10)
     emcy.transmit(5)
     assert port.sent == [
         (0x85, bytes((0x10, 0x32, 0x85, 0x13, 0x03, 0, 0, 0))),
-        (0x85, bytes((0xDC, 0xFE, 0x01, 0xFF, 0x04, 0, 0, 0))),
+        (0x85, bytes((0xDC, 0xFE, 0x01, 0xFF, 0x04, 0x10, 0, 0))),
     ]
 
 
@@ -51,7 +51,7 @@ def test_nothing_of_an_earlier_emergency_stands_in_a_later_one():
     emcy, port = build()
     for _ in range(2):  # once round the queue and more
         for _ in range(20):
-            emcy.put(0xFFFF, 0xFF, 0xFF, 0xFF)
+            emcy.put(0xFFFF, 0xFF, 0xFF, 7, 31)
         emcy.transmit(1)
     port.sent.clear()
     emcy.put(0, 0, 0, 0)
@@ -110,16 +110,16 @@ def test_the_count_of_what_was_lost_stays_a_small_number():
     assert emcy.lost == 0
 
 
-def test_the_history_is_newest_first_with_item_and_level_and_ends_after_16():
+def test_the_history_is_newest_first_with_item_level_and_part_and_ends_after_16():
     emcy, _ = build()
     assert emcy.count == 0
-    assert emcy.history == [None] * 16
+    assert emcy.history() == [None] * 16
     for number in range(1, 20):
-        emcy.put(0xF000 + number, 1, 0x40 + number, number % 5)
+        emcy.put(0xF000 + number, 1, 0x40 + number, number % 5, number)
         kept = range(number, max(number - 16, 0), -1)
-        expected = [0xF000 + n | (0x40 + n) << 16 | n % 5 << 24 for n in kept]
+        expected = [0xF000 + n | (0x40 + n) << 16 | n % 5 << 24 | n << 27 for n in kept]
         assert emcy.count == len(expected)
-        assert emcy.history == expected + [None] * (16 - len(expected))
+        assert emcy.history() == expected + [None] * (16 - len(expected))
 
 
 def test_an_emergency_that_the_queue_cannot_take_stands_in_history_and_register_all_the_same():
@@ -127,7 +127,7 @@ def test_an_emergency_that_the_queue_cannot_take_stands_in_history_and_register_
     for _ in range(31):
         emcy.put(0x1000, 1, 1, 2)
     emcy.put(0x2000, 0x85, 7, 3)
-    assert emcy.history[0] == 0x2000 | 7 << 16 | 3 << 24
+    assert emcy.history()[0] == 0x2000 | 7 << 16 | 3 << 24
     assert emcy.register == 0x85
 
 
@@ -138,7 +138,7 @@ def test_what_is_cleared_is_sent_and_sets_the_register_but_is_no_error_of_the_hi
     emcy.put(0, 0x04, 19, 0)
     assert emcy.register == 0x04
     assert emcy.count == 1
-    assert emcy.history[:2] == [0x3210 | 19 << 16 | 3 << 24, None]
+    assert emcy.history()[:2] == [0x3210 | 19 << 16 | 3 << 24, None]
     emcy.transmit(5)
     assert port.sent[1] == (0x85, bytes((0, 0, 0x04, 19, 0, 0, 0, 0)))
 
@@ -151,7 +151,7 @@ def test_the_history_is_cleared_by_a_zero_only():
         assert emcy.count == 1
     assert emcy.clear_history(0) == abort.NONE
     assert emcy.count == 0
-    assert emcy.history == [None] * 16
+    assert emcy.history() == [None] * 16
     assert emcy.register == 5
     emcy.transmit(5)
     assert len(port.sent) == 1

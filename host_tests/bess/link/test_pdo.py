@@ -1,109 +1,11 @@
-"""PDOs by a table of the test's own: two received frames, and six that are sent."""
+"""PDOs: their pieces, what is received, and what a SYNC sends."""
+
+from rigs.pdos import ENERGY, LONE, NODE_ID, ORDER, REMARK, STATUS, STREAM, TABLE, Bench
 
 from bess.link.e2e import Sender, data_ids
-from bess.link.frames import FrameCodec
 from bess.link.pdo import Pdos
 
-NODE_ID = 9
-TABLE = b"""\
-frame order   0x200 rx    e2e
-field mode     12  3 u 1 -
-field power    16 16 i 1 W
-frame remark  0x300 rx    plain
-field number    0 16 u 1 -
-frame status  0x180 sync  e2e
-field state    12  3 u 1 -
-field power    16 16 i 1 W
-frame energy  0x280 event plain
-field charge    0 16 u 1 -
-field change   16  8 i 1 -
-field strings  24  4 u 1 -
-field wanted   28  1 i 1 -
-field far      32  4 u 1 -
-field near     40  4 u 1 -
-field wide     48 16 i 1 -
-frame stream  0x380 event plain
-field first     0 16 u 1 -
-frame lone    0x480 event plain
-field small     0  4 u 1 -
-"""
-ORDER, REMARK, STATUS, ENERGY, STREAM, LONE = range(6)
 IDS = (0x209, 0x309, 0x189, 0x289, 0x389, 0x489)
-
-
-class Values:
-    """Parameters by name: what CiA 301 lets a master set of each PDO."""
-
-    def __init__(self):
-        self.values = {
-            "fast_stream_ms": 10, "command_counter_step_max": 3, "command_resync_frames": 5,
-            "rpdo1_enabled": 1, "rpdo1_type": 255, "rpdo2_enabled": 1, "rpdo2_type": 255,
-        }  # fmt: skip
-        for number, kind in ((1, 1), (2, 255), (3, 255), (4, 255)):
-            name = f"tpdo{number}_"
-            self.values[name + "enabled"] = 1
-            self.values[name + "type"] = kind
-            self.values[name + "inhibit_100us"] = 0
-            self.values[name + "event_ms"] = 0
-            self.values[name + "sync_start"] = 0
-
-    def get(self, name):
-        return self.values[name]
-
-
-class Port:
-    def __init__(self):
-        self.sent = []
-        self.full = False
-
-    def send(self, can_id, data):
-        if not self.full:
-            self.sent.append((can_id, bytes(data)))
-        return not self.full
-
-
-class Bench:
-    def __init__(self, node_id=NODE_ID, **values):
-        self.parameters = Values()
-        self.parameters.values.update(values)
-        self.port = Port()
-        self.codec = FrameCodec(TABLE)
-        self.pdo = Pdos(self.port, self.codec, TABLE, self.parameters)
-        self.pdo.report = STATUS
-        self.pdo.stream = STREAM
-        self.filled = []
-        self.pdo.fill = self.filled.append
-        self.pdo.configure(node_id)
-
-    def set(self, **values):
-        self.parameters.values.update(values)
-        self.pdo.load()
-
-    def sent(self):
-        found, self.port.sent = [can_id for can_id, _ in self.port.sent], []
-        return found
-
-    def ticks(self, start_ms, end_ms):
-        """(time, identifier) of all that is sent by time."""
-        found = []
-        for now_ms in range(start_ms, end_ms, 10):
-            self.pdo.transmit(now_ms)
-            found += [(now_ms, can_id) for can_id in self.sent()]
-        return found
-
-    def syncs(self, *counters):
-        """For each SYNC, what it sent."""
-        found = []
-        for counter in counters:
-            self.pdo.sync(counter, 0)
-            found.append(self.sent())
-        return found
-
-    def image(self, frame, field):
-        return self.codec.image[self.codec.slot(frame, field)]
-
-    def set_image(self, frame, field, value):
-        self.codec.image[self.codec.slot(frame, field)] = value
 
 
 def pieces(bench, frame):
@@ -310,117 +212,6 @@ def test_a_pdo_that_is_switched_off_and_on_counts_anew():
     assert bench.syncs(3, 4, 5) == [[], [], [0x189]]
 
 
-def test_only_types_254_and_255_are_sent_by_time():
-    for kind, count in ((1, 0), (240, 0), (253, 0), (254, 10), (255, 10)):
-        bench = Bench(tpdo2_type=kind, tpdo2_event_ms=100)
-        assert len(bench.ticks(0, 1000)) == count, kind
-    assert Bench().ticks(0, 1000) == []
-    assert Bench(tpdo2_event_ms=100, tpdo2_enabled=0).ticks(0, 1000) == []
-    assert Bench(tpdo2_event_ms=100, tpdo2_inhibit_100us=5000).ticks(0, 1001) == [
-        (0, 0x289), (500, 0x289), (1000, 0x289),
-    ]  # fmt: skip
-
-
-def test_the_inhibit_time_is_rounded_up_to_milliseconds():
-    bench = Bench(tpdo2_event_ms=1, tpdo2_inhibit_100us=101)
-    for now_ms, sends in ((0, 1), (10, 0), (11, 1), (21, 0), (22, 1)):
-        bench.pdo.transmit(now_ms)
-        assert len(bench.sent()) == sends, now_ms
-    bench = Bench(tpdo2_event_ms=1, tpdo2_inhibit_100us=100)
-    for now_ms, sends in ((0, 1), (9, 0), (10, 1)):
-        bench.pdo.transmit(now_ms)
-        assert len(bench.sent()) == sends, now_ms
-
-
-def test_the_event_time_is_kept_to_a_tick_and_one_of_a_millisecond_once_a_millisecond():
-    bench = Bench(tpdo2_event_ms=65)
-    for now_ms, sends in ((0, 1), (55, 0), (56, 1)):
-        bench.pdo.transmit(now_ms)
-        assert len(bench.sent()) == sends, now_ms
-    bench = Bench(tpdo2_event_ms=1)
-    for now_ms, sends in ((0, 1), (0, 0), (1, 1)):
-        bench.pdo.transmit(now_ms)
-        assert len(bench.sent()) == sends, now_ms
-
-
-def test_timers_are_looked_at_when_the_first_of_them_can_have_passed():
-    bench = Bench(tpdo2_event_ms=300, tpdo3_event_ms=200, tpdo4_event_ms=500)
-    assert bench.ticks(0, 700) == [
-        (0, 0x289), (0, 0x389), (0, 0x489), (200, 0x389), (300, 0x289), (400, 0x389),
-        (500, 0x489), (600, 0x289), (600, 0x389),
-    ]  # fmt: skip
-
-
-def test_what_becomes_known_is_sent_at_once_though_no_timer_was_due():
-    bench = Bench(tpdo2_event_ms=1000, tpdo3_event_ms=1000)
-    bench.pdo.tell(ENERGY, False)
-    assert bench.ticks(0, 50) == [(0, 0x389)]
-    bench.pdo.tell(ENERGY, True)
-    assert bench.ticks(50, 100) == [(50, 0x289)]
-    bench.pdo.tell(ENERGY, False)
-    assert bench.ticks(100, 1500) == [(1000, 0x389)]
-
-
-def test_news_of_the_same_millisecond_are_looked_at():
-    bench = Bench(tpdo2_event_ms=1000)
-    bench.pdo.tell(ENERGY, False)
-    bench.pdo.transmit(0)
-    bench.pdo.tell(ENERGY, True)
-    bench.pdo.transmit(0)
-    assert bench.sent() == [0x289]
-    bench.set(tpdo3_event_ms=1000)
-    bench.pdo.transmit(0)
-    assert bench.sent() == [0x389]
-    bench.pdo.start()
-    bench.pdo.transmit(0)
-    assert bench.sent() == [0x289, 0x389]
-    bench.pdo.hold_stamps(0)
-    assert bench.pdo._quiet_ms == 0
-
-
-def test_what_was_known_all_along_costs_no_look_at_the_timers():
-    """A frame is told known in every tick; only news let the timers be looked at."""
-    bench = Bench(tpdo2_event_ms=1000)
-    bench.ticks(0, 10)
-    looked_ms = bench.pdo._looked_ms
-    for known in (True, False):
-        bench.pdo.tell(STREAM, known)
-        bench.ticks(10, 20)
-        assert bench.pdo._looked_ms == looked_ms
-    bench.pdo.tell(STREAM, True)
-    bench.ticks(20, 30)
-    assert bench.pdo._looked_ms == 20
-
-
-def test_a_hurried_stream_is_filled_and_sent_every_tick_and_the_others_as_before():
-    bench = Bench(tpdo2_event_ms=100, tpdo3_event_ms=0)
-    assert bench.ticks(0, 100) == [(0, 0x289)]
-    assert bench.filled == []
-    bench.pdo.hurry = True
-    found = bench.ticks(100, 200)
-    assert found == [(100, 0x289)] + [(at, 0x389) for at in range(100, 200, 10)]
-    assert bench.filled == [STREAM] * 10
-    bench.pdo.hurry = False
-    assert bench.ticks(200, 400) == [(200, 0x289), (300, 0x289)]
-
-
-def test_hurry_shortens_a_stream_s_time_and_never_lengthens_it():
-    bench = Bench(tpdo3_event_ms=20, fast_stream_ms=50)
-    bench.pdo.hurry = True
-    assert [at for at, _ in bench.ticks(0, 60)] == [0, 20, 40]
-    bench = Bench(tpdo3_event_ms=200, fast_stream_ms=50)
-    bench.pdo.hurry = True
-    assert [at for at, _ in bench.ticks(0, 110)] == [0, 50, 100]
-    bench.pdo.hurry = False
-    assert [at for at, _ in bench.ticks(110, 510)] == [300, 500]
-
-
-def test_hurry_sends_no_stream_that_is_switched_off_nor_any_other_frame():
-    bench = Bench(tpdo3_enabled=0)
-    bench.pdo.hurry = True
-    assert bench.ticks(0, 100) == []
-
-
 def test_frames_that_the_controller_takes_or_not_are_counted_and_wrap():
     bench = Bench()
     assert bench.pdo.give(0x123, b"ab")
@@ -435,14 +226,6 @@ def test_frames_that_the_controller_takes_or_not_are_counted_and_wrap():
     bench.pdo.tried = bench.pdo.taken = 0x1FFFFFFE
     bench.pdo.give(0x123, b"ab")
     assert (bench.pdo.tried, bench.pdo.taken) == (0x1FFFFFFF, 0x1FFFFFFF)
-
-
-def test_a_frame_that_found_no_place_waits_its_time_again():
-    bench = Bench(tpdo2_event_ms=100)
-    bench.port.full = True
-    assert bench.ticks(0, 10) == []
-    bench.port.full = False
-    assert bench.ticks(10, 150) == [(100, 0x289)]
 
 
 def test_the_report_is_kept_back_where_it_is_off_or_neither_sync_nor_time_sends_it():
@@ -463,23 +246,3 @@ def test_inhibit_time_and_sync_start_are_fixed_while_their_pdo_exists():
         assert not bench.pdo.fixed(0x1804, sub)
         assert bench.pdo.fixed(0x1401, sub) == (sub in (3, 6))
     assert not bench.pdo.fixed(0x2000, 3)
-
-
-def test_stamps_that_stand_for_days_stay_old():
-    bench = Bench(tpdo2_event_ms=100)
-    bench.ticks(0, 10)
-    bench.pdo.receive(0x309, bytes(8), 8, 5)
-    days_ms = 0x18000000
-    bench.pdo.hold_stamps(days_ms)
-    assert bench.pdo.heard_ms[REMARK] == days_ms - 0x10000000
-    assert bench.pdo.heard_ms[ORDER] == -1
-    later_ms = days_ms + 0x10000000
-    bench.pdo.hold_stamps(later_ms)
-    bench.pdo.transmit(later_ms)
-    assert bench.sent() == [0x289]
-
-
-def test_a_timer_that_never_runs_is_looked_at_again_before_its_stamp_is_too_old():
-    bench = Bench()
-    bench.pdo.transmit(0)
-    assert bench.pdo._quiet_ms == 0x08000000

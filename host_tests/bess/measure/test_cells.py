@@ -179,23 +179,23 @@ def test_first_configuration_is_no_loss() -> None:
 
 @pytest.mark.parametrize("read", [0x010, 0x012, 0x002, 0x026])
 def test_a_round_of_diagnosis_that_did_not_hear_all_does_not_count(rig: Rig, read: int) -> None:
-    rounds = rig.monitor.rounds
+    rounds = rig.source.rounds
     rig.run(2 * ROUND)
-    assert rig.monitor.rounds == rounds + 2
+    assert rig.source.rounds == rounds + 2
     assert rig.signal(s.DIAGNOSIS_AGE) < 10 * ROUND
     rig.model.disturbed_reads.add(read)
     rig.run(ROUND)
-    rounds = rig.monitor.rounds
+    rounds = rig.source.rounds
     rig.run(10 * ROUND)
-    assert rig.monitor.rounds == rounds
+    assert rig.source.rounds == rounds
     assert rig.signal(s.DIAGNOSIS_AGE) >= 100 * ROUND
 
 
 def test_the_first_round_counts_when_it_is_whole_only() -> None:
     rig = Rig().run(20)
-    assert rig.monitor.rounds == 0
+    assert rig.source.rounds == 0
     rig.run(70)
-    assert rig.monitor.rounds == 1
+    assert rig.source.rounds == 1
 
 
 def test_a_die_that_is_not_heard_clears_no_hot_one(rig: Rig) -> None:

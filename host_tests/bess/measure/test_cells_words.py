@@ -2,7 +2,6 @@
 
 from array import array
 from itertools import pairwise
-from types import SimpleNamespace
 
 import pytest
 from kit.front_ends import (
@@ -31,7 +30,8 @@ from kit.front_ends import (
 )
 
 from bess.measure import signals as s
-from bess.measure.cells import CellMonitor, ntc_table
+from bess.measure.cells import CellMonitor
+from bess.measure.ntc import ntc_table
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
 from bess.port import leaves
@@ -44,13 +44,15 @@ def rig() -> Rig:
 
 
 def test_nothing_is_known_at_first() -> None:
-    monitor = Rig().monitor
+    rig = Rig()
+    monitor = rig.monitor
+    assert rig.source.rounds == 0
     assert monitor.cell_count == CELLS
     assert monitor.sensor_count == SENSORS
     for name in (
         "cell_min_dmv", "cell_max_dmv", "cell_mean_dmv", "cell_min_index", "cell_max_index",
         "cell_sum_dmv", "temp_min_dc", "temp_max_dc", "temp_mean_dc", "temp_spread_dc",
-        "temp_min_index", "temp_max_index", "rounds", "scans", "cells_read", "sensors_read",
+        "temp_min_index", "temp_max_index", "scans", "cells_read", "sensors_read",
     ):  # fmt: skip
         assert getattr(monitor, name) == 0, name
     assert monitor.afe_temp_dc == 2000, "nothing is bled before a die was heard"
@@ -58,8 +60,7 @@ def test_nothing_is_known_at_first() -> None:
         assert getattr(monitor, name) is False, name
     assert not any(monitor.cell_known(cell) for cell in range(CELLS))
     assert not any(monitor.sensor_known(sensor) for sensor in range(SENSORS))
-    chain = SimpleNamespace(device_count=1)
-    monitor = CellMonitor(chain, bytes((16,)), 1, Parameters(), Signals(), leaves)
+    monitor = CellMonitor(bytes((16,)), 1, Parameters(), Signals(), leaves)
     assert monitor.all_sensors_known is False
 
 
@@ -85,7 +86,7 @@ def test_a_scan_converts_sensors_and_cells_and_then_diagnoses() -> None:
         [[PULL_UP], [PULL_UP], [e, f], []],
         [[PULL_DOWN], [PULL_DOWN], [a, b], [c, d]],
         [[PULL_DOWN], [PULL_DOWN], [e, f], []],
-        [[ADSTAT], [STATUS_A, STATUS_B], [], []],
+        [[ADSTAT], [STATUS_A], [STATUS_B], []],
         [[CVST], [a, b], [c, d], [e, f]],
         [[CONFIG_A, CONFIG_B], ["config"], [CONFIG_A, CONFIG_B], []],
     ]
@@ -97,15 +98,15 @@ def test_a_scan_converts_sensors_and_cells_and_then_diagnoses() -> None:
 def test_scans_and_rounds_are_counted_and_start_over_below_2_29(rig: Rig) -> None:
     monitor = rig.monitor
     assert monitor.scans == 14
-    assert monitor.rounds == 1
-    monitor.scans, monitor.rounds = 2**29 - 3, 2**29 - 2
+    assert rig.source.rounds == 1
+    monitor.scans, rig.source.rounds = 2**29 - 3, 2**29 - 2
     rig.run(2 * SCAN)
     assert monitor.scans == 2**29 - 1
     rig.run(5 * SCAN)
     assert monitor.scans == 4
-    assert monitor.rounds == 2**29 - 1
+    assert rig.source.rounds == 2**29 - 1
     rig.run(ROUND)
-    assert monitor.rounds == 0
+    assert rig.source.rounds == 0
 
 
 @pytest.mark.parametrize("cell", range(CELLS))
@@ -137,7 +138,7 @@ def test_every_sensor_can_be_the_hottest_and_the_coldest(sensor: int) -> None:
         assert sensor == (monitor.temp_max_index if dc > 250 else monitor.temp_min_index)
         assert monitor.temp_spread_dc == abs(dc - 250)
         assert monitor.temp_mean_dc == (9 * 250 + dc) // 10
-        assert monitor.temperatures_dc == [dc if at == sensor else 250 for at in range(SENSORS)]
+        assert monitor.temperatures_dc() == [dc if at == sensor else 250 for at in range(SENSORS)]
         assert found[s.TEMP_MAX]
         assert found[s.TEMP_MIN]
 

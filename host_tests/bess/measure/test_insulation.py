@@ -114,12 +114,14 @@ def test_the_monitors_own_fault_is_a_result_and_no_trouble(rig: Rig) -> None:
     assert rig.value(s.INSULATION_AGE) == 0
 
 
-def test_frames_of_the_monitor_are_taken_and_those_of_others_left() -> None:
+def test_frames_of_the_monitor_pass_the_filters_and_short_ones_are_no_result() -> None:
     driver = Rig().driver
-    assert iso165c.FILTERS == ((0x037, 0x7FF, 0), (0x023, 0x7FF, 0))
-    for can_id in range(0x800):
-        for length in (0, 8):
-            assert driver.receive(can_id, bytes(8), length, 0) is (can_id in (0x037, 0x023))
+    assert iso165c.Iso165c.filters == ((0x037, 0x7FF, 0), (0x023, 0x7FF, 0))
+    assert iso165c.Iso165c.ids == (0x037, 0x023)
+    for can_id, least in ((0x037, 6), (0x023, 5)):
+        for length in range(least):
+            driver.receive(can_id, b"\x35\x00\x00\x00\x07\x00\x00\x00", length, 5)
+    assert (driver.count, driver.heard, driver.calculated_ms) == (0, 0, -1)
 
 
 def test_each_result_counts_once_and_counts_start_over_below_2_29(rig: Rig) -> None:

@@ -53,7 +53,7 @@ def test_what_is_told_of_a_lost_sensor_is_its_stand_in(rig: Rig) -> None:
     rig.celsius[7] = OPEN
     rig.celsius[6], rig.celsius[8] = 30.0, 34.0
     rig.run(30)
-    assert abs(rig.monitor.temperatures_dc[7] - 320) <= 3
+    assert abs(rig.monitor.temperatures_dc()[7] - 320) <= 3
     assert rig.monitor.temperature_fresh[7] == 0
 
 

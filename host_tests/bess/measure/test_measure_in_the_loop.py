@@ -17,7 +17,7 @@ MAIN = 0b11
 
 
 def level(site: VirtualSite, fault: str) -> int:
-    return site.cabinets[0].firmware.app.protection.levels[faults()[fault].id - 1]
+    return site.cabinets[0].firmware.app.protection.levels()[faults()[fault].id - 1]
 
 
 def worst(site: VirtualSite) -> int:
@@ -38,7 +38,7 @@ def trips_after_ms(site: VirtualSite, limit_ms: int) -> int:
 @pytest.mark.parametrize(("sensor", "celsius"), [(0, -120.0), (7, -120.0), (74, 300.0)])
 def test_one_lost_sensor_warns_and_the_string_goes_on(running_site, sensor, celsius) -> None:
     running_site.plants.sensor_forced_c[0][sensor] = celsius
-    running_site.run_for(30.0)
+    running_site.run_for(12.0)
     assert running(running_site)
     assert worst(running_site) == 1
     assert level(running_site, "sensor_open" if celsius < 0 else "sensor_short") == 1

@@ -2,8 +2,7 @@
 
 from bess.measure import signals as s
 from bess.measure.signals import COUNT, Signals, names
-from bess.protect.fault_table import TABLE
-from bess.table import rows
+from bess.protect.fault_table import fault_rows
 
 
 def test_every_number_stands_at_its_name() -> None:
@@ -29,6 +28,27 @@ def test_each_sample_is_counted_at_its_signal_and_nowhere_else() -> None:
     assert signals.count[s.CELL_MIN] == 1
     assert sum(signals.count) == 3
     assert sum(signals.value) == 35_995
+
+
+def test_first_and_last_signal_and_the_widest_values_keep_to_themselves() -> None:
+    signals = Signals()
+    for value in (-(2**30), 2**30 - 1):
+        for signal in (0, COUNT - 1):
+            signals.put(signal, value)
+            signals.put_partial(signal, value)
+    assert [list(signals.value).count(v) for v in (2**30 - 1, 0)] == [2, COUNT - 2]
+    assert sum(signals.count) == 8
+    assert sum(signals.partial) == 2
+
+
+def test_a_count_starts_over() -> None:
+    signals = Signals()
+    signals.count[5] = 0x1FFFFFFF
+    signals.put(5, 1)
+    assert signals.count[5] == 0
+    signals.count[5] = 0x1FFFFFFF
+    signals.put_partial(5, 1)
+    assert signals.count[5] == 0
 
 
 def test_a_whole_sample_after_a_partial_one_is_whole_again() -> None:
@@ -63,7 +83,7 @@ def test_what_is_told_once_recovers_with_one_sample():
     """A row that wants several good samples would never see them."""
     names = s.names()
     found = dict.fromkeys(TOLD_ONCE, 0)
-    for fields in rows(TABLE):
+    for fields in fault_rows():
         signal = names.index(fields[2])
         if signal in found:
             found[signal] += 1

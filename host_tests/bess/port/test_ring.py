@@ -148,7 +148,7 @@ def test_records_that_are_appended_over_the_end_lie_in_order():
     ring = Ring(region)
     ring.write(bytearray(8 * RECORD))
     ring.write(bytearray(5 * RECORD))
-    assert ring.records == 10
+    assert ring.records() == 10
     found = bytearray(10 * RECORD)
     ring.readinto(0, found)
     assert [unpack_from("<I", found, at)[0] for at in range(0, 240, 24)] == [
@@ -199,7 +199,7 @@ def test_a_ring_that_cannot_be_read_at_the_start_takes_nothing():
 
     region = Deaf(10 * RECORD)
     ring = Ring(region)
-    assert ring.records == 0
+    assert ring.records() == 0
     number = 0
     try:
         ring.write(bytearray(RECORD))

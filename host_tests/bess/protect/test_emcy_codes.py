@@ -5,7 +5,7 @@ from bess.table import rows
 def test_no_two_faults_share_an_emergency_code():
     codes = {}
     for fields in rows(TABLE):
-        code = int(fields[9], 0)
+        code = int(fields[9], 16)
         assert code not in codes, (fields[1], codes[code])
         codes[code] = fields[1]
 

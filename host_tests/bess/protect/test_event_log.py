@@ -77,8 +77,8 @@ def test_reading_across_records_gives_the_same_bytes():
     assert pieces == whole
 
 
-def record(sequence, ticks, boot, kind, item, level, value, limit):
-    body = pack("<IIHBBBBii", sequence, ticks, boot, kind, item, level, 0, value, limit)
+def record(sequence, ticks, boot, kind, item, level, value, limit, string=0):
+    body = pack("<IIHBBBBii", sequence, ticks, boot, kind, item, level, string, value, limit)
     return body + pack("<H", crc32(body) & 0xFFFF)
 
 
@@ -97,12 +97,14 @@ def test_the_stored_bytes_are_a_contract():
         for n in range(3):
             sequence = 3 * (boot - 1) + n
             fields = (1000 + 17 * sequence, n + 1, 90 + n, 3 - n, -5000 - sequence, 70000 + n)
+            if boot > 1:  # of a string
+                fields += (boot + 14,)
             log.put(*fields)
             expected.append(record(sequence, fields[0], boot, *fields[1:]))
         assert log.lost == 0
         log.flush(10)
         assert log.read(0, log.size()) == b"".join(expected[-4:])
-        assert log.records == min(len(expected), 4)
+        assert log.records() == min(len(expected), 4)
 
 
 def test_flush_writes_as_many_as_it_is_told():
@@ -111,7 +113,8 @@ def test_flush_writes_as_many_as_it_is_told():
         log.put(number, 1, 1, 1, number, 0)
     for most, records in ((0, 0), (1, 1), (3, 4), (0, 4), (6, 10), (5, 10)):
         assert log.flush(most) is (records == 10)  # whether none is left
-        assert log.records == records
+        assert log.records() == records
+        assert log.waiting() == 10 - records
 
 
 def test_each_start_counts_on_from_the_newest_record():
@@ -141,4 +144,4 @@ def test_a_whole_record_at_a_foreign_place_is_none():
     region.write(0, record(0, 1, 1, 1, 1, 1, 1, 1))
     region.write(RECORD, record(6, 1, 9, 1, 1, 1, 1, 1))
     log = EventLog(region)
-    assert (log.boot, log.records) == (2, 1)
+    assert (log.boot, log.records()) == (2, 1)

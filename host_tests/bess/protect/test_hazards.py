@@ -1,14 +1,13 @@
 """Which actuators a standing fault switches off, typed apart from the firmware's table."""
 
 import pytest
+from rigs.faults import protection_of
 
 from bess.measure import signals as s
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
-from bess.port import leaves
 from bess.protect import hazards
-from bess.protect.fault_table import TABLE
-from bess.protect.faults import Protection
+from bess.protect.fault_table import fault_rows
 from bess.table import rows
 
 H, C, P, B = 1, 2, 4, 8
@@ -21,7 +20,7 @@ EXPECTED = {
     "afe_self_test": B, "cell_uv": B, "deep_discharge": B, "ram_test": H | C | B,
     "program_hash": H | C | B, "heap_used": H | C | B, "clock": H | C | B,
 }  # fmt: skip
-FAULTS = {fields[1]: fields for fields in rows(TABLE)}
+FAULTS = {fields[1]: fields for fields in fault_rows()}
 
 
 def test_the_bits_are_those_that_actuators_look_at():
@@ -41,7 +40,7 @@ def test_a_standing_fault_stops_its_actuators_at_each_of_its_levels_and_no_other
     parameters = Parameters()
     for mark in fields[6]:
         signals = Signals()
-        protection = Protection(parameters, signals, lambda *event: None, leaves)
+        protection = protection_of(signals, lambda *event: None, parameters=parameters)
         key = name + "_" + ("3" if mark == "S" else mark)
         limit = 0 if unit == "flag" else parameters.get(key + "_" + unit)
         bad = limit + (1 if fields[3] == "over" else -1)
@@ -56,6 +55,6 @@ def test_a_standing_fault_stops_its_actuators_at_each_of_its_levels_and_no_other
             assert now_ms < 1_000_000
         stops = 0
         for other, row in FAULTS.items():  # the same sample may raise more than one
-            if protection.levels[int(row[0]) - 1]:
+            if protection.levels()[int(row[0]) - 1]:
                 stops |= EXPECTED.get(other, 0)
         assert protection.stops == stops

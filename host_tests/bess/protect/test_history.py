@@ -2,6 +2,8 @@
 
 import contextlib
 
+from rigs.latches import latch
+
 from bess.protect import history as h
 from bess.protect.backup import Record, record_bytes
 from bess.protect.history import SIZE, History, provision
@@ -162,7 +164,7 @@ def test_a_flipped_bit_in_either_half_is_told_as_torn():
         provision(memory)
         latches = Latches(memory)
         for fault in range(1, 1 + number):
-            latches.add(fault)
+            latch(latches, fault)
         assert not Latches(memory).torn
         for bit in range(8 * 40):
             memory[bit // 8] ^= 1 << bit % 8

@@ -1,3 +1,5 @@
+from rigs.latches import latch, unlatch
+
 from bess.protect.history import SIZE as HISTORY_SIZE
 from bess.protect.history import provision
 from bess.protect.latches import SIZE, Latches
@@ -42,9 +44,9 @@ def test_every_id_is_kept_and_forgotten_by_itself():
     memory = bytearray(SIZE)
     latches = Latches(memory)
     for fault in range(1, 128):
-        latches.add(fault)
+        latch(latches, fault)
         assert found(memory) == (False, [fault])
-        latches.remove(fault)
+        unlatch(latches, fault)
         assert found(memory) == (False, [])
     assert not latches.blank
 
@@ -54,7 +56,7 @@ def test_the_running_mark_is_kept():
     latches = Latches(memory)
     latches.set_running(True)
     assert found(memory) == (True, [])
-    latches.add(19)
+    latch(latches, 19)
     latches.set_running(False)
     assert found(memory) == (False, [19])
 
@@ -65,10 +67,10 @@ def test_a_cut_at_every_byte_leaves_the_old_or_the_new():
         memory = Memory()
         latches = Latches(memory)
         latches.set_running(True)
-        latches.add(3)
+        latch(latches, 3)
         memory.left = cut
         try:
-            latches.add(77)
+            latch(latches, 77)
             finished = True
         except Cut:
             finished = False
@@ -79,7 +81,7 @@ def test_a_cut_at_every_byte_leaves_the_old_or_the_new():
 
 def add_until_cut(latches, fault):
     try:
-        latches.add(fault)
+        latch(latches, fault)
     except Cut:
         return False
     return True
@@ -89,13 +91,13 @@ def test_after_a_cut_it_goes_on():
     for cut in range(1, 20):
         memory = Memory()
         latches = Latches(memory)
-        latches.add(3)
+        latch(latches, 3)
         memory.left = cut
         assert not add_until_cut(latches, 77)
         memory.left = -1
         again = Latches(memory)
-        again.add(5)
-        again.remove(3)
+        latch(again, 5)
+        unlatch(again, 3)
         assert found(memory)[1] in ([5], [5, 77])
 
 
@@ -104,17 +106,17 @@ def test_the_newer_half_wins_across_the_sequence_s_wrap():
     latches = Latches(memory)
     for n in range(600):
         fault = n % 127 + 1
-        latches.add(fault)
+        latch(latches, fault)
         assert found(memory)[1] == [fault], n
-        latches.remove(fault)
+        unlatch(latches, fault)
         assert found(memory)[1] == [], n
 
 
 def test_any_flipped_bit_is_noticed_or_harmless():
     memory = bytearray(SIZE)
     latches = Latches(memory)
-    latches.add(3)
-    latches.add(77)
+    latch(latches, 3)
+    latch(latches, 77)
     before = bytes(memory)
     for at in range(SIZE):
         for bit in range(8):
@@ -126,12 +128,12 @@ def test_any_flipped_bit_is_noticed_or_harmless():
 def test_what_is_there_already_is_not_written_again():
     memory = bytearray(SIZE)
     latches = Latches(memory)
-    latches.add(9)
+    latch(latches, 9)
     latches.set_running(True)
     before = bytes(memory)
-    latches.add(9)
+    latch(latches, 9)
     latches.set_running(True)
-    latches.remove(10)
+    unlatch(latches, 10)
     assert bytes(memory) == before
 
 
@@ -139,11 +141,11 @@ def test_every_start_goes_on_where_the_last_one_ended():
     memory = bytearray(SIZE)
     for fault in range(1, 20):
         latches = Latches(memory)
-        latches.add(fault)
+        latch(latches, fault)
         assert found(memory) == (False, list(range(1, fault + 1)))
     for fault in range(1, 20):
         latches = Latches(memory)
-        latches.remove(fault)
+        unlatch(latches, fault)
         assert found(memory) == (False, list(range(fault + 1, 20)))
 
 
@@ -158,7 +160,7 @@ def test_provisioned_memory_is_valid_and_empty():
 def test_blank_is_told_until_something_is_written():
     latches = Latches(bytearray(SIZE))
     assert latches.blank
-    latches.add(1)
+    latch(latches, 1)
     assert not latches.blank
 
 
@@ -185,14 +187,14 @@ def test_the_stored_bytes_are_a_contract():
     assert SIZE == 40
     memory = Memory()
     latches = Latches(memory)
-    latches.add(3)
+    latch(latches, 3)
     assert bytes(memory.data) == half(1, 0, 3) + b"\xff" * 20
     latches.set_running(True)
     assert bytes(memory.data) == half(1, 0, 3) + half(2, 1, 3)
-    latches.add(127)
+    latch(latches, 127)
     assert bytes(memory.data) == half(3, 1, 3, 127) + half(2, 1, 3)
     again = Latches(memory)
-    again.remove(3)
+    unlatch(again, 3)
     assert bytes(memory.data) == half(3, 1, 3, 127) + half(4, 1, 127)
     for sequence in range(5, 300):
         again.set_running(not again.running)
@@ -204,8 +206,8 @@ def test_the_stored_bytes_are_a_contract():
 def test_the_first_byte_written_makes_the_half_invalid():
     memory = Memory()
     latches = Latches(memory)
-    latches.add(3)
-    latches.add(4)
+    latch(latches, 3)
+    latch(latches, 4)
     before = bytes(memory.data)
     memory.left = 1
     assert not add_until_cut(latches, 5)
@@ -218,8 +220,8 @@ def test_a_whole_half_wins_over_a_torn_one_of_either_side():
     for torn in (0, 20):
         memory = bytearray(SIZE)
         latches = Latches(memory)
-        latches.add(3)
-        latches.add(4)
+        latch(latches, 3)
+        latch(latches, 4)
         memory[torn + 7] ^= 1
         again = Latches(memory)
         assert again.has(3) is True
@@ -230,8 +232,8 @@ def test_a_whole_half_wins_over_a_torn_one_of_either_side():
 def test_a_half_that_is_not_whole_is_told_whichever_it_is():
     memory = bytearray(SIZE)
     latches = Latches(memory)
-    latches.add(19)
-    latches.add(20)
+    latch(latches, 19)
+    latch(latches, 20)
     assert Latches(memory).torn is False
     for at in (0, SIZE // 2):
         memory[at] ^= 1

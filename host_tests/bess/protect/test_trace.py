@@ -26,9 +26,9 @@ def test_a_trip_keeps_fifteen_seconds_before_and_after():
     samples(trace, 1000)
     trace.freeze()
     samples(trace, AFTER, 1000)
-    assert trace.busy
+    assert trace.busy()
     trace.flush(10000)
-    assert not trace.busy
+    assert not trace.busy()
     assert currents(trace) == list(range(1000 + AFTER - SAMPLES, 1000 + AFTER))
     assert trace.count == 1
 
@@ -148,9 +148,9 @@ def test_the_stored_trace_is_a_contract():
     trace, region = build()
     for number, (first, count) in enumerate(((0, 10), (1000, 400), (5000, 20)), 1):
         taken(trace, first, count)
-        assert trace.busy
+        assert trace.busy()
         trace.flush(10000)
-        assert not trace.busy
+        assert not trace.busy()
         stop = first + count + AFTER
         begin = max(first, stop - SAMPLES)
         body = b"".join([pack("<iiiHHhh", n, 2, 3, 4, 5, -6, 7) for n in range(begin, stop)])
@@ -186,24 +186,24 @@ def test_flush_writes_as_many_samples_as_it_is_told():
     assert one != b"\xff" * RECORD
     region.readinto(8 + 5 * RECORD, one)
     assert one == b"\xff" * RECORD
-    assert trace.busy
+    assert trace.busy()
     trace.flush(155)
-    assert trace.busy
+    assert trace.busy()
     trace.flush(1)  # the header
-    assert not trace.busy
+    assert not trace.busy()
 
 
 def test_a_new_trace_is_idle_and_busy_from_the_trip_to_its_last_byte():
     trace, _ = build()
-    assert trace.busy is False
+    assert trace.busy() is False
     samples(trace, 5)
-    assert trace.busy is False
+    assert trace.busy() is False
     trace.freeze()
-    assert trace.busy is True
+    assert trace.busy() is True
     samples(trace, AFTER)
-    assert trace.busy is True
+    assert trace.busy() is True
     trace.flush(1)
-    assert trace.busy is True
+    assert trace.busy() is True
 
 
 def test_the_count_of_traces_wraps():

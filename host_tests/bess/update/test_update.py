@@ -29,13 +29,6 @@ class Board:
         return Slots(self.record, self.regions)
 
 
-@pytest.fixture(scope="module")
-def key(tmp_path_factory):
-    path = tmp_path_factory.mktemp("keys") / "key.json"
-    keys.create(path)
-    return path
-
-
 @pytest.fixture
 def store(key):
     board = board_with(key)

@@ -21,6 +21,7 @@ from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
 from autarky.plant.ltc6813 import with_pec
 from autarky.sil import firmware
+from autarky.sil.firmware import Tick
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import SiteConfig, SiteError, VirtualSite
 from bess import objects
@@ -40,20 +41,6 @@ _SITE_FRAMES = 40
 _COMMAND_ID = 0x200 + FIRST_NODE_ID
 _COMMAND_IDS = data_ids(FrameCodec(objects.PDO_TABLE).frame("command"), FIRST_NODE_ID)
 _STATUS_IDS = pcs_can.status_ids()
-_FRAME = struct.Struct("<IBB2x8s")
-
-
-@dataclass(frozen=True)
-class Tick:
-    """One TICK, as sil.firmware.pack_tick takes it; frames are packed, groups (number, image)."""
-
-    now_ms: int
-    inputs: int
-    site: Sequence[bytes]
-    cabinet: Sequence[bytes]
-    groups: Sequence[tuple[int, bytes]]
-    flags: int
-    analog: bytes
 
 
 @dataclass(frozen=True)
@@ -69,12 +56,8 @@ class Record:
         """The file that replay.py reads."""
         text = self.settings.encode()
         parts = [struct.pack("<HH", len(text), self.devices) + text]
-        for t in self.ticks:
-            parts.append(
-                firmware.pack_tick(
-                    t.now_ms, t.inputs, [*t.site], [*t.cabinet], [*t.groups], t.flags, t.analog
-                )
-            )
+        for tick in self.ticks:
+            parts += tick.parts()
         path.write_bytes(b"".join(parts))
         return path
 
@@ -100,7 +83,7 @@ class Images:
         """The tick that brings what is not shown yet."""
         groups = [(i, new) for i, new in enumerate(wanted) if new != self._shown[i]]
         self._shown = list(wanted)
-        return replace(tick, groups=groups)
+        return tick._replace(groups=groups)
 
     def words(self, choice: int | None) -> bytes:
         """An image with right PEC: one word everywhere, or the next of the sweep."""
@@ -124,7 +107,7 @@ def capture(
     with VirtualSite(config) as site:
         inline = site.cabinets[0].firmware
         assert isinstance(inline, InlineFirmware)
-        inline.on_tick = lambda *arguments: ticks.append(Tick(*arguments))
+        inline.on_tick = ticks.append
         site.coordinator.target_w = power_w
         site.run_for(seconds * 0.7)
         site.coordinator.target_w = -power_w
@@ -136,7 +119,7 @@ def _frames(frames: Sequence[bytes], alter: Callable[[int, bytes], bytes]) -> li
     """Each frame with other data where alter(identifier, data) gives some."""
     out = []
     for packed in frames:
-        can_id, length, _, data = _FRAME.unpack(packed)
+        can_id, length, _, data = firmware.FRAME.unpack(packed)
         out.append(firmware.pack_frame(can_id, alter(can_id, data[:length])))
     return out
 
@@ -186,7 +169,7 @@ def sensors(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
         return data
 
     analog = tick.analog if rng.random() < 0.5 else _extreme(rng, len(tick.analog))
-    return replace(tick, cabinet=_frames(tick.cabinet, alter), analog=analog)
+    return tick._replace(cabinet=_frames(tick.cabinet, alter), analog=analog)
 
 
 def _extreme(rng: random.Random, count: int) -> bytes:
@@ -203,7 +186,7 @@ def storm(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
     while len(frames) < _SITE_FRAMES:
         frames.append(firmware.pack_frame(rng.choice(kinds), rng.randbytes(rng.choice((0, 1, 8)))))
     rng.shuffle(frames)
-    return replace(tick, site=frames)
+    return tick._replace(site=frames)
 
 
 def commands(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
@@ -214,7 +197,7 @@ def commands(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
             return data
         return _protected(data[:2] + _extreme(rng, 6), _COMMAND_IDS)
 
-    return replace(tick, site=_frames(tick.site, alter))
+    return tick._replace(site=_frames(tick.site, alter))
 
 
 def anything(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
@@ -223,14 +206,14 @@ def anything(rng: random.Random, i: int, tick: Tick, images: Images) -> Tick:
         if rng.random() < 0.25:
             tick = change(rng, i, tick, images)
     if rng.random() < 0.02:
-        tick = replace(tick, inputs=rng.getrandbits(32))
+        tick = tick._replace(inputs=rng.getrandbits(32))
     if rng.random() < 0.02:
-        tick = replace(tick, flags=rng.choice((2, 4, 8, 32)))
+        tick = tick._replace(flags=rng.choice((2, 4, 8, 32)))
     if rng.random() < 0.01:
-        tick = replace(tick, now_ms=rng.choice((0, TICKS_MASK, rng.getrandbits(30))))
+        tick = tick._replace(now_ms=rng.choice((0, TICKS_MASK, rng.getrandbits(30))))
     if rng.random() < 0.02:
         command = bytes((rng.choice((1, 2, 128, 129, 130)), rng.choice((0, FIRST_NODE_ID))))
-        tick = replace(tick, site=[*tick.site[:63], firmware.pack_frame(0, command)])
+        tick = tick._replace(site=[*tick.site[:63], firmware.pack_frame(0, command)])
     return tick
 
 

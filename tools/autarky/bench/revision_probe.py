@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,8 @@ class Recorder:
             accept(link, connection, devices, fast, settings)
 
         def sent(link: Any, *tick: Any) -> None:
-            self.ticks.append(tick)
+            # one value, of a tree from before it was one: its parts
+            self.ticks.append(tick[0] if len(tick) == 1 else tick)
             send_tick(link, *tick)
 
         firmware.Firmware.accept = accepted
@@ -110,6 +111,10 @@ def made_bad(tick: tuple[Any, ...], images: list[tuple[int, bytes]], first: bool
     return [now_ms, 0, site, [], images + kept if first else kept, flags, ends]
 
 
+def _packed_by(kind: Any) -> Callable[..., bytes]:
+    return lambda *tick: b"".join(kind(*tick).parts())
+
+
 def records(folder: Path) -> None:
     firmware = import_module("autarky.sil.firmware")
     site_module = import_module("autarky.sil.site")
@@ -118,7 +123,7 @@ def records(folder: Path) -> None:
         node_id = site.cabinets[0].node_id
         site.coordinator.target_w = POWER_W
         site.run_for(SECONDS)
-    pack = firmware.pack_tick
+    pack = getattr(firmware, "pack_tick", None) or _packed_by(firmware.Tick)
     # the site reuses no list after it was sent: a tick can be packed when all are there
     normal = [pack(*tick) for tick in recorder.ticks]
     recorder.write(folder / "normal", normal)

@@ -111,6 +111,14 @@ def once_more(link, step):
         return False
 
 
+def standing(protection):
+    """Rows that stand, of this tree or of one before its faults had a judge for each string."""
+    if not hasattr(protection, "judges"):
+        return sum(protection._active)
+    judges = protection.judges
+    return sum([1 for judge in judges for row in range(judge.end) if judge.stands(row)])
+
+
 def main(path, state, start, count, inner):
     stream = Stream(path)
     link = board.Link(stream, stream.devices)
@@ -146,7 +154,7 @@ def main(path, state, start, count, inner):
     print("ticks", stream.tick)
     print("run_from", run_from)
     print("state", cabinet.modes.state)
-    print("rows", sum(cabinet.protection._active))
+    print("rows", standing(cabinet.protection))
     for tick, kind in stream.answers:
         print("answer", tick, kind)
 

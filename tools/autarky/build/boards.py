@@ -32,6 +32,7 @@ class Board:
     update: str  # "field": over CAN and USB; "cable": USB only
     format: str  # device code that makes the file system, in provisioning
     device_files: tuple[str, ...]
+    hertz: int = 0  # what its board.py sets the processor's clock to; 0: as it boots
 
 
 @cache

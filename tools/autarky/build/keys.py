@@ -3,18 +3,22 @@
 LMS (RFC 8554) is forged by whoever sees one leaf used twice. The key file therefore counts, and
 the count is on disk before a signature leaves this module. Never copy a key file, and never
 restore it from a backup.
+
+Beside a key file, KEY.leaves keeps the public halves of its leaves, which take a second of hashing.
+It holds no secret, counts nothing, and is made anew when it is missing or is not this key's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
-from functools import lru_cache
 from pathlib import Path
 
 from pyhsslms.pyhsslms import (
     LmotsPrivateKey,
+    LmotsPublicKey,
     LmsPrivateKey,
     LmsPublicKey,
     lmots_sha256_n32_w4,
@@ -25,6 +29,7 @@ from autarky.errors import AutarkyError
 from autarky.paths import ROOT
 
 SIGNATURES = 1024
+_HASH_BYTES = 32
 DEVELOPER_KEY = ROOT / ".keys" / "developer.json"
 _KIND = "autarky signing key, LMS_SHA256_M32_H10 W4"
 
@@ -33,19 +38,60 @@ class SigningKeyError(AutarkyError):
     """A key cannot be used; the message says why and what to do."""
 
 
-@lru_cache(maxsize=2)
-def _tree(seed: bytes, identity: bytes) -> LmsPrivateKey:
-    """The key's 1024 leaves and what stands above them: a second of hashing."""
-    return LmsPrivateKey(lms_sha256_m32_h10, lmots_sha256_n32_w4, SEED=seed, I=identity)
+class _Tree(LmsPrivateKey):
+    """A key's leaves and what stands above them, grown from `leaves` where these are known."""
+
+    def __init__(self, seed: bytes, identity: bytes, leaves: bytes = b"") -> None:
+        if not leaves:
+            super().__init__(lms_sha256_m32_h10, lmots_sha256_n32_w4, SEED=seed, I=identity)
+            return
+        self.lms_type, self.lmots_type = lms_sha256_m32_h10, lmots_sha256_n32_w4
+        self.SEED, self.I = seed, identity
+        self.ots_priv = [self._leaf(number) for number in range(SIGNATURES)]
+        self.ots_pub = [
+            LmotsPublicKey(identity, leaf.q, leaves[at : at + _HASH_BYTES], self.lmots_type)
+            for leaf, at in zip(self.ots_priv, range(0, len(leaves), _HASH_BYTES), strict=True)
+        ]
+        self._nodes = {}
+        self.pub = self._T(1)
+
+    def _leaf(self, number: int) -> LmotsPrivateKey:
+        return LmotsPrivateKey(
+            I=self.I, q=number.to_bytes(4), SEED=self.SEED, lmots_type=lmots_sha256_n32_w4
+        )
+
+    @property
+    def leaves(self) -> bytes:
+        return b"".join(leaf.K for leaf in self.ots_pub)
+
+    def signed(self, number: int, message: bytes) -> bytes:
+        self.q = number  # which leaves are spent is known to the file alone
+        self.ots_priv[number] = self._leaf(number)
+        return self.sign(message)
 
 
-def _signed(seed: bytes, identity: bytes, leaf: int, message: bytes) -> bytes:
-    tree = _tree(seed, identity)
-    tree.q = leaf  # which leaves are spent is known to the file alone
-    tree.ots_priv[leaf] = LmotsPrivateKey(
-        I=identity, q=leaf.to_bytes(4), SEED=seed, lmots_type=lmots_sha256_n32_w4
+def _leaves(path: Path) -> Path:
+    return path.with_name(path.name + ".leaves")
+
+
+def _tree(path: Path, values: dict[str, str | int]) -> _Tree:
+    """A key's tree; its leaves are kept beside it, for their hashing takes a second."""
+    seed, identity, public_key = (
+        bytes.fromhex(str(values[name])) for name in ("seed", "identity", "public")
     )
-    return tree.sign(message)
+    kept = _leaves(path)
+    try:
+        leaves = kept.read_bytes()
+    except OSError:
+        leaves = b""
+    if len(leaves) == SIGNATURES * _HASH_BYTES:
+        tree = _Tree(seed, identity, leaves)
+        if tree.publicKey().serialize() == public_key:
+            return tree
+    tree = _Tree(seed, identity)
+    with contextlib.suppress(OSError):  # kept for speed alone
+        _replace(kept, tree.leaves)
+    return tree
 
 
 def _home(path: Path) -> Path:
@@ -57,11 +103,15 @@ def _home(path: Path) -> Path:
 
 
 def _write(path: Path, values: dict[str, str | int]) -> None:
-    unfinished = path.with_suffix(".unfinished")
+    _replace(path, f"{json.dumps(values, indent=1)}\n".encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """The file has its former content or the new one, whatever happens; for its owner alone."""
+    unfinished = path.with_suffix(path.suffix + ".unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(values, file, indent=1)
-        file.write("\n")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     unfinished.replace(path)
@@ -101,7 +151,7 @@ def create(path: Path) -> bytes:
     """Make a key; returns the public key, 56 bytes. Raises SigningKeyError if there is one."""
     path = _home(path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = _tree(os.urandom(32), os.urandom(16))
+    key = _Tree(os.urandom(32), os.urandom(16))
     try:  # two at once: only one makes it
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
@@ -116,6 +166,7 @@ def create(path: Path) -> bytes:
             "public": public_key.hex(), "home": str(path),
         },
     )  # fmt: skip
+    _replace(_leaves(path), key.leaves)
     return public_key
 
 
@@ -142,8 +193,7 @@ def sign(path: Path, message: bytes) -> bytes:
                 "the cabinets with it by cable"
             )
         _write(path, {**values, "next": leaf + 1})
-        seed, identity = (bytes.fromhex(str(values[name])) for name in ("seed", "identity"))
-        signature = _signed(seed, identity, leaf, message)
+        signature = _tree(path, values).signed(leaf, message)
     if not verify(bytes.fromhex(str(values["public"])), message, signature):
         raise SigningKeyError(f"{path}: its public key does not belong to it")
     return signature

@@ -74,6 +74,7 @@ class Bus:
         self.off: set[int] = set()  # ports that are bus-off: neither send nor receive
         self.shorted: set[int] = set()  # ports that fall bus-off again when they restart
         self._other_rate: set[int] = set()
+        self._delayed: set[tuple[int, int, int]] = set()  # (ready us, sender, id): once is enough
 
     def attach(self, filters: Iterable[tuple[int, int]] | None = None) -> int:
         """Add a port; without filters it receives everything. Returns its number."""
@@ -132,6 +133,10 @@ class Bus:
         until_ns = until_us * 1000
         now_ns = self._free_ns
         ready, future = self._ready, self._future
+        if not ready and (not future or future[0][0] >= until_ns):
+            return []  # most buses of a site in most ticks
+        statistics, by_id = self.statistics, self.statistics.by_id
+        bit_ns = self._bit_ns
         out: list[Sent] = []
         while True:
             while future and future[0][0] <= now_ns:
@@ -144,7 +149,7 @@ class Bus:
                 now_ns = future[0][0]
                 continue
             bits = frame_bits(ready[0][4], ready[0][5])
-            end_ns = now_ns + bits * self._bit_ns
+            end_ns = now_ns + bits * bit_ns
             if end_ns > until_ns:
                 break  # in flight: it ends in the next call, nothing can overtake it
             _, port, _, at_ns, can_id, data = heappop(ready)
@@ -152,7 +157,11 @@ class Bus:
             while ready and ready[0][4] == can_id and ready[0][1] != port and ready[0][5] == data:
                 heappop(ready)
             now_ns = end_ns
-            self._count(can_id, bits, (end_ns - at_ns) // 1000)
+            statistics.frames += 1
+            statistics.bits += bits
+            by_id[can_id] = by_id.get(can_id, 0) + 1
+            if (latency_us := (end_ns - at_ns) // 1000) > statistics.worst_latency_us:
+                statistics.worst_latency_us = latency_us
             sent = Sent(end_ns // 1000, can_id, data, port, at_ns // 1000)
             if self.faults:
                 out.extend(self._disturb(sent))
@@ -161,13 +170,6 @@ class Bus:
         self._free_ns = now_ns
         return out
 
-    def _count(self, can_id: int, bits: int, latency_us: int) -> None:
-        statistics = self.statistics
-        statistics.frames += 1
-        statistics.bits += bits
-        statistics.by_id[can_id] = statistics.by_id.get(can_id, 0) + 1
-        statistics.worst_latency_us = max(statistics.worst_latency_us, latency_us)
-
     def load(self, elapsed_us: int) -> float:
         """Share of the time the bus was held, 0..1."""
         if elapsed_us <= 0:
@@ -175,6 +177,10 @@ class Bus:
         return self.statistics.bits * self._bit_ns / 1000 / elapsed_us
 
     def _disturb(self, sent: Sent) -> list[Sent]:
+        held = sent.ready_us, sent.sender, sent.can_id
+        if held in self._delayed:
+            self._delayed.discard(held)
+            return [sent]
         for fault in self.faults:
             if fault.remaining == 0 or not fault.matches(sent.can_id, sent.sender):
                 continue
@@ -190,7 +196,9 @@ class Bus:
             if fault.kind == "corrupt":
                 return [sent._replace(data=self._corrupt(sent.data, fault.bits))]
             if fault.kind == "delay":
-                self.send(sent.sender, sent.can_id, sent.data, sent.end_us + fault.delay_us)
+                ready_us = sent.end_us + fault.delay_us
+                self._delayed.add((ready_us, sent.sender, sent.can_id))
+                self.send(sent.sender, sent.can_id, sent.data, ready_us)
                 return []
             raise ValueError(f"{fault.kind!r} is no bus fault: drop, corrupt, duplicate or delay")
         return [sent]

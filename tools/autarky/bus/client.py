@@ -16,6 +16,7 @@ import can
 from can.util import cast_from_string
 
 from autarky.bus import records
+from autarky.bus.messages import identifier_of, message_of
 
 _CONNECT_S = 60.0
 _ANSWER_S = 60.0
@@ -165,17 +166,8 @@ class AutarkyBus(can.BusABC):
         if self._at >= len(self._frames):
             self._take(self._peeked)
         can_id, length, flags, end_us, data = fields
-        extended = bool(can_id & records.EXTENDED)
-        message = can.Message(
-            arbitration_id=can_id & (0x1FFFFFFF if extended else 0x7FF),
-            is_extended_id=extended,
-            is_remote_frame=bool(can_id & records.REMOTE),
-            is_rx=not flags & records.OWN,
-            data=data[:length],
-            dlc=length,
-            timestamp=end_us / 1e6,
-        )
-        return message, False
+        own = bool(flags & records.OWN)
+        return message_of(can_id, data[:length], is_rx=not own, timestamp=end_us / 1e6), False
 
     def _peek(self) -> None:
         """Read many frames at once, and leave them in the socket until the last is given out.
@@ -203,17 +195,14 @@ class AutarkyBus(can.BusABC):
         why = _objection(msg)
         if why:
             raise can.CanOperationError(why)
-        can_id = msg.arbitration_id
-        if msg.is_extended_id:
-            can_id |= records.EXTENDED
-        if msg.is_remote_frame:
-            can_id |= records.REMOTE
         if timeout is not None and not self._ready(write=True, timeout=timeout):
             raise can.CanTimeoutError(
                 f"the site took no frame within {timeout:g} s: is it stopped?"
             )
         try:
-            self._socket.sendall(records.FRAME.pack(can_id, msg.dlc, 0, 0, bytes(msg.data)))
+            self._socket.sendall(
+                records.FRAME.pack(identifier_of(msg), msg.dlc, 0, 0, bytes(msg.data))
+            )
         except OSError as error:
             why = "the bus was shut down" if self._is_shutdown else "the virtual site has ended"
             raise can.CanOperationError(f"{why}: {error}") from error

@@ -43,14 +43,23 @@ def _stuff(state: int, value: int, bits: int) -> tuple[int, int]:
     return count, run << 1 | last
 
 
+def _crc_shares(table: list[int]) -> list[list[int]]:
+    """CRC is linear over bits: what a byte adds to it with so many bytes behind it."""
+    shares = [table]
+    for _ in range(7):
+        shares.append([(crc << 8 & 0x7FFF) ^ table[crc >> 7] for crc in shares[-1]])
+    return shares
+
+
 _CRC = _crc_table()
+_SHARES = _crc_shares(_CRC)
 _STUFF_8 = [[_stuff(s, v, 8) for v in range(256)] if s >= 2 else [] for s in range(12)]
 _STUFF_7 = [[_stuff(s, v, 7) for v in range(128)] if s >= 2 else [] for s in range(12)]
 
 
 @cache
 def _header(can_id: int, length: int, remote: bool) -> tuple[int, int, int]:
-    """(CRC, stuff bits, state) after the header of a standard frame."""
+    """(its share of the CRC, stuff bits, state) after the header of a standard frame."""
     bits = can_id << 7 | (0x40 if remote else 0) | length  # SOF 0, id, RTR, IDE 0, r0 0, DLC
     crc = 0
     for byte in bits.to_bytes(3, "big"):
@@ -59,6 +68,8 @@ def _header(can_id: int, length: int, remote: bool) -> tuple[int, int, int]:
     for byte in (0b10101 << 19 | bits).to_bytes(3, "big"):
         more, state = _STUFF_8[state][byte]
         count += more
+    for _ in range(0 if remote else length):
+        crc = (crc << 8 & 0x7FFF) ^ _CRC[crc >> 7]
     return crc, count, state
 
 
@@ -70,8 +81,10 @@ def frame_bits(can_id: int, data: bytes) -> int:
     remote = bool(can_id & REMOTE)
     crc, count, state = _header(can_id & 0x7FF, len(data), remote)
     payload = b"" if remote else data
+    behind = len(payload)
     for byte in payload:
-        crc = (crc << 8 & 0x7FFF) ^ _CRC[(crc >> 7 ^ byte) & 0xFF]
+        behind -= 1
+        crc ^= _SHARES[behind][byte]
         more, state = _STUFF_8[state][byte]
         count += more
     more, state = _STUFF_7[state][crc >> 8]
@@ -95,6 +108,7 @@ def _extended_bits(can_id: int, data: bytes) -> int:
     return size + 15 + count + _TRAILER_BITS
 
 
+@lru_cache(maxsize=1 << 16)
 def arbitration_key(can_id: int) -> int:
     """Order in which identifiers win the bus: the smaller key is the dominant one."""
     remote = 1 if can_id & REMOTE else 0

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from autarky.config import allowed, trace
+from autarky.config import trace
+from autarky.config.allowed import Allowed
 from autarky.config.positions import Place, line_of, lines_of
 from autarky.config.site import Site
 from autarky.errors import AutarkyError, no_such
@@ -20,6 +20,7 @@ from bess.protect.fault_table import TABLE as FAULT_TABLE
 from bess.table import rows
 
 Fault = tuple[Place, str]
+_ALLOWED = Allowed(Site)
 # parameters that the site itself gives its cabinets
 _GIVEN = {
     "node_id": "node ids follow from the order of the cabinets",
@@ -59,7 +60,7 @@ def _judge(raw: dict[str, Any], folder: Path) -> tuple[Site | None, list[Fault]]
     try:
         site = Site.model_validate(raw)
     except ValidationError as error:
-        faults = [_fault(one) for one in error.errors()]
+        faults = [_ALLOWED.sentence(one) for one in error.errors()]
     if isinstance(raw.get("parameters"), dict):
         faults += _parameter_faults(raw["parameters"])
     load = raw.get("load")
@@ -72,20 +73,6 @@ def _judge(raw: dict[str, Any], folder: Path) -> tuple[Site | None, list[Fault]]
             found = site.load.model_copy(update={"trace": str(folder / load["trace"])})
             site = site.model_copy(update={"load": found})
     return site, faults
-
-
-def _fault(error: Any) -> Fault:
-    """A finding of pydantic as a sentence."""
-    place: Place = error["loc"]
-    if error["type"] == "value_error":
-        return place, str(error["ctx"]["error"])
-    key = next(str(part) for part in reversed(place) if isinstance(part, str))
-    if error["type"] == "extra_forbidden":
-        return place, no_such("key", key, allowed.keys(place[:-1]))
-    if error["type"] == "missing":
-        return place, f"{key} is missing: give {allowed.there(place)}"
-    value = json.dumps(error["input"], default=str, ensure_ascii=False)
-    return place, f"{key} = {value}: give {allowed.there(place)}"
 
 
 def _parameter_faults(values: dict[str, Any]) -> list[Fault]:

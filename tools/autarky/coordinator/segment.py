@@ -36,7 +36,9 @@ Frame = tuple[int, bytes]  # identifier, data
 
 @dataclass
 class Emergency:
-    """One EMCY object, as it was received; number: the cabinet's on the site."""
+    """One EMCY object, as it was received; number: the cabinet's on the site; string: of the
+    cabinet, from 1 on, 0 for all of it.
+    """
 
     at_ms: int
     node_id: int
@@ -44,19 +46,19 @@ class Emergency:
     fault_id: int
     level: int
     number: int = 0
+    string: int = 0
 
 
 class _Outbox(can.BusABC):
     """Where canopen believes its bus is: collects what it sends."""
+
+    _is_shutdown = True  # python-can warns of what nobody shut down; here nothing is open
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
     def send(self, msg: can.Message, timeout: float | None = None) -> None:
         self.frames.append((msg.arbitration_id, bytes(msg.data)))
-
-    def shutdown(self) -> None:
-        """Nothing is open."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,9 @@ class Segment:
             nmt.state = "OPERATIONAL"
 
     def _on_emergency(self, view: CabinetView, error: canopen.emcy.EmcyError) -> None:
-        fault_id, level = error.data[:2]
+        fault_id, level, string = error.data[:3]
         self.on_emergency(
-            Emergency(self._now_ms, view.node_id, error.code, fault_id, level, view.number)
+            Emergency(self._now_ms, view.node_id, error.code, fault_id, level, view.number, string)
         )
 
     def beat(self, now_ms: int) -> None:

@@ -298,11 +298,11 @@ def update(
                 raise AutarkyError("--board is missing: with --port say what board is there")
             _finish(rack.update_one(boards.find(board), port, made, as_json), as_json)
             return
-        from autarky.node.cli import _client
-        from autarky.node.client import NodeError
+        from autarky.node.names import NodeError
+        from autarky.node.options import open_client
 
         secret = parse_key(key)
-        with _client(interface, bus) as client:
+        with open_client(interface, bus) as client:
             nodes = node or [n for n in client.listen() if n != _COORDINATOR]
             if not nodes:
                 raise NodeError("no cabinet was heard: is the site running, is --bus right?")

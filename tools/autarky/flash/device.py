@@ -43,7 +43,8 @@ class Device:
     def __init__(self, port: str) -> None:
         self.port = port
 
-    def _open(self) -> serial.Serial:
+    def open(self) -> serial.Serial:
+        """Its console, for nobody else meanwhile. Raises DeviceError."""
         try:
             return serial.Serial(self.port, 115200, timeout=0.1, exclusive=True)
         except serial.SerialException as error:
@@ -69,7 +70,7 @@ class Device:
         Returns whether something was running.
         """
         said = b""
-        with self._open() as console:
+        with self.open() as console:
             console.write(b"\r\x02")  # a REPL answers that, a program does not
             if self._read_until_prompt(console, _PROMPT_S):
                 return False
@@ -166,7 +167,7 @@ class Device:
         answer: sent once all but the last of them were said.
         """
         lines: list[str] = []
-        console = self._open()
+        console = self.open()
         console.write(b"\r\x03\x02")
         self._read_until_prompt(console, 3.0)
         seconds = seconds or self.heartbeat_s
@@ -180,7 +181,7 @@ class Device:
                 console.close()
                 time.sleep(0.2)
                 try:
-                    console = self._open()
+                    console = self.open()
                 except DeviceError:
                     continue  # not back yet
             lines = said.splitlines()

@@ -14,7 +14,8 @@ from autarky.errors import AutarkyError
 from autarky.flash.refusals import why
 from autarky.node.aborts import meaning
 from autarky.node.block import BlockDownload
-from autarky.node.client import Client, NodeError
+from autarky.node.client import Client
+from autarky.node.names import NodeError
 
 _DATA, _CONTROL, _STATUS = 0x1F50, 0x1F51, 0x1F57
 _START, _FORGET = b"\x01", b"\x03"

@@ -181,6 +181,8 @@ class VirtualBoard:
         tty.setraw(slave)
         settings = termios.tcgetattr(slave)
         settings[3] |= termios.ISIG  # Ctrl-C interrupts what a REPL runs
+        for other in (termios.VQUIT, termios.VSUSP):  # no board knows these two: bytes like others
+            settings[6][other] = os.fpathconf(slave, "PC_VDISABLE")
         termios.tcsetattr(slave, termios.TCSANOW, settings)
         command = [
             sys.executable, "-c", _OWN_TERMINAL, image.tool("micropython"), "-X", "heapsize=8M",

@@ -11,7 +11,7 @@ from cantools.typechecking import Choices
 
 from autarky.tables import FLAGS, LEVELS, fault_names, faults, frames
 from bess import modes, objects
-from bess.drivers import pcs_can
+from bess.drivers import pcs, pcs_can
 
 NODE_IDS = range(2, 34)
 _NMT_STATES = {0: "boot_up", 4: "stopped", 5: "operational", 127: "pre_operational"}
@@ -48,8 +48,8 @@ def _site_choices() -> dict[str, Choices]:
 
 _PCS_CHOICES: dict[str, Choices] = {
     "state": OrderedDict(
-        {pcs_can.OFF: "off", pcs_can.STARTING: "starting", pcs_can.RUNNING: "running",
-         pcs_can.STOPPING: "stopping", pcs_can.FAULT: "fault"}
+        {pcs.OFF: "off", pcs.STARTING: "starting", pcs.RUNNING: "running",
+         pcs.STOPPING: "stopping", pcs.FAULT: "fault"}
     ),
     "request": OrderedDict({pcs_can.STOP: "stop", pcs_can.FOLLOW: "follow"}),
 }  # fmt: skip
@@ -118,6 +118,7 @@ def site_dbc() -> str:
     emergency = [
         _enum("error_code", 0, 16, OrderedDict(_emcy_names())), Signal("error_register", 16, 8),
         _enum("fault_id", 24, 8, choices["worst_fault"]), _enum("level", 32, 8, choices["level"]),
+        Signal("string", 40, 8),
     ]  # fmt: skip
     messages = [
         Message(0x000, "nmt", 2,

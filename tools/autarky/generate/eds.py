@@ -165,6 +165,8 @@ def _unnamed(index: int, sub: int, names: dict, pdo: Pdos) -> tuple[str, float, 
     base = next(i for i in range(index, index - 4, -1) if (i, "*") in names)
     name, factor, unit, _ = names[base, "*"]
     number = (index - base) * _HIGHEST_SUB + sub - 1
+    if name.startswith("string."):
+        number += 1  # strings count from 1: 0 is the cabinet
     return f"{name}.{number}", factor, unit
 
 

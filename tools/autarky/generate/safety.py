@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from autarky.errors import AutarkyError
 from autarky.scenario.fault_cases import FAULT_CASES, FaultCase
 from autarky.tables import Fault, faults
 from bess.parameters import Parameters
 from bess.protect.hazards import TABLE as HAZARD_TABLE
 from bess.table import rows
 
-_REACTIONS = {
+REACTIONS = {
     1: "report", 2: "power to zero, then stop", 3: "trip: PCS blocked, contactors open, latched",
     4: "lockout: as a trip, service needed", 5: "ramp to zero, stop, contactors open",
 }  # fmt: skip
@@ -20,7 +21,8 @@ _TEST = "test_every_fault.py"
 _TEST_PATH = "../../../host_tests/autarky_tools/test_every_fault.py"
 
 
-def _level(mark: str) -> int:
+def level_of(mark: str) -> int:
+    """1..4, 5 for the S of an orderly stop."""
     return 5 if mark == "S" else int(mark)
 
 
@@ -42,7 +44,13 @@ def _parts(fault: Fault, parameters: Parameters) -> str:
 
 
 def _case_of(name: str) -> FaultCase:
-    return next(case for case in FAULT_CASES if case.fault == name)
+    for case in FAULT_CASES:
+        if case.fault == name:
+            return case
+    raise AutarkyError(
+        f"no case provokes the fault {name}: give it one in tools/autarky/scenario/fault_cases.py, "
+        "from which its deadline and its test follow"
+    )
 
 
 def faults_md() -> str:
@@ -57,16 +65,16 @@ def faults_md() -> str:
         "deadline is from the fault at the sensor to the safe command at the output, delay, sample",
         f"and two ticks included; [{_TEST}]({_TEST_PATH}) provokes each fault and measures it.",
         "",
-        "| id | name | signal | level: threshold, delay | limits | period ms | deadline ms | reaction "
+        "| id | name | scope | signal | level: threshold, delay | limits | period ms | deadline ms | reaction "
         "of the highest level | reset | EMCY | test |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for fault in faults().values():
-        highest = max(_level(mark) for mark in fault.levels)
+        highest = max(level_of(mark) for mark in fault.levels)
         deadline = _case_of(fault.name).deadline_ms(parameters)
         lines.append(
-            f"| {fault.id} | {fault.name} | {fault.signal} | {_parts(fault, parameters)} "
-            f"| {fault.direction} | {fault.period_ms} | {deadline} | {_REACTIONS[highest]} "
+            f"| {fault.id} | {fault.name} | {fault.scope} | {fault.signal} | {_parts(fault, parameters)} "
+            f"| {fault.direction} | {fault.period_ms} | {deadline} | {REACTIONS[highest]} "
             f"| {_RESETS[highest]} | 0x{fault.emcy_code:04X} "
             f"| `test_fault_acts_within_its_deadline[{fault.name}]` |"
         )
@@ -138,7 +146,7 @@ def safety_md() -> str:
         note = f" ({case.note})" if case.note else ""
         lines.append(
             f"| {case.fault.replace('_', ' ')}{note} | `{fault.signal}` {unit}, every {fault.period_ms} ms "
-            f"| {_REACTIONS[case.level]} | {case.deadline_ms(parameters)} "
+            f"| {REACTIONS[case.level]} | {case.deadline_ms(parameters)} "
             f"| [{case.fault}]({_TEST_PATH}) |"
         )
     return _HEAD.replace("HAZARDS\n", _hazards() + "\n") + "\n".join(lines) + "\n"

@@ -31,14 +31,33 @@ _CLEAN_S = 600  # of processor time, for the tests of a module as it is
 _MORE, _AT_LEAST_S = 3, 3
 _OURS = ("autarky", "autarky_board", "autarky_firmware_main", "bess", "wire")
 _KIT = "host_tests/kit/test_contracts.py"
+_SDO = [
+    "host_tests/bess/link/test_sdo.py", "host_tests/bess/link/test_sdo_segments.py",
+    "host_tests/bess/link/test_sdo_block_download.py",
+    "host_tests/bess/link/test_sdo_block_upload.py",
+]  # fmt: skip
 # module: the tests that must notice
 TARGETS = {
-    "bess.protect.faults": ["host_tests/bess/protect/test_faults.py", _KIT],
+    "bess.protect.faults": [
+        "host_tests/bess/protect/test_faults.py",
+        "host_tests/bess/protect/test_faults_clearing.py",
+        "host_tests/bess/protect/test_faults_reactions.py",
+        "host_tests/bess/protect/test_faults_of_strings.py", _KIT,
+    ],
+    "bess.protect.fault_table": [
+        "host_tests/bess/protect/test_faults.py",
+        "host_tests/bess/protect/test_faults_clearing.py",
+        "host_tests/bess/protect/test_faults_reactions.py",
+    ],
     "bess.protect.limits": [
         "host_tests/bess/protect/test_limits.py",
+        "host_tests/bess/protect/test_limits_overload.py",
         "host_tests/invariants/test_limits_properties.py",
     ],
-    "bess.protect.latches": ["host_tests/bess/protect/test_latches.py"],
+    "bess.protect.latches": [
+        "host_tests/bess/protect/test_latches.py",
+        "host_tests/bess/protect/test_faults_of_strings.py",
+    ],
     "bess.protect.event_log": ["host_tests/bess/protect/test_event_log.py"],
     "bess.protect.trace": ["host_tests/bess/protect/test_trace.py"],
     "bess.protect.self_check": ["host_tests/bess/protect/test_self_check.py"],
@@ -47,12 +66,23 @@ TARGETS = {
         "host_tests/bess/protect/test_history.py", "host_tests/bess/protect/test_latches.py",
     ],
     "bess.protect.hazards": ["host_tests/bess/protect/test_hazards.py"],
-    "bess.control.contactors": ["host_tests/bess/control/test_contactors.py"],
+    "bess.control.contactors": [
+        "host_tests/bess/control/test_contactors.py",
+        "host_tests/bess/control/test_contactors_precharge.py",
+        "host_tests/bess/control/test_contactors_heat.py",
+        "host_tests/bess/control/test_contactors_weld.py",
+    ],
     "bess.control.pcs_control": ["host_tests/bess/control/test_pcs_control.py"],
-    "bess.control.thermal": ["host_tests/bess/control/test_thermal.py"],
+    "bess.control.thermal": [
+        "host_tests/bess/control/test_thermal.py", "host_tests/bess/control/test_thermal_times.py",
+        "host_tests/bess/control/test_thermal_flow.py",
+    ],
     "bess.control.balancing": ["host_tests/bess/control/test_balancing.py"],
     "bess.control.hot_swap": ["host_tests/bess/control/test_hot_swap.py"],
-    "bess.modes": ["host_tests/bess/test_modes.py"],
+    "bess.modes": [
+        "host_tests/bess/test_modes.py", "host_tests/bess/test_modes_stopping.py",
+        "host_tests/bess/test_modes_reset.py",
+    ],
     "bess.app": ["host_tests/bess/test_app.py", "host_tests/bess/test_journal.py"],
     "bess.tasks": ["host_tests/bess/test_tasks.py"],
     "bess.strings": ["host_tests/bess/test_strings.py", "host_tests/bess/test_tasks.py"],
@@ -64,14 +94,22 @@ TARGETS = {
     "bess.topology": ["host_tests/bess/test_topology.py"],
     "bess.control.derating": ["host_tests/bess/control/test_derating.py"],
     "bess.drivers.cabinet_bus": ["host_tests/bess/drivers/test_cabinet_bus.py"],
-    "bess.records": ["host_tests/bess/test_sparing.py"],
-    "bess.sparing": ["host_tests/bess/test_sparing.py"],
+    "bess.records": ["host_tests/bess/test_sparing.py", "host_tests/bess/test_records_in_fram.py"],
+    "bess.sparing": ["host_tests/bess/test_sparing.py", "host_tests/bess/test_records_in_fram.py"],
     "bess.parameter_rules": ["host_tests/bess/test_parameter_rules.py"],
     "bess.link.emcy": ["host_tests/bess/link/test_emcy.py"],
     "bess.link.keeper": ["host_tests/bess/link/test_keeper.py"],
-    "bess.link.sdo": ["host_tests/bess/link/test_sdo.py"],
-    "bess.link.node": ["host_tests/bess/link/test_node.py"],
-    "bess.link.pdo": ["host_tests/bess/link/test_pdo.py"],
+    "bess.link.sdo": _SDO,
+    "bess.link.sdo_block": _SDO,
+    "bess.link.node": [
+        "host_tests/bess/link/test_node.py", "host_tests/bess/link/test_node_heartbeats.py",
+        "host_tests/bess/link/test_node_requests.py",
+        "host_tests/bess/link/test_node_sync_and_timers.py",
+        "host_tests/bess/link/test_node_unheard.py",
+    ],
+    "bess.link.pdo": [
+        "host_tests/bess/link/test_pdo.py", "host_tests/bess/link/test_pdo_timers.py",
+    ],
     "bess.link.dictionary": [
         "host_tests/bess/link/test_dictionary.py",
         "host_tests/bess/link/test_dictionary_entries.py",
@@ -97,14 +135,24 @@ TARGETS = {
     "bess.measure.string_meter": ["host_tests/bess/measure/test_string_meter.py"],
     "bess.measure.insulation": ["host_tests/bess/measure/test_insulation.py"],
     "bess.measure.environment": ["host_tests/bess/measure/test_environment.py"],
-    "bess.measure.plausibility": ["host_tests/bess/measure/test_plausibility.py"],
+    "bess.protect.plausibility": ["host_tests/bess/protect/test_plausibility.py"],
+    "bess.measure.ntc": ["host_tests/bess/measure/test_cells_words.py"],
+    "bess.measure.ltc_scan": [
+        "host_tests/bess/measure/test_cells_words.py",
+        "host_tests/bess/measure/test_cells_diagnosis.py",
+        "host_tests/bess/measure/test_cells.py",
+        "host_tests/bess/measure/test_cell_sources.py",
+    ],
     "bess.measure.cells": [
         "host_tests/bess/measure/test_cells_words.py",
         "host_tests/bess/measure/test_cells_diagnosis.py",
         "host_tests/bess/measure/test_cells.py",
+        "host_tests/bess/measure/test_cell_sources.py",
     ],
     "bess.drivers.iso165c": ["host_tests/bess/measure/test_insulation.py"],
-    "bess.drivers.ivt_s": ["host_tests/bess/drivers/test_ivt_s.py"],
+    "bess.drivers.ivt_s": [
+        "host_tests/bess/drivers/test_ivt_s.py", "host_tests/bess/drivers/test_ivt_s_set_up.py",
+    ],
     "bess.drivers.ltc681x": ["host_tests/bess/drivers/test_ltc681x.py"],
     "bess.drivers.pec15": ["host_tests/bess/drivers/test_pec15.py"],
     "bess.drivers.pcs_can": ["host_tests/bess/drivers/test_pcs_can.py"],

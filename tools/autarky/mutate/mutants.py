@@ -34,12 +34,23 @@ class Mutant:
 
 
 def _left_out(tree: ast.Module) -> set[int]:
-    """Docstrings, and sizes of buffers made at boot: a larger one is not wrong."""
+    """Docstrings, sizes of buffers made at boot (a larger one is not wrong), and what is bound for
+    speed alone.
+    """
     found = set()
     for node in ast.walk(tree):
         name = node.func if isinstance(node, ast.Call) else None
         if isinstance(name, ast.Name) and name.id in ("bytes", "bytearray"):
             found.update(id(inner) for inner in ast.walk(node) if inner is not node)
+        if isinstance(name, ast.Name) and name.id == "bind":
+            found.update(id(inner) for inner in ast.walk(node))
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Name)
+            and node.value.func.id == "bind"
+        ):
+            found.add(id(node))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):

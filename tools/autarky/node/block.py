@@ -17,6 +17,7 @@ _BYTES = 7
 _OPEN, _OPENED, _ACKNOWLEDGED = 0xC6, 0xA4, 0xA2
 _END, _ENDED = 0xC1, 0xA1
 _LAST = 0x80
+_MISCOUNTED = (0x06070012, 0x06070013)  # more or less data than was announced
 _TIMED_OUT, _SEQUENCE, _COMMAND, _GENERAL = 0x05040000, 0x05040003, 0x05040001, 0x08000000
 _SETTLE_S = 0.1
 
@@ -25,19 +26,23 @@ class BlockDownload:
     """`run(data)` writes one object; a lost, late or repeated segment costs a sub-block.
 
     `told(done)`: bytes the server has acknowledged. Raises SdoAbortedError where the server ends
-    it, SdoCommunicationError where it stays silent. Whatever else ends it, Ctrl-C too, the server
-    is told so, and keeps nothing half.
+    it, SdoCommunicationError where it stays silent. Where an acknowledgement came too late, a
+    server that has taken the length counts other blocks than we: that is a wrong sequence.
+    Whatever else ends it, Ctrl-C too, the server is told so, and keeps nothing half.
     """
 
     def __init__(self, sdo: SdoClient, index: int, subindex: int) -> None:
         self._sdo = sdo
         self._address = struct.pack("<HB", index, subindex)
+        self._opened = False
 
     def run(self, data: bytes, told: Callable[[int], None] = lambda done: None) -> None:
         try:
             self._transfer(data, told)
-        except SdoAbortedError:
-            raise  # the server ended it, or was told why
+        except SdoAbortedError as error:  # the server ended it, or was told why
+            if self._opened and error.code in _MISCOUNTED:
+                raise SdoAbortedError(_SEQUENCE) from error
+            raise
         except SdoCommunicationError:
             self._abort(_TIMED_OUT)
             raise
@@ -51,6 +56,7 @@ class BlockDownload:
             sdo.responses.get_nowait()
         sdo.send_request(bytes((_OPEN,)) + self._address + struct.pack("<I", len(data)))
         opened = self._response(_OPENED)
+        self._opened = True
         with_crc, size, at = opened[0] & 4, opened[4], 0
         while at < len(data):
             sent = self._send_block(data, at, size)

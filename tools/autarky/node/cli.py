@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from autarky.errors import AutarkyError, check_target, clear_errors, parse_key
-
-if TYPE_CHECKING:
-    from autarky.node.client import Client
+from autarky.errors import clear_errors, parse_key
+from autarky.node import records_cli, table_cli
+from autarky.node.options import BUS, AsJson, Bus, Interface, NodeId, open_client, show
 
 app = typer.Typer(
     help="Read, write, scan and watch cabinets by names, over any python-can bus.",
@@ -20,67 +18,22 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Bus = Annotated[str, typer.Option("--bus", help="Channel: HOST:PORT of a site, or can0.")]
-Interface = Annotated[str, typer.Option(help="python-can interface: autarky, socketcan ...")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-
-_ROW_FILES = (".csv", ".parquet")
-
-
-def _writable(path: Path | None) -> Path | None:
-    """Before minutes of reading, not after them."""
-    with clear_errors():
-        if path is not None and path.suffix not in _ROW_FILES:
-            raise AutarkyError(f"--out {path}: give FILE.csv or FILE.parquet")
-        check_target("--out", path)
-    return path
-
-
-OutFile = Annotated[
-    Path | None, typer.Option(help="Write to FILE.csv or FILE.parquet.", callback=_writable)
-]
-NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
-_BUS = "127.0.0.1:4500"
 _OWN_INDEX = 0x2000  # our parameters; from 0x2100 on objects, which act at once
 _OBJECTS = 0x2100
 _COORDINATOR = 1
 _HIGHEST_ID = 127
 
 
-def _client(interface: str, bus: str) -> Client:
-    import logging
-
-    from autarky.node.client import Client
-
-    logging.getLogger("canopen").setLevel(logging.CRITICAL)  # our sentences say it
-    return Client(interface, bus)
-
-
-def _print(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table()
-    for name in rows[0] if rows else ("nothing",):
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*[str(value) for value in row.values()])
-    Console().print(table)
-
-
 @app.command("list")
-def list_(bus: Bus = _BUS, interface: Interface = "autarky", as_json: AsJson = False) -> None:
+def list_(bus: Bus = BUS, interface: Interface = "autarky", as_json: AsJson = False) -> None:
     """Who is on the bus: node id, NMT state, what it is.
 
     Example:
 
       autarky node list --bus 127.0.0.1:4500
     """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node.client import NodeError
+    with clear_errors(), open_client(interface, bus) as client:
+        from autarky.node.names import NodeError
 
         rows = []
         for node_id, state in client.listen().items():
@@ -99,7 +52,7 @@ def list_(bus: Bus = _BUS, interface: Interface = "autarky", as_json: AsJson = F
                     break
         if not rows:
             raise NodeError("no heartbeat was heard: is the site running, are ids assigned (scan)?")
-        _print(rows, as_json)
+        show(rows, as_json)
 
 
 @app.command()
@@ -113,25 +66,25 @@ def names(
 
       autarky node names cell_ov
     """
-    from autarky.node import client
+    from autarky.node import names as known
 
     rows = [
         {"name": name, "index": f"0x{v.index:04X}.{v.subindex}", "access": v.access_type,
          "unit": f"{v.factor:g} {v.unit}" if v.unit else "",
          "range": "" if v.min is None else f"{v.min}..{v.max}"}
-        for name, v in client.names().items() if part.lower() in name.lower()
+        for name, v in known.names().items() if part.lower() in name.lower()
     ]  # fmt: skip
     with clear_errors():
         if not rows:
-            raise client.NodeError(f"no name has {part!r} in it")
-        _print(rows, as_json)
+            raise known.NodeError(f"no name has {part!r} in it")
+        show(rows, as_json)
 
 
 @app.command()
 def read(
     node: NodeId,
     what: Annotated[list[str], typer.Argument(help="Names, or 0xINDEX.SUB.")],
-    bus: Bus = _BUS,
+    bus: Bus = BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
 ) -> None:
@@ -143,12 +96,12 @@ def read(
 
       autarky node read 2 fault.cell_ov --json
     """
-    with clear_errors(), _client(interface, bus) as client:
+    with clear_errors(), open_client(interface, bus) as client:
         rows = [client.read(node, name) for name in what]
         if as_json:
             typer.echo(json.dumps({r.name: r.raw for r in rows}, indent=2))
         else:
-            _print([{"name": r.name, "value": r.shown, "raw": r.raw} for r in rows], False)
+            show([{"name": r.name, "value": r.shown, "raw": r.raw} for r in rows], False)
 
 
 @app.command()
@@ -158,7 +111,7 @@ def write(
     value: Annotated[str, typer.Argument(help="Raw integer in the unit of its name.")],
     key: Annotated[str, typer.Option(help="Device key, 64 hex digits.")] = "00" * 32,
     store: Annotated[bool, typer.Option(help="Keep it over a loss of power.")] = False,
-    bus: Bus = _BUS,
+    bus: Bus = BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
 ) -> None:
@@ -172,8 +125,8 @@ def write(
 
       autarky node write 2 cell_ov_3_dmv 36400 --store
     """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node.client import NodeError, find
+    with clear_errors(), open_client(interface, bus) as client:
+        from autarky.node.names import NodeError, find
 
         secret = parse_key(key)
         try:
@@ -200,7 +153,7 @@ def write(
 
 def _acts_at_once(name: str) -> bool:
     """Parameters of CiA 301 act at once, our own with the next start of the cabinet."""
-    from autarky.node.client import find
+    from autarky.node.names import find
 
     return not _OWN_INDEX <= find(name).index < _OBJECTS
 
@@ -218,7 +171,7 @@ def scan(
     assign: Annotated[
         int | None, typer.Option(help="Give what is found ids from this one on.", min=1, max=127)
     ] = None,
-    bus: Bus = _BUS,
+    bus: Bus = BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
 ) -> None:
@@ -228,8 +181,8 @@ def scan(
 
       autarky node scan --assign 10
     """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node.client import NodeError
+    with clear_errors(), open_client(interface, bus) as client:
+        from autarky.node.names import NodeError
 
         rows: list[dict[str, Any]] = []
         taken = set(client.listen()) if assign else set()
@@ -246,7 +199,7 @@ def scan(
                 node_id += 1
             if node_id > _HIGHEST_ID:
                 client.leave_configuration()
-                _print(rows[:-1], as_json)
+                show(rows[:-1], as_json)
                 raise NodeError(
                     f"no node id from {assign} to {_HIGHEST_ID} is free for the next cabinet "
                     f"(serial {identity[3]}): assign from a lower one"
@@ -255,151 +208,9 @@ def scan(
             taken.add(node_id)
             row["node"] = node_id
         if rows or as_json:
-            _print(rows, as_json)
+            show(rows, as_json)
         else:
             typer.echo("no cabinet without a node id answered")
-
-
-def _write_or_print(
-    rows: list[dict[str, Any]],
-    what: str,
-    out: Path | None,
-    shown: list[dict[str, Any]],
-    as_json: bool,
-) -> None:
-    """All rows into a file or as JSON; `shown` of them as a table."""
-    if out is not None:
-        from autarky.node.client import write_rows
-
-        write_rows(rows, out)
-        typer.echo(f"{len(rows)} {what} in {out}")
-    else:
-        _print(rows if as_json else shown, as_json)
-
-
-def _tell_damaged(count: int, what: str) -> None:
-    if count:
-        typer.echo(f"{count} damaged {what} are left out", err=True)
-
-
-@app.command()
-def log(
-    node: NodeId,
-    out: OutFile = None,
-    last: Annotated[int, typer.Option(help="Show only the newest records.", min=1)] = 40,
-    bus: Bus = _BUS,
-    interface: Interface = "autarky",
-    as_json: AsJson = False,
-) -> None:
-    """The cabinet's event log.
-
-    Examples:
-
-      autarky node log 2 --last 10
-
-      autarky node log 2 --out events.parquet
-    """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node import client as module
-
-        data = client.domain(node, module.EVENT_LOG)
-        rows = module.decode_log(data)
-        _tell_damaged(module.damaged_records(data), "records")
-        _write_or_print(rows, "records", out, rows[-last:], as_json)
-
-
-@app.command()
-def trend(
-    node: NodeId,
-    out: OutFile = None,
-    last: Annotated[int, typer.Option(help="Show only the newest samples.", min=1)] = 40,
-    bus: Bus = _BUS,
-    interface: Interface = "autarky",
-    as_json: AsJson = False,
-) -> None:
-    """The trend: a sample each second, means of a minute on a board without FRAM.
-
-    Example:
-
-      autarky node trend 2 --out trend.parquet
-    """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node import client as module
-
-        data = client.domain(node, module.TREND)
-        rows = module.decode_trend(data)
-        _tell_damaged(module.damaged_records(data), "samples")
-        _write_or_print(rows, "samples", out, rows[-last:], as_json)
-
-
-@app.command()
-def trace(
-    node: NodeId,
-    out: OutFile = None,
-    bus: Bus = _BUS,
-    interface: Interface = "autarky",
-    as_json: AsJson = False,
-) -> None:
-    """The 30 s around the newest trip, a sample every 100 ms.
-
-    Example:
-
-      autarky node trace 2 --out trip.csv
-    """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node import client as module
-
-        data = client.domain(node, module.TRACE)
-        rows = module.decode_trace(data)
-        if not rows:
-            raise module.NodeError(
-                "no trace is there: a trip's is whole 15 s after it, and needs a trip"
-            )
-        if module.trace_damaged(data):
-            typer.echo("the trace's check differs: one or more samples are damaged", err=True)
-        _write_or_print(rows, "samples", out, rows[:: max(len(rows) // 30, 1)], as_json)
-
-
-@app.command()
-def snapshot(
-    node: NodeId,
-    out: OutFile = None,
-    bus: Bus = _BUS,
-    interface: Interface = "autarky",
-    as_json: AsJson = False,
-) -> None:
-    """All cells and sensors of a cabinet at one instant.
-
-    Example:
-
-      autarky node snapshot 2 --json
-    """
-    with clear_errors(), _client(interface, bus) as client:
-        from autarky.node import client as module
-
-        found = module.decode_snapshot(client.domain(node, module.SNAPSHOT))
-        if out is not None:
-            module.write_rows([{"cell": i, "v": v} for i, v in enumerate(found["cells_v"])], out)
-            typer.echo(f"{len(found['cells_v'])} cells in {out}")
-        elif as_json:
-            typer.echo(json.dumps(found))
-        else:
-            rows = [
-                _extremes("cell voltage V", found["cells_v"]),
-                _extremes("temperature degC", found["sensors_c"]),
-            ]
-            _print(rows, False)
-
-
-def _extremes(what: str, values: list[float | None]) -> dict[str, Any]:
-    known = [(value, i) for i, value in enumerate(values) if value is not None]
-    if not known:
-        return {"what": what, "lowest": "-", "highest": "-", "read": f"0 of {len(values)}"}
-    (low, low_at), (high, high_at) = min(known), max(known)
-    return {
-        "what": what, "lowest": f"{low:.4g} (number {low_at})",
-        "highest": f"{high:.4g} (number {high_at})", "read": f"{len(known)} of {len(values)}",
-    }  # fmt: skip
 
 
 @app.command()
@@ -408,7 +219,7 @@ def watch(
     what: Annotated[list[str] | None, typer.Argument(help="Names; a useful set without.")] = None,
     period: Annotated[float, typer.Option(help="Seconds between readings.", min=0.05)] = 0.5,
     count: Annotated[int, typer.Option(help="Stop after this many; 0 = never.", min=0)] = 0,
-    bus: Bus = _BUS,
+    bus: Bus = BUS,
     interface: Interface = "autarky",
     as_json: AsJson = False,
 ) -> None:
@@ -429,7 +240,7 @@ def watch(
     console = Console()
     with (
         clear_errors(),
-        _client(interface, bus) as client,
+        open_client(interface, bus) as client,
         Live(console=console, auto_refresh=False) as live,
     ):
         done = 0
@@ -447,3 +258,9 @@ def watch(
                 live.update(table, refresh=True)
             if not count or done < count:
                 time.sleep(period)
+
+
+for command in (
+    records_cli.log, records_cli.trend, records_cli.trace, records_cli.snapshot, table_cli.table,
+):  # fmt: skip
+    app.command()(command)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autarky.plant.cells import CellModel, Cells
+from autarky.plant.cells import CellModel, Cells, Floats
 from autarky.plant.iso165c import Iso165c
 from autarky.plant.ivt_s import IvtS
 from autarky.plant.ltc6813 import Chain
@@ -39,8 +39,8 @@ class CabinetPlants:
 
     `hvil_open`, `estop`, `reset_key` (bool lists), `strings.module_out` are what a person
     or a scenario moves. `temperature_forced_c[i]` overrides what the NTCs of a cabinet feel,
-    `sensor_forced_c[i]` single ones, `temperature_shift_c[i]` moves all. `analog_forced[i]` holds
-    analog quantities by name.
+    `sensor_forced_c[i]` single ones, `temperature_shift_c[i]` moves all; `drift_sensor` moves one
+    slowly until `sensors_back`. `analog_forced[i]` holds analog quantities by name.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class CabinetPlants:
         self.temperature_forced_c: list[float | None] = [None] * n
         self.temperature_shift_c = [0.0] * n
         self.sensor_forced_c: list[dict[int, float]] = [{} for _ in range(n)]
+        self._sensor_drift: list[dict[int, tuple[float, int]]] = [{} for _ in range(n)]
         self.analog_forced: list[dict[str, float]] = [{} for _ in range(n)]
         self.hvil_open = [False] * n
         self.estop = [False] * n
@@ -95,43 +96,61 @@ class CabinetPlants:
             self.heat.module_c[:, self._module_of_cell] + self._cell_offset_c
         )
 
-    def sensor_c(self, i: int) -> np.ndarray:
+    def sensor_c(self, i: int) -> Floats:
         """What the NTCs of cabinet i feel."""
-        forced = self.temperature_forced_c[i]
-        if forced is not None:
-            felt = np.full(len(self._module_of_sensor), forced)
-        else:
-            felt = self.heat.module_c[i, self._module_of_sensor] + self._sensor_offset_c[i]
-            felt = felt + self.temperature_shift_c[i]
-        for sensor, value in self.sensor_forced_c[i].items():
-            felt[sensor] = value
+        return self.sensors_c()[i]
+
+    def sensors_c(self) -> Floats:
+        """What the NTCs feel, (cabinets, sensors)."""
+        felt = self.heat.module_c[:, self._module_of_sensor] + self._sensor_offset_c
+        felt += np.array(self.temperature_shift_c)[:, None]
+        for i, forced_c in enumerate(self.temperature_forced_c):
+            if forced_c is not None:
+                felt[i] = forced_c
+            for sensor, (kelvin_per_s, since) in self._sensor_drift[i].items():
+                felt[i, sensor] += kelvin_per_s * (self._ticks - since) * self._dt_s
+            for sensor, value in self.sensor_forced_c[i].items():
+                felt[i, sensor] = value
         return felt
+
+    def drift_sensor(self, i: int, sensor: int, kelvin_per_s: float) -> None:
+        """An NTC of cabinet i ages from now on, before anything that it is forced to."""
+        self._sensor_drift[i][sensor] = kelvin_per_s, self._ticks
+
+    def sensors_back(self, i: int) -> None:
+        """The NTCs of cabinet i feel their cells again."""
+        self.temperature_forced_c[i] = None
+        self.temperature_shift_c[i] = 0.0
+        self.sensor_forced_c[i].clear()
+        self._sensor_drift[i].clear()
 
     def refresh(self) -> None:
         """Copy array values to plain lists, which the per-cabinet code reads fast."""
         strings = self.strings
         self.current_a: list[float] = strings.current_a.tolist()
-        self.string_v: list[float] = strings.measured_string_v.tolist()
-        self.outer_plus_v: list[float] = strings.outer_plus_v.tolist()
-        self.outer_minus_v: list[float] = strings.outer_minus_v.tolist()
+        self.string_v, self.outer_plus_v, self.outer_minus_v = strings.measured()
         self.link_v: list[float] = strings.link_v.tolist()
         self.pcs_power_w: list[float] = strings.pcs_power_w.tolist()
         self.pcs_state: list[int] = strings.pcs_state.tolist()
         self._feedback: list[list[bool]] = strings.contactors.feedback.tolist()
         self._flowing: list[bool] = self.heat.flowing.tolist()
         self._any_out: list[bool] = np.any(strings.module_out, axis=1).tolist()
+        self._at_pins: tuple[Floats, Floats] | None = None
 
     def feed_chain(self, i: int) -> None:
         """Put the present cell voltages and temperatures at the pins of cabinet i's chain."""
-        self.chains[i].feed(self.cells.voltage(i, self.current_a[i]), self.sensor_c(i))
+        if self._at_pins is None:  # of all at once: most chains measure in the same ticks
+            self._at_pins = self.cells.voltages(self.strings.current_a), self.sensors_c()
+        cell_v, ntc_c = self._at_pins
+        self.chains[i].feed(cell_v[i], ntc_c[i])
 
     def advance(self) -> bool:
         """Everything by one tick, `refresh` not yet done; True where temperatures moved."""
         strings, dt_s = self.strings, self._dt_s
-        for i, face in enumerate(self.faces):
+        for face in self.faces:
             face.step(dt_s)
-            strings.pcs_request[i] = face.wants_to_run
-            strings.pcs_setpoint_w[i] = face.target_w
+        strings.pcs_request = np.array([face.wants_to_run for face in self.faces])
+        strings.pcs_setpoint_w = np.array([float(face.target_w) for face in self.faces])
         strings.step(dt_s)
         self._charge_as += strings.current_a
         self._ticks += 1

@@ -68,6 +68,7 @@ class Cells:
         self.temperature_c: Floats = np.full(shape, float(temperature_c))
         self.bleed_a: Floats = np.zeros(shape)  # through closed balancing switches
         self.offset_v: Floats = np.zeros(shape)  # a cell forced away: over-voltage and the like
+        self._drift_v_s: Floats | None = None  # of cells that are drawn away slowly
         self._refresh_resistance()
         self._refresh_emf()
 
@@ -110,16 +111,24 @@ class Cells:
         self.v1[cabinet] = self.v2[cabinet] = self.h[cabinet] = 0.0
         self._refresh_emf()
 
-    def force_voltage(self, cabinet: int, cell: int | slice, volts: float) -> None:
-        """Hold a cell's open-circuit voltage away from its model, as a fault does."""
+    def force_voltage(self, cabinet: int, cell: int | slice, volts: float | Floats) -> None:
+        """Hold open-circuit voltages away from their model, as a fault does."""
         self.offset_v[cabinet, cell] = 0.0
         self._refresh_emf()
         self.offset_v[cabinet, cell] = volts - self.emf[cabinet, cell]
         self._refresh_emf()
 
+    def drift(self, cabinet: int, cell: int, volts_per_s: float) -> None:
+        """Draw a cell's open-circuit voltage away from its model, as a slow defect does."""
+        if self._drift_v_s is None:
+            self._drift_v_s = np.zeros_like(self.offset_v)
+        self._drift_v_s[cabinet, cell] = volts_per_s
+
     def release(self, cabinet: int) -> None:
-        """End of all forced voltages of a cabinet."""
+        """End of all forced voltages of a cabinet, and of what draws them away."""
         self.offset_v[cabinet] = 0.0
+        if self._drift_v_s is not None:
+            self._drift_v_s[cabinet] = 0.0
         self._refresh_emf()
 
     def step(self, current_a: Floats, dt_s: float) -> None:
@@ -133,7 +142,13 @@ class Cells:
         self.v2 = self.v2 * e2 + self._r2 * current * (1 - e2)
         moved = np.exp(-np.abs(current) * (dt_s / 3600.0) / model.hysteresis_ah)
         self.h = np.sign(current) + (self.h - np.sign(current)) * moved
+        if self._drift_v_s is not None:
+            self.offset_v += self._drift_v_s * dt_s
         self._refresh_emf()
+
+    def voltages(self, current_a: Floats) -> Floats:
+        """Terminal voltage of every cell, (cabinets, cells)."""
+        return self.emf - self.r0 * current_a[:, None]
 
     def voltage(self, cabinet: int, current_a: float) -> Floats:
         """Terminal voltage of every cell of one cabinet."""

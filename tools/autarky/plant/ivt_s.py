@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 
 COMMAND_ID = 0x411
 RESPONSE_ID = 0x511
 RESULT_ID = 0x521
 CHANNELS = 4  # I, U1, U2, U3
+_RESULT = struct.Struct(">BBi")
 _DEFAULT_MS = (20, 60, 60, 60)
 _ALIVE = b"\xbf\x04\x11\x00\x00\x00\x01"  # command identifier, serial number
 _STAGGER_MS = (0, 10, 20, 20)  # U2 and U3 together: the link is their difference
@@ -93,6 +95,5 @@ class IvtS:
                 counter = self._counter[channel] = (counter + 1) & 15
             state = counter | (0x20 if self.result_error else 0)
             raw = max(min(round(milli), 0x7FFFFFFF), -0x80000000)
-            data = bytes((channel, state)) + raw.to_bytes(4, "big", signed=True)
-            frames.append((RESULT_ID + channel, data))
+            frames.append((RESULT_ID + channel, _RESULT.pack(channel, state, raw)))
         return frames

@@ -27,11 +27,11 @@ SELF_TEST = {1: 0x9555, 2: 0x6AAA}  # results in the 7 kHz mode
 # conversion times of the 7 kHz mode
 ADCV_US, ADAX_US, ADSTAT_US = 2335, 3862, 1563
 
-READS = {
-    0x004: ("cell", 0), 0x006: ("cell", 1), 0x008: ("cell", 2), 0x00A: ("cell", 3),
-    0x009: ("cell", 4), 0x00B: ("cell", 5), 0x00C: ("aux", 0), 0x00E: ("aux", 1),
-    0x010: ("stat", 0), 0x012: ("stat", 1), 0x002: ("cfga", 0), 0x026: ("cfgb", 0),
-}  # fmt: skip
+# read commands of the register groups, three words each, and which of them hold what
+READS = (0x004, 0x006, 0x008, 0x00A, 0x009, 0x00B, 0x00C, 0x00E, 0x010, 0x012, 0x002, 0x026)
+_CELL_READS, _AUX_READS = READS[:6], READS[6:8]
+_STATUS_READS, _CONFIG_READS = READS[8:10], READS[10:]
+_GROUP_OF = {command: group for group, command in enumerate(READS)}
 
 
 def _pec_table() -> NDArray[np.uint16]:
@@ -130,19 +130,18 @@ class Chain:
         self._asleep = True
         self._awake_us = 0
         self._last_us = 0
-        self._pending: list[tuple[int, list[int]]] = []
+        self._pending: list[tuple[int, Sequence[int]]] = []
         self._changed: set[int] = set()
         self._reset()
 
     def _reset(self) -> None:
         n = self.devices
+        self._groups: Words = np.full((len(READS), n, 3), 0xFFFF, dtype="<u2")
         self._registers: dict[str, Words] = {
-            "cell": np.full((n, CELLS), 0xFFFF, dtype="<u2"),
-            "aux": np.full((n, 12), 0xFFFF, dtype="<u2"),
-            "stat": np.full((n, 6), 0xFFFF, dtype="<u2"),
-            "cfga": np.zeros((n, 3), dtype="<u2"),
-            "cfgb": np.zeros((n, 3), dtype="<u2"),
-        }
+            "cell": self._groups[:6], "aux": self._groups[6:8], "stat": self._groups[8:10],
+            "cfga": self._groups[10], "cfgb": self._groups[11],
+        }  # fmt: skip
+        self._groups[10:] = 0
         self._registers["cfga"][:, 0] = _CFGA_RESET
         self._registers["cfgb"][:, 0] = _CFGB_RESET
         self._next: dict[str, Words] = {}
@@ -155,7 +154,7 @@ class Chain:
         self._registers["cfga"][device, 0] = 0 if pull_down else _CFGA_RESET
         self._registers["cfgb"][device] = 0
         self._registers["cfgb"][device, 0] = _CFGB_RESET
-        self._changed.update((0x002, 0x026))
+        self._changed.update(_CONFIG_READS)
 
     def feed(self, cell_v: Floats, ntc_c: Floats) -> None:
         """Voltages and temperatures at the pins; sampled by the next conversion."""
@@ -173,7 +172,8 @@ class Chain:
         """Finish conversions that are due, and fall asleep when nobody speaks."""
         while self._pending and self._pending[0][0] <= now_us:
             _, commands = self._pending.pop(0)
-            self._registers.update(self._next)
+            for kind, words in self._next.items():
+                self._registers[kind][:] = words.reshape(self.devices, -1, 3).swapaxes(0, 1)
             self._next = {}
             self._changed.update(commands)
         for device, period_ms in self.resets_each_ms.items():
@@ -209,10 +209,10 @@ class Chain:
             self._convert_status(now_us)
         elif command == 0x711:
             self._registers["cell"][:] = 0xFFFF
-            self._changed.update(c for c, (kind, _) in READS.items() if kind == "cell")
+            self._changed.update(_CELL_READS)
         elif command == 0x712:
             self._registers["aux"][:] = 0xFFFF
-            self._changed.update((0x00C, 0x00E))
+            self._changed.update(_AUX_READS)
 
     def _write_config(self, command: int, data: bytes) -> None:
         target = self._registers["cfga" if command == 0x001 else "cfgb"]
@@ -228,7 +228,7 @@ class Chain:
                 target[device] = np.frombuffer(row[:6], dtype="<u2")
                 if device in self.stuck_config:
                     target[device, 2] ^= 0x0001
-        self._changed.update((0x002, 0x026))
+        self._changed.update(_CONFIG_READS)
 
     @property
     def any_discharge(self) -> bool:
@@ -244,12 +244,9 @@ class Chain:
         masks = a[:, 4] | (a[:, 5] & 0x0F) << 8 | b[:, 0] >> 4 << 12 | (b[:, 1] & 0x03) << 16
         return [int(mask) for mask in masks]
 
-    def _finish(self, kind: str, words: Words, commands: list[int], at_us: int) -> None:
+    def _finish(self, kind: str, words: Words, commands: Sequence[int], at_us: int) -> None:
         self._next[kind] = words
         self._pending = [(at_us, commands)]
-
-    def _cell_commands(self) -> list[int]:
-        return [command for command, (kind, _) in READS.items() if kind == "cell"]
 
     def _convert_cells(self, now_us: int) -> None:
         volts = self._pins_v.copy()
@@ -261,7 +258,7 @@ class Chain:
             # a floating pin settles between its neighbours
             if 0 < pin < self.layout[device]:
                 volts[device, pin - 1 : pin + 1] = self._pins_v[device, pin - 1 : pin + 1].mean()
-        self._finish("cell", _words(volts), self._cell_commands(), now_us + ADCV_US)
+        self._finish("cell", _words(volts), _CELL_READS, now_us + ADCV_US)
 
     def _convert_open_wire(self, pull_up: bool, now_us: int) -> None:
         volts = self._pins_v + (-PULL_CURRENT_V if pull_up else PULL_CURRENT_V)
@@ -277,16 +274,16 @@ class Chain:
                 both = self._pins_v[device, pin - 1] + self._pins_v[device, pin]
                 low, high = (pin, pin - 1) if pull_up else (pin - 1, pin)
                 volts[device, low], volts[device, high] = 0.0, both
-        self._finish("cell", _words(np.maximum(volts, 0)), self._cell_commands(), now_us + ADCV_US)
+        self._finish("cell", _words(np.maximum(volts, 0)), _CELL_READS, now_us + ADCV_US)
 
     def _convert_self_test(self, number: int, now_us: int) -> None:
         words = np.full((self.devices, CELLS), SELF_TEST.get(number, 0xFFFF), dtype=np.uint16)
         for device in self.wrong_converter:
             words[device] ^= 0x0010
-        self._finish("cell", words, self._cell_commands(), now_us + ADCV_US)
+        self._finish("cell", words, _CELL_READS, now_us + ADCV_US)
 
     def _convert_aux(self, now_us: int) -> None:
-        words = np.full((self.devices, 12), 0xFFFF, dtype=np.uint16)
+        words = np.full((self.devices, 6), 0xFFFF, dtype=np.uint16)
         ratio = ntc_ratio(self._ntc_c).reshape(self.devices, self._sensors)
         words[:, : self._sensors] = _words(ratio * VREF2_V)
         pulled = self._registers["cfga"][:, 0, None] >> np.arange(3, 8) & 1 == 0
@@ -294,8 +291,7 @@ class Chain:
         words[:, 5] = round(VREF2_V * 1e4)
         for device in self.wrong_reference:
             words[device, 5] = round(2.9e4)
-        words[:, 6:10] = 0
-        self._finish("aux", words, [0x00C, 0x00E], now_us + ADAX_US)
+        self._finish("aux", words, _AUX_READS, now_us + ADAX_US)
 
     def _convert_status(self, now_us: int) -> None:
         words = np.zeros((self.devices, 6), dtype=np.uint16)
@@ -306,7 +302,7 @@ class Chain:
         for device in self.low_supply:
             words[device, 2] = 41000
         words[:, 3] = 30000  # VREGD 3.0 V
-        self._finish("stat", words, [0x010, 0x012], now_us + ADSTAT_US)
+        self._finish("stat", words, _STATUS_READS, now_us + ADSTAT_US)
 
     def changed(self) -> list[int]:
         """Read commands whose answers are new since the last call."""
@@ -322,22 +318,23 @@ class Chain:
         limit = self.devices if self.broken_at is None else self.broken_at
         return [d < limit and d not in self.dead for d in range(self.devices)]
 
-    def answers(self, commands: Sequence[int]) -> list[bytes]:
-        """Bytes on the wire after each read command: eight of every device, nearest first."""
-        words = np.empty((len(commands), self.devices, 3), dtype="<u2")
-        for i, command in enumerate(commands):
-            kind, group = READS[command]
-            source = self._registers[kind]
-            words[i] = source[:, 3 * group : 3 * group + 3]
-        framed = with_pec(words)
+    def words(self, commands: Sequence[int]) -> Words:
+        """What each read command finds, a row of three words of every device, nearest first."""
+        return self._groups.take([_GROUP_OF[command] for command in commands], 0).reshape(-1, 3)
+
+    def sent(self, commands: Sequence[int], framed: Words) -> list[bytes]:
+        """How `words` arrive, with their PECs: eight bytes of every device to each command."""
+        framed = framed.reshape(len(commands), self.devices, 4)
         if self._asleep:
             framed[:] = 0xFFFF
         elif self.dead or self.broken_at is not None or self.bit_error_devices:
             self._disturb(framed.view(np.uint8))
-        for i, command in enumerate(commands):
-            if command in self.disturbed_reads:
-                framed[i, 0] ^= 1
-        return [row.tobytes() for row in framed]
+        if self.disturbed_reads:
+            for i, command in enumerate(commands):
+                if command in self.disturbed_reads:
+                    framed[i, 0] ^= 1
+        raw, size = framed.tobytes(), 8 * self.devices
+        return [raw[at : at + size] for at in range(0, len(raw), size)]
 
     def _disturb(self, framed: NDArray[np.uint8]) -> None:
         for device, reachable in enumerate(self._reachable()):
@@ -360,4 +357,18 @@ class Chain:
             self.wake(now_us)
             return b"\xff" * len(tx)
         self._last_us = now_us
-        return (b"\xff" * 4 + self.answers([command])[0])[: len(tx)]
+        return (b"\xff" * 4 + answers([(self, [command])])[0][0])[: len(tx)]
+
+
+def answers(asked: Sequence[tuple[Chain, Sequence[int]]]) -> list[list[bytes]]:
+    """Bytes on the wire after each chain's read commands.
+
+    Of all chains at once: the PECs of one cost about as much as those of all.
+    """
+    framed = with_pec(np.concatenate([chain.words(commands) for chain, commands in asked]))
+    arrived, at = [], 0
+    for chain, commands in asked:
+        rows = len(commands) * chain.devices
+        arrived.append(chain.sent(commands, framed[at : at + rows]))
+        at += rows
+    return arrived

@@ -74,15 +74,22 @@ class PcsFace:
         self._command = self._codec.frame("pcs_command")
         self._status = self._codec.frame("pcs_status")
         self._frame = bytearray(8)
+        # packing and unpacking cost more than all else here, and most frames say what the last said
+        self._content: tuple[int, bytes] | None = None  # of the last command, but CRC and counter
+        self._told = (False, 0.0)  # what it says: follow, set-point in W
+        self._said: tuple[int, ...] = ()  # in the last status
 
     def command(self, data: bytes, now_ms: int) -> None:
         """A frame on the command identifier; refused ones change nothing."""
         if self._checker.check(data, len(data)) != OK:
             return
-        self._codec.unpack(self._command, data)
-        image = self._codec.image
-        self.follow = image[self._request] == FOLLOW
-        self.setpoint_w = image[self._power] * 10.0
+        content = data[1] >> 4, data[2:]
+        if content != self._content:
+            self._content = content
+            self._codec.unpack(self._command, data)
+            image = self._codec.image
+            self._told = image[self._request] == FOLLOW, image[self._power] * 10.0
+        self.follow, self.setpoint_w = self._told
         self._heard_ms = now_ms
 
     def step(self, dt_s: float) -> None:
@@ -124,14 +131,13 @@ class PcsFace:
             self.setpoint_w = 0.0
         if self.silent or now_ms % STATUS_PERIOD_MS:
             return None
-        image = self._codec.image
-        at = self._state
         state, self.reported_w = self._says(now_ms, state, power_w)
-        image[at] = state
-        image[at + 1] = round(self.reported_w / 10)
-        image[at + 2] = round(link_v * 10)
-        image[at + 3] = fault
-        image[at + 4] = self.temperature_c
-        self._codec.pack(self._status, self._frame)
+        power, volts = round(self.reported_w / 10), round(link_v * 10)
+        said = state, power, volts, fault, self.temperature_c
+        if said != self._said:
+            self._said = said
+            for slot, value in enumerate(said, self._state):
+                self._codec.image[slot] = value
+            self._codec.pack(self._status, self._frame)
         self._sender.protect(self._frame)
         return bytes(self._frame)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from autarky.errors import AutarkyError, nearest, no_such
 from autarky.paths import wire
 from autarky.scenario.fault_cases import FAULT_CASES
+from bess import lines
+from bess.table import rows
 
 Value = float | str
 _MANY = 5  # words of an argument that do not fit its line
@@ -110,12 +112,16 @@ _CELLS = (
     Action("plug", (_MODULE,), "module {0} of cabinet {cabinet} put back"),
     Action("cell", (_CELL, _VOLTAGE), "cell {0} of cabinet {cabinet} driven to {1:g} V"),
     Action("cells", (_VOLTAGE,), "every cell of cabinet {cabinet} driven to {0:g} V"),
+    Action("cell-drift", (_CELL, Argument("rate", "mV/s", -1000, 1000)),
+           "cell {0} of cabinet {cabinet} drifts by {1:g} mV/s"),
     Action("cells-back", (), "the cells of cabinet {cabinet} are their own again"),
     Action("cell-frozen", (_CELL,), "cell {0} of cabinet {cabinet} is read as it is now, for ever"),
     Action("temperature", (_CELSIUS,), "every sensor of cabinet {cabinet} at {0:g} degC"),
     Action("temperature-shift", (Argument("shift", "K", -100, 100),),
            "every sensor of cabinet {cabinet} {0:+g} K"),
     Action("sensor", (_SENSOR, _CELSIUS), "sensor {0} of cabinet {cabinet} at {1:g} degC"),
+    Action("sensor-drift", (_SENSOR, Argument("rate", "K/min", -600, 600)),
+           "sensor {0} of cabinet {cabinet} drifts by {1:g} K/min"),
     Action("sensor-frozen", (_SENSOR,), "sensor {0} of cabinet {cabinet} stays as it is now"),
     Action("temperature-back", (), "the sensors of cabinet {cabinet} feel their cells again"),
 )  # fmt: skip
@@ -179,11 +185,12 @@ _PCS = (
     Action("pcs-power", (Argument("power", words=PCS_POWERS),),
            "the PCS of cabinet {cabinet} tells as its power: {0}"),
 )  # fmt: skip
-# on: what the line is there to tell
-LINES = (
-    "estop", "hvil", "smoke", "gas", "door", "enable_ok", "coolant_flow", "heater_on",
-    "compressor_ok",
-)  # fmt: skip
+# on: what the line is there to tell; contactors and the key have actions of their own
+LINES = tuple(
+    fields[0]
+    for fields in rows(lines.INPUTS)
+    if fields[1] == "cabinet" and fields[0] != "reset_key"
+)
 CHIP_DEFECTS = ("ram-bad", "program-bad", "storage-bad")
 _LINES = (
     Action("line", (Argument("line", words=LINES), _STATE), "{0} of cabinet {cabinet} {1}"),
@@ -191,6 +198,9 @@ _LINES = (
            "{0} of cabinet {cabinet} is its own again"),
     Action("analog", (Argument("sensor", words=wire.ANALOG), Argument("value", "", -250, 400)),
            "{0} of cabinet {cabinet} at {1:g}"),
+    Action("supply-dip", (Argument("voltage", "V", 0, 40),
+                          Argument("time", "ms", 10, 60_000, whole=True)),
+           "the supply of cabinet {cabinet} at {0:g} V for {1} ms"),
     Action("analog-back", (Argument("sensor", words=wire.ANALOG),),
            "{0} of cabinet {cabinet} is its own again"),
     Action("pump-failed", (_STATE,), "coolant pump of cabinet {cabinet} failed: {0}"),
@@ -210,6 +220,10 @@ _BUS = (
                          Argument("frame", words=FRAMES),
                          Argument("count", "", 0, 1_000_000, whole=True)),
            "{0} of the next {2} frames (0: all) of cabinet {cabinet}: {1}"),
+    Action("bus-delay", (Argument("frame", words=FRAMES),
+                         Argument("delay", "ms", 1, 60_000, whole=True),
+                         Argument("count", "", 0, 1_000_000, whole=True)),
+           "each of the next {2} frames (0: all) of cabinet {cabinet} {1} ms late: {0}"),
     Action("bus-back", (), "every frame of the buses of cabinet {cabinet} arrives again"),
     Action("bus-off", (Argument("bus", words=BUSES), _STATE),
            "the {0} bus of cabinet {cabinet} shorted: {1}"),
@@ -252,12 +266,12 @@ def named(name: str) -> Action:
 def usage() -> list[str]:
     """One line an action, as it is typed; then what the words in capitals may be."""
     open_to_all = [action for action in ACTIONS.values() if not action.inside]
-    lines = [action.usage for action in open_to_all]
+    found = [action.usage for action in open_to_all]
     for action in open_to_all:
         for argument in action.arguments:
             if len(argument.words) >= _MANY:
-                lines.append(f"{argument} of {action.name} is one of {', '.join(argument.words)}")
-    return lines
+                found.append(f"{argument} of {action.name} is one of {', '.join(argument.words)}")
+    return found
 
 
 def read(text: str) -> Step:

@@ -17,13 +17,8 @@ def run_folder(folder: Path) -> Iterator[None]:
 
     Raises AutarkyError where something is there already: two runs in one folder are neither.
     """
+    made = own(folder)
     try:
-        if folder.is_dir() and any(folder.iterdir()):
-            raise AutarkyError(
-                f"--out {folder}: something is there already; give another folder, or remove it"
-            )
-        made = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / "can.log").touch()
     except OSError as error:
         raise unwritable("--out", folder, error) from None
@@ -37,6 +32,20 @@ def run_folder(folder: Path) -> Iterator[None]:
             if made:
                 folder.rmdir()
         raise
+
+
+def own(folder: Path) -> bool:
+    """An empty folder; True where it had to be made. Raises AutarkyError, as run_folder does."""
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise AutarkyError(
+                f"--out {folder}: something is there already; give another folder, or remove it"
+            )
+        made = not folder.exists()
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable("--out", folder, error) from None
+    return made
 
 
 def unused(folder: Path) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from autarky.node.client import decode_log
+from autarky.node.decode import decode_log
 from autarky.sil.inline import InlineFirmware
 from autarky.sil.site import VirtualSite
 from autarky.tables import faults

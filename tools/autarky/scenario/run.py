@@ -124,7 +124,7 @@ def run_scenario(
     folder: Path,
     hours: float | None = None,
     progress: Callable[[VirtualSite, Recorder, float], None] | None = None,
-    prepared: Callable[[VirtualSite], None] | None = None,
+    prepared: Callable[[VirtualSite], object] | None = None,
 ) -> Summary:
     """Run one scenario; returns its summary, which also stands in the folder.
 

@@ -13,8 +13,10 @@ from autarky.plant.ivt_s import RESULT_ID
 from autarky.plant.string import PCS_FAULT, PCS_OFF, PCS_RUNNING, PCS_STARTING
 from autarky.scenario.actions import METER_CHANNELS, POLES
 from autarky.sil.site import VirtualSite
+from bess import lines
+from bess.table import rows
 
-_KEY_S = 0.5
+_KEY_MS = 500
 _NOISY = 1.0  # every answer has a bit error
 _EXTRA_V = 3.3  # at an input that should be unused
 _STATUS_READ = 0x010  # of the front ends: status group A
@@ -65,12 +67,6 @@ def _cell_frozen(site: VirtualSite, i: int, cell: int) -> None:
 
 def _sensor_frozen(site: VirtualSite, i: int, sensor: int) -> None:
     site.plants.sensor_forced_c[i][sensor - 1] = float(site.plants.sensor_c(i)[sensor - 1])
-
-
-def _temperature_back(site: VirtualSite, i: int) -> None:
-    site.plants.temperature_forced_c[i] = None
-    site.plants.temperature_shift_c[i] = 0.0
-    site.plants.sensor_forced_c[i].clear()
 
 
 # --- front ends ---
@@ -163,10 +159,8 @@ def _pcs_state(site: VirtualSite, i: int, state: str) -> None:
 
 # --- lines, controller ---
 
-_LINE_ON = {  # level of the input; smoke, gas and door are broken loops, as the wiring page has it
-    "smoke": False, "gas": False, "door": False, "enable_ok": True, "coolant_flow": True,
-    "heater_on": True, "compressor_ok": True,
-}  # fmt: skip
+# level of the input: what warns (smoke, gas, door) is a broken loop, as the wiring page has it
+_LINE_ON = {name: name.endswith("_ok") or level != "1" for name, _, level in rows(lines.INPUTS)}
 _PERSONS = {"estop": "estop", "hvil": "hvil_open"}
 
 
@@ -195,17 +189,28 @@ def _analog_back(site: VirtualSite, i: int, sensor: str) -> None:
     site.plants.refresh_analog(i)
 
 
-def _key(site: VirtualSite, i: int) -> None:
-    site.plants.reset_key[i] = True
-    end_ms = site.now_ms + round(_KEY_S * 1000)
+def _later(site: VirtualSite, ms: int, work: Callable[[], object]) -> None:
+    """Once, so much virtual time from now."""
+    end_ms = site.now_ms + ms
 
-    def back(site: VirtualSite) -> None:
+    def look(site: VirtualSite) -> None:
         if site.now_ms >= end_ms:
-            site.plants.reset_key[i] = False
+            work()
             # another list: the site walks the old one
-            site.before_tick = [call for call in site.before_tick if call is not back]
+            site.before_tick = [call for call in site.before_tick if call is not look]
 
-    site.before_tick = [*site.before_tick, back]
+    site.before_tick = [*site.before_tick, look]
+
+
+def _key(site: VirtualSite, i: int) -> None:
+    keys = site.plants.reset_key
+    keys[i] = True
+    _later(site, _KEY_MS, lambda: keys.__setitem__(i, False))
+
+
+def _supply_dip(site: VirtualSite, i: int, volts: float, ms: int) -> None:
+    _analog(site, i, "supply", volts)
+    _later(site, ms, lambda: _analog_back(site, i, "supply"))
 
 
 ON_PLANTS: dict[str, Callable[..., object]] = {
@@ -213,13 +218,15 @@ ON_PLANTS: dict[str, Callable[..., object]] = {
     "plug": lambda site, i, module: site.plants.insert_module(i, module - 1),
     "cell": lambda site, i, cell, v: site.plants.cells.force_voltage(i, cell - 1, v),
     "cells": lambda site, i, v: site.plants.cells.force_voltage(i, slice(None), v),
+    "cell-drift": lambda site, i, cell, mv: site.plants.cells.drift(i, cell - 1, mv / 1000),
     "cells-back": lambda site, i: site.plants.cells.release(i),
     "cell-frozen": _cell_frozen,
     "temperature": _put("temperature_forced_c.*"),
     "temperature-shift": _put("temperature_shift_c.*"),
     "sensor": lambda site, i, n, c: site.plants.sensor_forced_c[i].update({n - 1: c}),
     "sensor-frozen": _sensor_frozen,
-    "temperature-back": _temperature_back,
+    "temperature-back": lambda site, i: site.plants.sensors_back(i),
+    "sensor-drift": lambda site, i, n, k: site.plants.drift_sensor(i, n - 1, k / 60),
     "wire": _wire,
     "front-end": _front_end,
     "front-end-sum": _front_end_sum,
@@ -251,6 +258,7 @@ ON_PLANTS: dict[str, Callable[..., object]] = {
     "line-back": _line_back,
     "analog": _analog,
     "analog-back": _analog_back,
+    "supply-dip": _supply_dip,
     "pump-failed": _put("heat.pump_failed.*"),
     "key": _key,
 }  # fmt: skip

@@ -55,13 +55,24 @@ _CABINET_FRAMES = {"pcs-command": COMMAND_ID, "pcs-status": STATUS_ID, "current"
 _HOST_HEARTBEAT = 0x701
 
 
-def _bus_fault(site: VirtualSite, i: int, kind: str, frame: str, count: int) -> None:
+def _bus_fault(
+    site: VirtualSite, i: int, kind: str, frame: str, count: int, delay_ms: int = 0
+) -> None:
     cabinet = site.cabinets[i]
     bus = cabinet.bus if frame in _CABINET_FRAMES else cabinet.segment.bus
     can_id = _CABINET_FRAMES.get(frame, _HOST_HEARTBEAT)
     if frame in _SITE_FRAMES:
         can_id = _SITE_FRAMES[frame] + cabinet.node_id
-    bus.faults.append(BusFault(kind, lambda known, _: known == can_id, remaining=count or None))
+    bus.faults.append(
+        BusFault(
+            kind, lambda known, _: known == can_id, remaining=count or None,
+            delay_us=1000 * delay_ms,
+        )
+    )  # fmt: skip
+
+
+def _bus_delay(site: VirtualSite, i: int, frame: str, delay_ms: int, count: int) -> None:
+    _bus_fault(site, i, "delay", frame, count, delay_ms)
 
 
 def _bus_back(site: VirtualSite, i: int) -> None:
@@ -131,6 +142,7 @@ ON_SITE: dict[str, Callable[..., object]] = {
     "watchdog": _restart("watchdog"),
     "parameters-corrupt": _parameters_corrupt,
     "bus-fault": _bus_fault,
+    "bus-delay": _bus_delay,
     "bus-back": _bus_back,
     "bus-off": _bus_off,
     "babble": _babble,

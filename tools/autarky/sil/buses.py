@@ -9,14 +9,15 @@ from autarky.coordinator.segment import Frame
 from autarky.paths import wire
 from autarky.plant import iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
-from autarky.sil.firmware import Done, Firmware, pack_frame
-from autarky.sil.inline import InlineFirmware
+from autarky.sil.firmware import Done, pack_frame
 from autarky.sil.plants import Plants
+from autarky.sil.site_config import Face
 
 CABINET_BIT_RATE = 500_000
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
+_FOR_PLANTS = {COMMAND_ID, ivt_s.COMMAND_ID, iso165c.REQUEST_ID}
 
 
 class SegmentBus:
@@ -42,14 +43,15 @@ class SegmentBus:
     def carry(self, until_us: int) -> list[Sent]:
         """Let frames pass until then, and deliver them."""
         sent = self.bus.advance(until_us)
-        for frame in sent:
-            for port in self.bus.recipients(frame.can_id):
-                if port == frame.sender or self.bus.is_cut_off(port):
+        for _, can_id, data, sender, _ in sent:
+            record = pack_frame(can_id, data)
+            for port in self.bus.recipients(can_id):
+                if port == sender or self.bus.is_cut_off(port):
                     continue
                 if port == self.port:
-                    self.received.append((frame.can_id, frame.data))
+                    self.received.append((can_id, data))
                 elif port in self._cabinets:
-                    self._cabinets[port].hear(self._cabinets[port].site_rx, frame)
+                    self._cabinets[port].hear_site(record)
         return sent
 
 
@@ -67,7 +69,7 @@ class VirtualCabinet:
     bus: Bus
     site_port: int = -1
     bus_ports: tuple[int, int, int] = (-1, -1, -1)  # controller, sensor, PCS
-    firmware: Firmware | InlineFirmware | None = None
+    firmware: Face | None = None
     site_rx: list[bytes] = field(default_factory=list)
     rx: list[bytes] = field(default_factory=list)
     groups: list[tuple[int, bytes]] = field(default_factory=list)
@@ -80,10 +82,10 @@ class VirtualCabinet:
         self.bus_ports = (self.bus.attach(()), self.bus.attach(()), self.bus.attach(()))
         self.site_port = self.segment.attach(self)
 
-    def hear(self, queue: list[bytes], frame: Sent) -> None:
-        """A frame into site_rx or rx; one that finds it full is lost."""
-        if len(queue) < _RX_MAX:
-            queue.append(pack_frame(frame.can_id, frame.data))
+    def hear_site(self, record: bytes) -> None:
+        """A packed frame of the site's bus; one that finds no room is lost."""
+        if len(self.site_rx) < _RX_MAX:
+            self.site_rx.append(record)
 
     def forget(self) -> None:
         """Nothing waits for its firmware."""
@@ -151,22 +153,27 @@ class VirtualCabinet:
         if info is not None:
             send(sensor_port, iso165c.INFO_ID, info, at_us + _SENSOR_OFFSET_US)
 
-    def deliver(self, sent: list[Sent], plants: Plants, now_ms: int, until_us: int) -> None:
-        """What passed on the cabinet's bus until then, to firmware, PCS and sensors."""
-        controller = self.bus_ports[0]
-        for frame in sent:
-            self._to_plants(plants, frame, now_ms, until_us)
-            wanted = controller in self.bus.recipients(frame.can_id)
-            if frame.sender != controller and wanted and not self.bus.is_cut_off(controller):
-                self.hear(self.rx, frame)
+    def carry(self, until_us: int, plants: Plants) -> list[Sent]:
+        """Let frames pass on its own bus until then, to firmware, PCS and sensors."""
+        bus, controller, rx = self.bus, self.bus_ports[0], self.rx
+        sent = bus.advance(until_us)
+        deaf = bus.is_cut_off(controller)
+        for _, can_id, data, sender, _ in sent:
+            if can_id in _FOR_PLANTS:
+                self._to_plants(plants, can_id, data, until_us)
+            if sender == controller or deaf or len(rx) >= _RX_MAX:
+                continue
+            if controller in bus.recipients(can_id):
+                rx.append(pack_frame(can_id, data))
+        return sent
 
-    def _to_plants(self, plants: Plants, frame: Sent, now_ms: int, until_us: int) -> None:
+    def _to_plants(self, plants: Plants, can_id: int, data: bytes, until_us: int) -> None:
         i, response, response_id = self.index, None, 0
-        if frame.can_id == COMMAND_ID:
-            plants.faces[i].command(frame.data, now_ms)
-        elif frame.can_id == ivt_s.COMMAND_ID:
-            response, response_id = plants.sensors[i].command(frame.data), ivt_s.RESPONSE_ID
-        elif frame.can_id == iso165c.REQUEST_ID:
-            response, response_id = plants.monitors[i].answer(frame.data), iso165c.RESPONSE_ID
+        if can_id == COMMAND_ID:
+            plants.faces[i].command(data, until_us // 1000)
+        elif can_id == ivt_s.COMMAND_ID:
+            response, response_id = plants.sensors[i].command(data), ivt_s.RESPONSE_ID
+        elif can_id == iso165c.REQUEST_ID:
+            response, response_id = plants.monitors[i].answer(data), iso165c.RESPONSE_ID
         if response is not None:
             self.bus.send(self.bus_ports[1], response_id, response, until_us)

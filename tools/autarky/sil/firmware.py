@@ -8,9 +8,11 @@ import socket
 import struct
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from io import IOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from autarky.build import image
 from autarky.errors import AutarkyError
@@ -19,12 +21,13 @@ from autarky.paths import FIRMWARE, UNIX_BOARD, wire
 _HELLO = struct.Struct("<4sBBH8x")
 _ANSWER = struct.Struct("<4sBBHI")
 _TICK = struct.Struct("<IIHHHH")
-_DONE = struct.Struct("<III4x")
-_FRAME = struct.Struct("<IBB2x8s")
-_TIMEOUT_S = 600.0
+DONE = struct.Struct("<IIII")
+FRAME = struct.Struct("<IBB2x8s")
+_TIMEOUT = struct.pack("ll", 600, 0)  # s, us
 _HELLO_S = 20.0  # a firmware says it in the line after it connects
 _END_S = 60.0  # of a process that was asked to end
 NO_ANALOG = bytes(wire.TICK_SIZE - wire.TICK_HEAD)
+QUIT = _TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT) + NO_ANALOG
 
 
 class FirmwareLost(AutarkyError):
@@ -33,6 +36,31 @@ class FirmwareLost(AutarkyError):
 
 class ChipReset(FirmwareLost):
     """A firmware asked for a reset of its chip: its process has ended and wants a new one."""
+
+
+class Tick(NamedTuple):
+    """What a firmware is given for a tick: site and cabinet are packed frames of its buses, groups
+    (number, image) of its front ends, analog u16 of each channel of wire.ANALOG."""
+
+    now_ms: int
+    inputs: int
+    site: Sequence[bytes]
+    cabinet: Sequence[bytes]
+    groups: Sequence[tuple[int, bytes]]
+    flags: int = 0
+    analog: bytes = NO_ANALOG
+
+    def parts(self) -> list[bytes]:
+        """Its bytes, in the parts in which boards/unix/link.py reads them."""
+        site, cabinet = self.site, self.cabinet
+        counts = len(site), len(cabinet), len(self.groups)
+        found = [_TICK.pack(self.now_ms, self.inputs, *counts, self.flags) + self.analog]
+        if site or cabinet:
+            found.append(b"".join([*site, *cabinet]))
+        for number, content in self.groups:
+            found.append(bytes((number, 0)))
+            found.append(content)
+        return found
 
 
 @dataclass
@@ -51,11 +79,12 @@ def command_line(
     arguments = [host, str(port), str(cabinet)]
     if interpreter == "cpython":
         return [sys.executable, str(FIRMWARE / "main.py"), *arguments]
-    micropython = [image.tool("micropython"), "-X", "heapsize=1M"]
-    if interpreter == "micropython-source":
-        return [*micropython, str(FIRMWARE / "main.py"), *arguments]
+    micropython = [image.tool("micropython"), "-X"]
+    if interpreter == "micropython-source":  # its compiler works in the same heap
+        return [*micropython, "heapsize=2M", str(FIRMWARE / "main.py"), *arguments]
     if interpreter == "micropython" and folder is not None:
-        return [*micropython, str(UNIX_BOARD / "chip.py"), "site", str(folder), *arguments]
+        chip = str(UNIX_BOARD / "chip.py")
+        return [*micropython, "heapsize=1M", chip, "site", str(folder), *arguments]
     raise ValueError(
         f"{interpreter!r} is no interpreter: choose micropython, micropython-source or cpython"
     )
@@ -69,7 +98,7 @@ class Firmware:
         self.process = process
         self._log = log
         self._socket: socket.socket | None = None
-        self._reader = None
+        self._reader: IOBase | None = None
         self.record: IO[bytes] | None = None  # where to copy every TICK, for replays
 
     def accept(
@@ -77,7 +106,8 @@ class Firmware:
     ) -> None:
         """Answer the HELLO of this firmware's connection."""
         text = settings.encode()
-        connection.settimeout(_TIMEOUT_S)
+        connection.settimeout(None)  # Python's would cost a poll before every call
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _TIMEOUT)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(
             _ANSWER.pack(wire.MAGIC, wire.STATUS_OK, int(realtime), devices, len(text)) + text
@@ -85,42 +115,28 @@ class Firmware:
         self._socket = connection
         self._reader = connection.makefile("rb", buffering=16384)
 
-    def send_tick(
-        self,
-        now_ms: int,
-        inputs: int,
-        site: list[bytes],
-        cabinet: list[bytes],
-        groups: list[tuple[int, bytes]],
-        flags: int = 0,
-        analog: bytes = NO_ANALOG,
-    ) -> None:
-        """One TICK; site and cabinet are packed frames of the buses, groups (number, image).
-
-        analog: u16 of each channel of wire.ANALOG.
-        """
-        message = pack_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
+    def send_tick(self, tick: Tick) -> None:
+        """Raises FirmwareLost."""
+        message = b"".join(tick.parts())
         if self.record is not None:
             self.record.write(message)
-        assert self._socket is not None
         try:
-            self._socket.sendall(message)
+            self._send(message)
         except OSError as error:
             raise self._lost() from error
+
+    def _send(self, message: bytes) -> None:
+        assert self._socket is not None
+        self._socket.sendall(message)
 
     def receive_done(self) -> Done:
         """The DONE of the tick that was sent."""
         assert self._reader is not None
         try:
-            head = self._reader.read(wire.DONE_SIZE)
-            if len(head) != wire.DONE_SIZE:
-                raise self._lost()
-            outputs, count, spi_bytes = unpack_head(head)
-            rest = self._reader.read(count * wire.FRAME_SIZE + spi_bytes)
-        except OSError as error:
+            outputs, count, spi_bytes = unpack_head(read_exactly(self._reader, wire.DONE_SIZE))
+            rest = read_exactly(self._reader, count * wire.FRAME_SIZE + spi_bytes)
+        except (OSError, EOFError) as error:
             raise self._lost() from error
-        if len(rest) != count * wire.FRAME_SIZE + spi_bytes:
-            raise self._lost()
         return unpack_done(outputs, count, rest)
 
     def _lost(self) -> FirmwareLost:
@@ -151,36 +167,31 @@ class Firmware:
         """End the process: asked first, then killed. Never raises."""
         if self._socket is not None:
             with contextlib.suppress(OSError):  # it may be gone already
-                self._socket.sendall(_TICK.pack(0, 0, 0, 0, 0, wire.TICK_QUIT) + NO_ANALOG)
+                self._socket.sendall(QUIT)
             self._socket.close()
-        try:
-            self.process.wait(timeout=_END_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
 
 
-def pack_tick(
-    now_ms: int,
-    inputs: int,
-    site: list[bytes],
-    cabinet: list[bytes],
-    groups: list[tuple[int, bytes]],
-    flags: int = 0,
-    analog: bytes = NO_ANALOG,
-) -> bytes:
-    """The bytes of one TICK (boards/unix/wire.py)."""
-    head = _TICK.pack(now_ms, inputs, len(site), len(cabinet), len(groups), flags)
-    parts = [head, analog, *site, *cabinet]
-    for number, content in groups:
-        parts.append(bytes((number, 0)))
-        parts.append(content)
-    return b"".join(parts)
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a process that was asked to end, then kill it."""
+    try:
+        process.wait(timeout=_END_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def read_exactly(reader: IOBase, size: int) -> bytes:
+    """Raises EOFError when the link ends or keeps silent before that many bytes, OSError."""
+    data = reader.read(size)
+    if data is None or len(data) < size:  # None: _TIMEOUT is over
+        raise EOFError
+    return data
 
 
 def unpack_head(head: bytes) -> tuple[int, int, int]:
     """(outputs, frames, SPI bytes) of a DONE."""
-    return _DONE.unpack(head)
+    return DONE.unpack(head)[:3]
 
 
 def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
@@ -188,7 +199,7 @@ def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
     frames = []
     at = 0
     for _ in range(count):
-        can_id, length, bus, data = _FRAME.unpack_from(rest, at)
+        can_id, length, bus, data = FRAME.unpack_from(rest, at)
         frames.append((bus, can_id, data[:length]))
         at += wire.FRAME_SIZE
     spi = []
@@ -201,7 +212,7 @@ def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
 
 def pack_frame(can_id: int, data: bytes) -> bytes:
     """One received frame as a record of the TICK."""
-    return _FRAME.pack(can_id, len(data), 0, data)
+    return FRAME.pack(can_id, len(data), 0, data)
 
 
 def read_hello(connection: socket.socket) -> tuple[int, int]:
@@ -230,11 +241,13 @@ def start(
 
     cabinet: which one of the site it says it is, from 0; node_id: what people call it.
     """
-    with log.open("ab") as console:
-        process = subprocess.Popen(
-            command_line(interpreter, host, port, cabinet, folder),
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=subprocess.STDOUT,
-        )
+    process = spawn(command_line(interpreter, host, port, cabinet, folder), log)
     return Firmware(node_id, process, log)
+
+
+def spawn(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """A process whose console is appended to `log`."""
+    with log.open("ab") as console:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT
+        )

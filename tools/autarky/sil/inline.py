@@ -1,7 +1,7 @@
 """The firmware inside the host's own process: for tests that want to look into it.
 
-Same board code, same bytes on the link, no socket. One process has one `wire` and one
-`board` module, so cabinets differ only by their objects.
+Same board code, same bytes on the link, no socket. One process has one `board` module and one of
+each that it is made of, so cabinets differ only by their objects.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from autarky.paths import FIRMWARE, UNIX_BOARD, load_module, wire
-from autarky.sil.firmware import NO_ANALOG, Done, pack_tick, unpack_done, unpack_head
+from autarky.sil.firmware import Done, Tick, unpack_done, unpack_head
 from bess.app import Cabinet
 from bess.parameters import Parameters
 
 sys.modules.setdefault("wire", wire)
+for name in ("link", "buses", "pins", "clocks"):  # in the order in which they import each other
+    sys.modules.setdefault(name, load_module(UNIX_BOARD / f"{name}.py", name))
 board = load_module(UNIX_BOARD / "board.py", "autarky_board")
 main = load_module(FIRMWARE / "main.py", "autarky_firmware_main")
 
@@ -45,7 +47,7 @@ class InlineFirmware:
     def __init__(self, settings: str, devices: int) -> None:
         self.settings = settings
         self.device_count = devices
-        self.on_tick: Callable[..., object] | None = None  # gets what send_tick gets, for replays
+        self.on_tick: Callable[[Tick], object] | None = None  # for replays
         self._stream = _MemoryStream()
         self._link = board.Link(self._stream, devices)
         self.devices = board.Devices(self._link, False, settings, main.Start())
@@ -56,20 +58,11 @@ class InlineFirmware:
         self.devices.configure(parameters)
         return Cabinet(self.devices, parameters)
 
-    def send_tick(
-        self,
-        now_ms: int,
-        inputs: int,
-        site: list[bytes],
-        cabinet: list[bytes],
-        groups: list[tuple[int, bytes]],
-        flags: int = 0,
-        analog: bytes = NO_ANALOG,
-    ) -> None:
+    def send_tick(self, tick: Tick) -> None:
         """Run one tick at once."""
         if self.on_tick is not None:
-            self.on_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
-        self._stream.incoming = pack_tick(now_ms, inputs, site, cabinet, groups, flags, analog)
+            self.on_tick(tick)
+        self._stream.incoming = b"".join(tick.parts())
         self._link.receive()
         self.app.step(self._link.now_ms)
         self._link.send()

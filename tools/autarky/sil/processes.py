@@ -13,7 +13,7 @@ from typing import IO
 from autarky.build import folder as board_folder
 from autarky.build import package
 from autarky.paths import wire
-from autarky.sil import firmware, folders
+from autarky.sil import firmware, folders, shared
 from autarky.sil.buses import VirtualCabinet
 from autarky.sil.firmware import ChipReset, Firmware, FirmwareLost
 from autarky.sil.inline import InlineFirmware
@@ -47,15 +47,25 @@ class Processes:
     def start(self) -> None:
         """All of them; "external" ones come by `attach`. Raises SiteError, AutarkyError."""
         config = self.config
+        hosted = self.cabinets
+        if config.board is not None:
+            self._start_board(self.cabinets[0])
+            hosted = self.cabinets[1:]
         if config.interpreter == "inline":
-            for cabinet in self.cabinets:
+            for cabinet in hosted:
                 self._start_inline(cabinet)
-        elif config.interpreter != "external":
+        elif config.interpreter != "external" and hosted:
             self._claim_folders()
             self._listener = socket.create_server((config.host, 0), backlog=64)
-            if config.interpreter == "micropython":
-                self._flash_all()
-            self._start_processes(self.cabinets)
+            flashed = config.interpreter == "micropython"
+            if flashed:
+                self._flash(hosted)
+            if flashed and len(hosted) > shared.ALONE:
+                self._start_shared(hosted)
+            else:
+                for cabinet in hosted:
+                    self._start_process(cabinet)
+            self._connect(hosted)
 
     def _claim_folders(self) -> None:
         if self.state is not None:
@@ -78,11 +88,11 @@ class Processes:
     def _console(self, cabinet: VirtualCabinet) -> Path:
         return self.logs / f"cabinet{cabinet.number}.console.txt"
 
-    def _flash_all(self) -> None:
+    def _flash(self, cabinets: Sequence[VirtualCabinet]) -> None:
         """What `autarky flash` leaves on a board, in the folder of each cabinet."""
         made = self.config.program or package.make(None)
         lines = f"@update_key={self.config.update_key.hex()}" if self.config.update_key else ""
-        for cabinet in self.cabinets:
+        for cabinet in cabinets:
             board_folder.fresh(self._folder(cabinet), made, lines)
 
     def _folder(self, cabinet: VirtualCabinet) -> Path:
@@ -90,6 +100,11 @@ class Processes:
         folder = (self.state / f"cabinet{cabinet.number}").resolve()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _start_board(self, cabinet: VirtualCabinet) -> None:
+        assert self.config.board is not None
+        settings = self._settings_of(cabinet)
+        cabinet.firmware = self.config.board(cabinet.number, settings, self._devices)
 
     def _start_inline(self, cabinet: VirtualCabinet) -> None:
         cabinet.firmware = InlineFirmware(self._settings_of(cabinet), self._devices)
@@ -103,11 +118,26 @@ class Processes:
         )  # fmt: skip
         cabinet.started_s = time.monotonic()
 
-    def _start_processes(self, cabinets: Sequence[VirtualCabinet]) -> None:
+    def _start_shared(self, hosted: Sequence[VirtualCabinet]) -> None:
+        assert self._listener is not None
+        host, port = self._listener.getsockname()[:2]
+        first = hosted[0].index
+        for group in shared.groups(len(hosted)):
+            indices = range(first + group.start, first + group.stop)
+            cabinets = [self.cabinets[i] for i in indices]
+            numbers = [cabinet.number for cabinet in cabinets]
+            log = self.logs / f"cabinet{numbers[0]}-{numbers[-1]}.console.txt"
+            started = shared.start(
+                indices, numbers, host, port, log, [self._folder(cabinet) for cabinet in cabinets]
+            )
+            for cabinet, its_firmware in zip(cabinets, started, strict=True):
+                cabinet.firmware = its_firmware
+                cabinet.started_s = time.monotonic()
+
+    def _connect(self, cabinets: Sequence[VirtualCabinet]) -> None:
+        """Wait for the started ones."""
         listener = self._listener
         assert listener is not None
-        for cabinet in cabinets:
-            self._start_process(cabinet)
         listener.settimeout(0.2)
         waiting = {cabinet.index for cabinet in cabinets}
         deadline = time.monotonic() + _CONNECT_S
@@ -125,8 +155,15 @@ class Processes:
             if kind != wire.KIND_CABINET or number not in waiting:
                 connection.close()
                 continue
-            waiting.discard(number)
-            self._accept(self.cabinets[number], connection)
+            process = self._process_of(self.cabinets[number])
+            for cabinet in self.cabinets:  # that one, and who shares its process
+                if self._process_of(cabinet) is process:
+                    waiting.discard(cabinet.index)
+                    self._accept(cabinet, connection)
+
+    @staticmethod
+    def _process_of(cabinet: VirtualCabinet) -> Popen[bytes] | None:
+        return cabinet.firmware.process if isinstance(cabinet.firmware, Firmware) else None
 
     def _check_started(self, waiting: set[int], deadline: float) -> None:
         for index in sorted(waiting):
@@ -187,10 +224,13 @@ class Processes:
         """End a cabinet's firmware and start it anew: storage is all that stays."""
         assert cabinet.firmware is not None
         cabinet.firmware.close()
-        if self.config.interpreter == "inline":
+        if self.config.board is not None and cabinet.index == 0:
+            self._start_board(cabinet)
+        elif self.config.interpreter == "inline":
             self._start_inline(cabinet)
         else:
-            self._start_processes([cabinet])
+            self._start_process(cabinet)
+            self._connect([cabinet])
 
     def note_reset(self, cabinet: VirtualCabinet, lost: FirmwareLost) -> None:
         """A process that ended is a chip that was reset, if it asked for that; or the run ends."""

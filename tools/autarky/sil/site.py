@@ -1,12 +1,14 @@
 """A virtual site in lockstep: firmware processes, plants, buses, coordinator.
 
 One tick: TICK to every cabinet; while they compute, plants and coordinator advance;
-DONE from every cabinet; the buses carry what all have sent until the next tick. Nothing
-depends on the machine's clock, so two runs of a seed give the same bits.
+DONE from every cabinet, whose own bus then carries what was sent there until the next tick;
+last, the segments' buses. Nothing depends on the machine's clock, so two runs of a seed give
+the same bits.
 """
 
 from __future__ import annotations
 
+import gc
 import socket
 import time
 from collections.abc import Callable
@@ -18,9 +20,10 @@ from autarky.bus.server import BusServer
 from autarky.config import places
 from autarky.coordinator.coordinator import Coordinator, Segment
 from autarky.paths import wire
+from autarky.plant.ltc6813 import Chain, answers
 from autarky.sil.buses import CABINET_BIT_RATE, SegmentBus, VirtualCabinet
 from autarky.sil.can_log import CanLog
-from autarky.sil.firmware import FirmwareLost
+from autarky.sil.firmware import FirmwareLost, Tick
 from autarky.sil.plants import TICK_MS, Plants
 from autarky.sil.processes import Processes
 from autarky.sil.site_config import SiteConfig, SiteError
@@ -71,8 +74,10 @@ class VirtualSite:
         self.after_done: list[Callable[[VirtualSite, int, int], None]] = []
         self.after_carry: list[Callable[[VirtualSite], None]] = []
         self.on_frames: list[Callable[[int, list[Sent]], None]] = []
+        self._passed: list[tuple[int, list[Sent]]] = []  # inside of cabinets, by their numbers
         self.attached = 0  # clients of a server, whose frames come between ticks
         self._wall_start = 0.0
+        self._due_s = 0.0  # on the wall: the next tick
 
     def _place(self, place: places.Segment) -> None:
         seed = self.config.seed
@@ -116,6 +121,8 @@ class VirtualSite:
             self.close()
             raise
         self._wall_start = time.monotonic()
+        # modules and tables stay: the collector needs not walk them again and again
+        gc.freeze()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -125,6 +132,7 @@ class VirtualSite:
         """End every firmware process and the log; safe to call twice."""
         self._processes.close()
         self.log.close()
+        gc.unfreeze()
 
     @property
     def state_folder(self) -> Path | None:
@@ -165,6 +173,8 @@ class VirtualSite:
         for call in self.before_tick:
             call(self)
         if self.attached:  # what clients sent since the last tick passes while the bus was idle
+            for cabinet in self.cabinets:
+                self._carry_inside(cabinet, self.now_ms * 1000)
             self._carry(self.now_ms * 1000)
         lost = self._send_ticks()
         # while the firmwares compute this tick, the world moves on to the next
@@ -174,37 +184,50 @@ class VirtualSite:
         self._carry(self.now_ms * 1000)
         for call in self.after_carry:
             call(self)
+        self._keep_pace()
+
+    def _keep_pace(self) -> None:
+        now_s = time.monotonic()
         if self.config.realtime:
-            ahead = self.now_ms / 1000 - (time.monotonic() - self._wall_start)
-            if ahead > 0:
-                time.sleep(ahead)
+            self._due_s = self._wall_start + self.now_ms / 1000
+        else:  # what a busy machine has lost is not caught up
+            self._due_s = max(self._due_s + TICK_MS / 1000 / self.config.pace, now_s)
+        if self._due_s > now_s:
+            time.sleep(self._due_s - now_s)
 
     def _send_ticks(self) -> dict[int, FirmwareLost]:
         """A TICK to each cabinet; those that ended, by index."""
-        plants, now_us, tick_ms = self.plants, self.now_ms * 1000, self.tick_ms
+        plants, tick_ms = self.plants, self.tick_ms
         lost: dict[int, FirmwareLost] = {}
+        self._refresh_images(self.now_ms * 1000)
         for cabinet in self.cabinets:
             i = cabinet.index
-            self._refresh_images(cabinet, now_us)
             assert cabinet.firmware is not None
             try:
                 cabinet.firmware.send_tick(
-                    (tick_ms + cabinet.skew_ms) & TICKS_MASK, plants.inputs(i), cabinet.site_rx,
-                    cabinet.rx, cabinet.groups, plants.flags[i] | cabinet.bus_flags,
-                    plants.analog[i],
+                    Tick(
+                        (tick_ms + cabinet.skew_ms) & TICKS_MASK, plants.inputs(i),
+                        cabinet.site_rx, cabinet.rx, cabinet.groups,
+                        plants.flags[i] | cabinet.bus_flags, plants.analog[i],
+                    )
                 )  # fmt: skip
             except FirmwareLost as error:
                 lost[i] = error
             cabinet.forget()
         return lost
 
-    def _refresh_images(self, cabinet: VirtualCabinet, now_us: int) -> None:
-        chain = self.plants.chains[cabinet.index]
-        chain.tick(now_us)
-        commands = chain.changed()
-        if commands:
-            for command, content in zip(commands, chain.answers(commands), strict=True):
-                cabinet.groups.append((_GROUP_OF[command], content))
+    def _refresh_images(self, now_us: int) -> None:
+        asked: dict[int, tuple[Chain, list[int]]] = {}
+        for i, chain in enumerate(self.plants.chains):
+            chain.tick(now_us)
+            commands = chain.changed()
+            if commands:
+                asked[i] = chain, commands
+        if asked:
+            arrived = answers(list(asked.values()))
+            for (i, (_, commands)), contents in zip(asked.items(), arrived, strict=True):
+                for command, content in zip(commands, contents, strict=True):
+                    self.cabinets[i].groups.append((_GROUP_OF[command], content))
 
     def _move_world(self) -> None:
         for cabinet in self.cabinets:
@@ -225,6 +248,7 @@ class VirtualSite:
             except FirmwareLost as error:
                 self._processes.note_reset(cabinet, error)
                 self.power_cycle(cabinet.index)
+            self._carry_inside(cabinet, (self.now_ms + TICK_MS) * 1000)
 
     def _take_done(self, cabinet: VirtualCabinet, now_us: int) -> None:
         assert cabinet.firmware is not None
@@ -239,19 +263,23 @@ class VirtualSite:
             call(self, cabinet.index, done.outputs)
         self.plants.apply(cabinet.index, done.outputs)
 
+    def _carry_inside(self, cabinet: VirtualCabinet, until_us: int) -> None:
+        sent = cabinet.carry(until_us, self.plants)
+        if sent:
+            self._passed.append((cabinet.number, sent))
+
     def _carry(self, until_us: int) -> None:
+        """Between the cabinets; then whoever watches hears what passed there and inside them."""
+        passed, self._passed = self._passed, []
         for number, segment in self.segments.items():
             sent = segment.carry(until_us)
             if sent:
                 self.log.write(segment.channel, sent)
                 for call in self.on_frames:
                     call(number, sent)
-        for cabinet in self.cabinets:
-            sent = cabinet.bus.advance(until_us)
-            if sent:
-                for call in self.on_frames:
-                    call(cabinet.number, sent)
-                cabinet.deliver(sent, self.plants, self.now_ms, until_us)
+        for number, sent in passed:
+            for call in self.on_frames:
+                call(number, sent)
 
     def run_for(self, seconds: float) -> None:
         """Step until that much virtual time has passed."""

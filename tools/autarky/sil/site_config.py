@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from autarky.build import package
 from autarky.config import places
 from autarky.config.site import Load, Peak, Site
 from autarky.errors import AutarkyError
+from autarky.sil.firmware import Done, Tick
 from bess.parameter_rules import objections
 from bess.parameters import Parameters
 from bess.protect.fault_table import TABLE as FAULT_TABLE
+
+
+class Face(Protocol):
+    """A cabinet's firmware as the site sees it, wherever it runs: in each tick one `send_tick`,
+    then one `receive_done`. Both raise FirmwareLost where it has ended."""
+
+    def send_tick(self, tick: Tick) -> None: ...
+    def receive_done(self) -> Done: ...
+    def close(self) -> None: ...
+
+
+# (its number, settings: the text of the ANSWER, front ends of its chain) -> running firmware;
+# called again where it was reset
+Connect = Callable[[int, str, int], Face]
 
 
 class SiteError(AutarkyError):
@@ -26,6 +43,7 @@ class SiteConfig:
     cabinets: int = 2
     seed: int = 1
     realtime: bool = False
+    pace: float = math.inf  # virtual seconds in a second at most, where it is not realtime
     interpreter: str = "micropython"
     soc: float = 0.5
     temperature_c: float = 25.0
@@ -40,6 +58,7 @@ class SiteConfig:
     program: package.Made | None = None  # what they are flashed with; None: this checkout
     watchdog: bool = False  # a crash is a reset of the chip, not the end of the run
     first_serial: int = 1000
+    board: Connect | None = None  # gives the first cabinet's firmware; None: as the others'
     segments: tuple[places.Segment, ...] = ()  # where they stand; empty: all on one bus
     load: Load | None = None
     peak: Peak | None = None

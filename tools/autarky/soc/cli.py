@@ -209,6 +209,16 @@ def _show(console, scores: list[dict]) -> None:
         f"a step inside MicroPython: {garbage:,} bytes of garbage, x86 instructions {counted}",
         highlight=False,
     )
+    slice_, step = (scores[0][f"arm_instructions_{key}"] for key in ("largest_slice", "per_step"))
+    console.print(
+        "on 32-bit ARM (Debian's build, 1.4 to 1.6 times a Cortex-M7's): "
+        + (
+            "not counted, run `make test-32` once to fetch its interpreter"
+            if slice_ is None
+            else f"{step:,} instructions, the largest slice {slice_:,}"
+        ),
+        highlight=False,
+    )
     if any(score["rmse_pct"] is None for score in scores):
         console.print("- : nothing to score, the trace has no sample after 1 h above 5 %")
 
@@ -258,6 +268,7 @@ def fit_command(
         from rich.console import Console
 
         from autarky.soc import fit as fitting
+        from autarky.soc import fitted_table
         from autarky.soc.chemistry import load, table_text
         from autarky.soc.traces import read_table, read_traces
 
@@ -265,7 +276,7 @@ def fit_command(
         family = load(like)
         check_target("--out", out)
         if len(data) == 1 and "SOC_OCV" in read_table(data[0]).column_names:
-            text = fitting.curve_table(data[0], table_text(like), like)
+            text = fitted_table.curve_table(data[0], table_text(like), like)
             out.write_text(text, encoding="utf-8")
             console.print(f"table: {out} (resistances and hysteresis of {like})", highlight=False)
             return
@@ -291,7 +302,8 @@ def fit_command(
         )  # fmt: skip
         origin = [f"fitted to {', '.join(path.name for path in data)} by `autarky fit`"]
         out.write_text(
-            fitting.table_of(result, origin, fitting.singles_of(values), family), encoding="utf-8"
+            fitted_table.table_of(result, origin, fitted_table.singles_of(values), family),
+            encoding="utf-8",
         )
         picture = plot or out.with_suffix(".png")
         fitting.plot(result, picture)

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from autarky.errors import missing_package
 from autarky.soc.units import is_unit
 
 PART = "part"  # which of several tables of one file a row is from
@@ -55,11 +56,8 @@ def read_table(path: Path) -> pa.Table:
         table = reader(path, data)
     except TraceError:
         raise
-    except ImportError:
-        raise TraceError(
-            f"{path}: {kind} needs the package python-calamine: pip install python-calamine, "
-            "or save the sheet as CSV"
-        ) from None
+    except ModuleNotFoundError as error:
+        raise TraceError(f"{path}: {kind}: {missing_package(error)}, or save it as CSV") from None
     except Exception as error:  # whatever a damaged file makes of a library
         raise TraceError(f"{path}: damaged or no {kind} ({_first_line(error)})") from None
     if not table.num_rows:

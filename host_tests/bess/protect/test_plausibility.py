@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from bess.measure import signals as s
-from bess.measure.plausibility import Plausibility
 from bess.measure.signals import Signals
 from bess.parameters import Parameters
+from bess.protect.plausibility import Plausibility
 
 SENSORS, CELLS = 3, 4
 RATED_W = 125_000
@@ -68,7 +68,7 @@ class Rig:
         for name, value in parameters.items():
             known.set(name, value)
         self.judge = Plausibility(
-            self.cells, self.meter, self.pcs, self.contactors, self.limits, known, self.signals
+            self.cells, self.meter, self.pcs, self.limits, known, self.signals
         )  # fmt: skip
 
     def scan(self, soc_cpct: int = 5000) -> dict[int, int]:
@@ -84,7 +84,9 @@ class Rig:
         if power_w is not None:
             self.pcs.power_actual_w = power_w
             self.pcs.status_ms += 1000
-        return self._renewed(self.judge.step_slow)
+        return self._renewed(
+            lambda: self.judge.step_slow(self.contactors.closed, self.contactors.is_open)
+        )
 
     def _renewed(self, step) -> dict[int, int]:
         before = list(self.signals.count)

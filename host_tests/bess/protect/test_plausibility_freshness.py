@@ -6,8 +6,8 @@ import pytest
 from kit.cell_rig import Rig
 
 from bess.measure import signals as s
-from bess.measure.plausibility import Plausibility
 from bess.parameters import Parameters
+from bess.protect.plausibility import Plausibility
 
 COMPARED = (s.CURRENT_MISMATCH, s.CURRENT_SIGN, s.CURRENT_STUCK)
 
@@ -22,7 +22,7 @@ class CurrentRig:
         self.contactors = SimpleNamespace(closed=True, is_open=False)
         self.signals = self.cells.signals
         self.judge = Plausibility(
-            self.cells.monitor, self.meter, self.pcs, self.contactors, None, Parameters(),
+            self.cells.monitor, self.meter, self.pcs, None, Parameters(),
             self.signals,
         )  # fmt: skip
 
@@ -32,7 +32,7 @@ class CurrentRig:
         before = [self.signals.count[signal] for signal in judged]
         self.meter.current_samples += sensor
         self.pcs.status_ms += 1000 * pcs
-        self.judge.step_slow()
+        self.judge.step_slow(self.contactors.closed, self.contactors.is_open)
         return {
             signal
             for signal, count in zip(judged, before, strict=True)

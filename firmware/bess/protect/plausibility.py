@@ -18,15 +18,14 @@ _POWER_MOVED_PERMILLE = const(100)
 class Plausibility:
     """`step_cells` after every scan, `step_slow` once a second.
 
-    cells: CellMonitor, meter: StringMeter, pcs: driver with `power_actual_w`, `state`;
-    contactors: `closed`, `is_open`. Allocates nothing in `step_cells`.
+    cells: CellMonitor, meter: StringMeter, pcs: driver by drivers.pcs, limits: AllowedPower.
+    Allocates nothing in `step_cells`.
     """
 
-    def __init__(self, cells, meter, pcs, contactors, limits, parameters, signals):
+    def __init__(self, cells, meter, pcs, limits, parameters, signals):
         self._cells = cells
         self._meter = meter
         self._pcs = pcs
-        self._contactors = contactors
         self._limits = limits
         self._signals = signals
         self._rated_w = parameters.get("pcs_rated_w")
@@ -95,8 +94,8 @@ class Plausibility:
         excess_w = power_w - limits.discharge_w if power_w > 0 else -power_w - limits.charge_w
         return max(excess_w, 0) // (self._rated_w // 1000)
 
-    def step_slow(self):
-        """What changes slowly; once a second."""
+    def step_slow(self, closed, is_open):
+        """What changes slowly; once a second. closed, is_open: the string's contactors, all."""
         cells = self._cells
         signals = self._signals
         if cells.seen_all:
@@ -113,7 +112,7 @@ class Plausibility:
                 s.CELL_FROZEN,
                 cells.frozen_cells(self._last_cell, self._cell_mean, self._moved_dmv),
             )
-        self._judge_current()
+        self._judge_current(closed, is_open)
 
     def _judge_rise(self):
         """Of every sensor: one that heats among colder ones never shows in the hottest."""
@@ -123,10 +122,10 @@ class Plausibility:
         put = self._signals.put_partial if rise[1] else self._signals.put
         put(s.TEMP_RISE, rise[0] // _RISE_SAMPLES)
 
-    def _judge_current(self):
+    def _judge_current(self, closed, is_open):
         """The sensor alone, and against the PCS while both are heard."""
         meter = self._meter
-        self._open_s = self._open_s + 1 if self._contactors.is_open else 0
+        self._open_s = self._open_s + 1 if is_open else 0
         if meter.current_samples == self._current_samples:
             return
         self._current_samples = meter.current_samples
@@ -135,20 +134,20 @@ class Plausibility:
             self._signals.put(s.CURRENT_OFFSET, abs(current_ma))
         if self._pcs.status_ms != self._compared_ms:
             self._compared_ms = self._pcs.status_ms
-            self._compare_current(current_ma)
+            self._compare_current(current_ma, closed)
 
-    def _compare_current(self, current_ma):
+    def _compare_current(self, current_ma, closed):
         meter = self._meter
         signals = self._signals
         power_w = self._pcs.power_actual_w
         step_w = self._rated_w // 1000
-        gap_w = abs(meter.power_w - power_w) if self._contactors.closed else 0
+        gap_w = abs(meter.power_w - power_w) if closed else 0
         signals.put(s.CURRENT_MISMATCH, gap_w // step_w)
         least_w = self._sign_permille * step_w
         opposite = (meter.power_w > least_w and power_w < -least_w) or (
             meter.power_w < -least_w and power_w > least_w
         )
-        signals.put(s.CURRENT_SIGN, 1 if self._contactors.closed and opposite else 0)
+        signals.put(s.CURRENT_SIGN, 1 if closed and opposite else 0)
         if current_ma != self._last_ma:
             self._last_ma = current_ma
             self._power_then_w = power_w

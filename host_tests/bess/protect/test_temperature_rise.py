@@ -6,8 +6,8 @@ import pytest
 from kit.cell_rig import Rig
 
 from bess.measure import signals as s
-from bess.measure.plausibility import Plausibility
 from bess.parameters import Parameters
+from bess.protect.plausibility import Plausibility
 
 
 class RiseRig(Rig):
@@ -24,9 +24,7 @@ class RiseRig(Rig):
             is_open=True,
             status_ms=-1,
         )
-        self.plausibility = Plausibility(
-            self.monitor, idle, idle, idle, idle, Parameters(), self.signals
-        )
+        self.plausibility = Plausibility(self.monitor, idle, idle, idle, Parameters(), self.signals)
 
     def seconds(self, count: int, *changes: tuple[int, float]) -> list[int]:
         """The rise after each second, in which (sensor, K) are added."""
@@ -35,7 +33,7 @@ class RiseRig(Rig):
             for sensor, kelvin in changes:
                 self.celsius[sensor] += kelvin
             self.run(100)
-            self.plausibility.step_slow()
+            self.plausibility.step_slow(False, True)
             found.append(self.signal(s.TEMP_RISE))
         return found
 
