@@ -158,6 +158,20 @@ def test_a_version_that_is_none_and_a_file_that_is_not_there(tmp_path: Path) -> 
         package.read_file(tmp_path / "nothing.package")
 
 
+def test_a_package_is_for_boards_of_one_processor() -> None:
+    made = package.make(None, ["PYBD_SF6", "TEENSY41"])
+    assert made.manifest["boards"] == "PYBD_SF6,TEENSY41"
+    assert made.image == image.build(march="armv7m").read_bytes()
+    ours = package.make(None)
+    assert (ours.manifest["boards"], ours.image) == ("unix", image.build().read_bytes())
+    with pytest.raises(
+        package.PackageError,
+        match="the machine code of one processor: PYBD_SF6 has armv7m and unix has x64; make a "
+        "package for each",
+    ):
+        package.make(None, ["PYBD_SF6", "unix"])
+
+
 def test_every_refusal_of_the_firmware_has_its_sentence() -> None:
     names = REFUSALS.decode().split()
     assert set(names[1:]) == set(WHY)
@@ -171,10 +185,10 @@ def test_boards_have_near_names() -> None:
 
 
 def test_the_image_fits_every_board_and_holds_each_board_file() -> None:
-    size = image.build().stat().st_size
     for board in boards.all_boards():
+        size = image.build(march=board.march).stat().st_size
         assert size <= board.rom_bytes, board.name
-        assert f"boards/{board.name}/board" in image.sources()
+        assert f"boards/{board.name}/board" in image.sources(board.march)
 
 
 def compiler_that_says(version: str, path: Path) -> str:
@@ -192,7 +206,7 @@ def compiler_that_says(version: str, path: Path) -> str:
 def test_another_compiler_makes_another_image_and_loader(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(image, "BUILD", tmp_path / "build")
     main = image.sources()["main"]
-    monkeypatch.setattr(image, "sources", lambda: {"main": main})
+    monkeypatch.setattr(image, "sources", lambda march: {"main": main})
     made = []
     for version in ("v1.29.0", "v1.30.0"):
         compiler = compiler_that_says(version, tmp_path / version)
@@ -213,7 +227,7 @@ def test_another_packer_makes_another_image(tmp_path: Path, monkeypatch) -> None
 
     monkeypatch.setattr(image, "BUILD", tmp_path / "build")
     main = image.sources()["main"]
-    monkeypatch.setattr(image, "sources", lambda: {"main": main})
+    monkeypatch.setattr(image, "sources", lambda march: {"main": main})
     compiler = compiler_that_says("v1.29.0", tmp_path / "before")
     monkeypatch.setattr(image, "_compiler", lambda: compiler)
     before = image.build()

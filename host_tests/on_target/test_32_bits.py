@@ -12,7 +12,6 @@ from autarky.arm import debian, heap, interpreters
 from autarky.arm.compare import compare, differing_fields
 from autarky.arm.interpreters import play
 from autarky.arm.records import NAMES, Maker
-from autarky.build import image
 from autarky.build.boards import Board, all_boards
 from autarky.paths import FIRMWARE
 
@@ -33,7 +32,7 @@ def test_every_done_is_the_same_on_32_bits_on_64_bits_and_on_cpython(
 ) -> None:
     others = [interpreters.cpython(), interpreters.webassembly()]
     record = maker.standing(name)
-    right, found = compare(record, image.stage(), tmp_path, interpreters.unix(), others)
+    right, found = compare(record, interpreters.folders(), tmp_path, interpreters.unix(), others)
     assert not found, "\n".join(map(str, found))
     assert not right.dead
     assert len(right.digests) == len(record.ticks)
@@ -46,10 +45,10 @@ def test_a_planted_overflow_is_seen_on_32_bits_only(maker: Maker, tmp_path: Path
     narrow = "(self.string_mv // 100) * (self.current_ma // 100) // 100"
     assert narrow in text
     wide = text.replace(narrow, "self.string_mv * self.current_ma // 1000000")
-    folder = image.stage({"bess/measure/string_meter": wide.encode()})
+    folders = interpreters.folders({"bess/measure/string_meter": wide.encode()})
     record = maker.standing("normal run")
     planted, (found,) = compare(
-        record, folder, tmp_path, interpreters.unix(), [interpreters.webassembly()]
+        record, folders, tmp_path, interpreters.unix(), [interpreters.webassembly()]
     )
     assert not planted.dead
     assert found.tick < len(record.ticks)

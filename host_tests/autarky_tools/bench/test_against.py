@@ -214,7 +214,7 @@ def test_a_record_that_is_not_replayed_is_a_sentence(monkeypatch, tmp_path: Path
     ):
         against._finish(tree, "sdo", Failed())
     monkeypatch.setattr(arm_ticks, "counting", lambda out: ["/bin/false"])
-    monkeypatch.setattr(arm_ticks.image, "stage", lambda: tmp_path)
+    monkeypatch.setattr(arm_ticks.image, "stage", lambda march: tmp_path)
     with pytest.raises(BracketError, match="the armhf interpreter did not replay `bad`; it said:"):
         arm_ticks._replay(tmp_path, "bad", False)
 

@@ -71,8 +71,8 @@ def test_a_replaced_module_s_constants_reach_its_users(tmp_path, monkeypatch) ->
     sources = image.sources()
     names = ("bess/drivers/pcs", "bess/control/pcs_control", "main")
     monkeypatch.setattr(image, "BUILD", tmp_path)
-    monkeypatch.setattr(image, "sources", lambda: {name: sources[name] for name in names})
-    pcs = sources[names[0]][0].read_bytes()
+    monkeypatch.setattr(image, "sources", lambda march: {name: sources[name] for name in names})
+    pcs = sources[names[0]].read_bytes()
     assert b"FAULT = const(4)" in pcs
     user = f"{names[1]}.mpy"
     as_is = (image.stage() / user).read_bytes()

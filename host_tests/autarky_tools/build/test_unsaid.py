@@ -89,7 +89,7 @@ def test_who_looks_into_an_image_finds_what_he_says() -> None:
 
 
 def test_lines_stay_and_hundreds_of_names_go() -> None:
-    for name, (path, _) in image.sources().items():
+    for name, path in image.sources().items():
         assert path.read_bytes().count(b"\n") == texts()[name].count(b"\n"), name
     assert "CELL_MAX" not in defined(trees()["bess/measure/signals"])
     assert "RUN" in defined(trees()["bess/modes"])  # asked for by those who look into an image

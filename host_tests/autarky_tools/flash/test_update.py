@@ -173,7 +173,7 @@ def tiny(monkeypatch) -> Callable[[bytes], bytes]:
 
     def build(source: bytes) -> bytes:
         with monkeypatch.context() as patch:
-            patch.setattr(image, "sources", lambda: main)
+            patch.setattr(image, "sources", lambda march: main)
             return image.build({"main": source}).read_bytes()
 
     return build

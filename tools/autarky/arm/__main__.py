@@ -12,7 +12,6 @@ from autarky.arm import debian, interpreters
 from autarky.arm.compare import compare
 from autarky.arm.interpreters import Interpreter
 from autarky.arm.records import NAMES, Maker, Record
-from autarky.build import image
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD, ROOT
 
@@ -30,13 +29,13 @@ def main() -> int:
     options = parser.parse_args()
     i386, armhf = debian.interpreters()
     reference = interpreters.unix()
-    folder = image.stage()
+    folders = interpreters.folders()
     work = BUILD / "records"
     work.mkdir(exist_ok=True)
-    failures = 0 if options.only else _twins(armhf, folder)
+    failures = 0 if options.only else _twins(armhf, folders[armhf.march])
     for record, emulated in _records(options.only, options.seed, options.fuzz):
         others = [i386, armhf] if emulated else [i386]
-        right, found = compare(record, folder, work, reference, others)
+        right, found = compare(record, folders, work, reference, others)
         names = ", ".join(other.name for other in others)
         result = "differs" if found else f"dead tasks: {right.dead}" if right.dead else "same"
         print(f"{record.name}: {len(right.digests)} ticks on {names}: {result}", flush=True)
@@ -63,7 +62,7 @@ def _twins(armhf: Interpreter, folder: Path) -> int:
     failures = 0
     for seed in range(_TWIN_SEEDS):
         done = subprocess.run(
-            [*armhf.start[:-1], str(_TWINS), str(folder), str(folder / "native" / "armv7m"),
+            [*armhf.start[:-1], str(_TWINS), str(folder), str(folder / "native" / armhf.march),
              str(seed)], capture_output=True, text=True, check=False,
         )  # fmt: skip
         said = (done.stdout + done.stderr).strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,19 +33,22 @@ class Difference:
 
 
 def compare(
-    record: Record, folder: Path, work: Path, reference: Interpreter, others: list[Interpreter]
-) -> tuple[Played, list[Difference]]:
-    """Replay a record everywhere. folder: compiled files; work: where records and results lie."""
+    record: Record, folders: Mapping[str, Path], work: Path, reference: Interpreter,
+    others: list[Interpreter],
+) -> tuple[Played, list[Difference]]:  # fmt: skip
+    """Replay a record everywhere. folders: compiled files by processor (interpreters.folders);
+    work: where records and results lie."""
     path = record.write(work / (record.name.replace(" ", "_").replace(",", "") + ".record"))
-    right = play(reference, folder, path)
+    right = play(reference, folders[reference.march], path)
     found = []
     for other in others:
+        folder = folders[other.march]
         played = play(other, folder, path)
         tick = _first_difference(right.digests, played.digests, len(record.ticks))
         if tick is None and played.dead != right.dead:
             tick = len(record.ticks) - 1
         if tick is not None:
-            wanted = done_of(reference, folder, path, tick)
+            wanted = done_of(reference, folders[reference.march], path, tick)
             seen = done_of(other, folder, path, tick)
             command = shlex.join(other.command(folder, path, work / "tick.done", tick))
             fields = [f"dead tasks: {played.dead}", *differing_fields(wanted, seen)]

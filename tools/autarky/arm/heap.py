@@ -137,20 +137,21 @@ def estimate(board: Board) -> Estimate:
         root = folder / "root"
         root.mkdir()
         (root / "provision.bin").write_bytes(provision_bytes("@fram=1\n"))
-        stage = image.stage()
+        stage = image.stage(march=board.march)
         (folder / "run.mjs").write_text(_RUN.replace("HEAP", str(_HEAP)), encoding="utf-8")
         (folder / "node_modules").symlink_to(wasm / "node_modules")
         arguments = [str(PROBE), str(stage), board.name, str(root)]
         small = _run([node(), str(folder / "run.mjs"), *arguments])
         head = f"NAME={board.name!r}\nROOT={str(root)!r}\n"
         files = _unix(f"FOLDER={str(stage)!r}\n{head}", folder / "probe.py")
+        rom = image.build(march=board.march)
         mount = (
-            f"import vfs\nwith open({str(image.build())!r}, 'rb') as f:\n data = f.read()\n"
+            f"import vfs\nwith open({str(rom)!r}, 'rb') as f:\n data = f.read()\n"
             "vfs.mount(vfs.VfsRom(data), '/rom')\nFOLDER='/rom'\n"
         )
         in_place = _unix(mount + head, folder / "probe.py")
-        leaves = sum(path.stat().st_size for path in (stage / "native" / "armv7m").iterdir())
-    size = image.build().stat().st_size
+        leaves = sum(path.stat().st_size for path in (stage / "native" / board.march).iterdir())
+    size = rom.stat().st_size
     held = size if board.rom == "heap" else 0
     return Estimate(
         board.name, size, board.rom_bytes,

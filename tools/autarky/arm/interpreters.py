@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ REPLAY = Path(__file__).with_name("replay.py")
 _SCRIPT = Path(__file__).with_name("replay.mjs")
 _HEAP = "heapsize=32M"
 DIGEST = 32  # bytes of a SHA-256
+BOARDS = "armv7m"  # processor of all boards so far
 
 
 class ReplayError(AutarkyError):
@@ -25,11 +27,13 @@ class ReplayError(AutarkyError):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """start: what comes before FOLDER RECORD OUT [TICK]; source: runs the firmware's text."""
+    """start: what comes before FOLDER RECORD OUT [TICK]; source: runs the firmware's text; march:
+    whose image it takes, a board's where it says nothing."""
 
     name: str
     start: tuple[str, ...]
     source: bool = False
+    march: str = BOARDS
 
     def command(self, folder: Path, record: Path, out: Path, tick: int | None = None) -> list[str]:
         """The command line; folder: the compiled files (image.stage)."""
@@ -53,7 +57,8 @@ def cpython() -> Interpreter:
 
 def unix() -> Interpreter:
     """MicroPython's unix port of .venv: 64 bits, machine code of x86-64."""
-    return Interpreter("unix, 64 bit", (image.tool("micropython"), "-X", _HEAP, str(REPLAY)))
+    start = (image.tool("micropython"), "-X", _HEAP, str(REPLAY))
+    return Interpreter("unix, 64 bit", start, march=image.UNIX)
 
 
 def webassembly() -> Interpreter:
@@ -61,6 +66,11 @@ def webassembly() -> Interpreter:
     script = heap.wasm_folder() / _SCRIPT.name
     shutil.copyfile(_SCRIPT, script)  # node looks for modules beside a script
     return Interpreter("WebAssembly, 32 bit", (heap.node(), str(script), str(REPLAY)))
+
+
+def folders(replace: Mapping[str, bytes] | None = None) -> dict[str, Path]:
+    """The images' compiled files, by processor; replace: see image.build."""
+    return {march: image.stage(replace, march) for march in (BOARDS, image.UNIX)}
 
 
 def play(interpreter: Interpreter, folder: Path, record: Path) -> Played:

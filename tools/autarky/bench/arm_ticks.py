@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 from autarky.arm.counting import counting
+from autarky.arm.interpreters import BOARDS
 from autarky.bench import brackets, revision_probe
 from autarky.bench.against import Tree
 from autarky.bench.brackets import BracketError, Ticks
@@ -40,7 +41,7 @@ def _replay(folder: Path, name: str, fast: bool) -> Ticks:
     out, state = folder / f"{name}.counts", folder / f"{name}-state"
     state.mkdir()
     command = brackets.probe_command(
-        counting(out), image.stage(), folder / name, state, revision_probe.FROM,
+        counting(out), image.stage(march=BOARDS), folder / name, state, revision_probe.FROM,
         revision_probe.COUNT, fast,
     )  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -21,6 +21,7 @@ class Board:
     name: str
     folder: Path
     port: str  # MicroPython port: stm32, mimxrt, unix
+    march: str  # its processor, as mpy-cross names it: machine code of no other is in its image
     build: str  # sys.implementation._build of its interpreter
     interpreter: str  # oldest release
     firmware_file: str  # the official release's file, as micropython.org names it
@@ -49,6 +50,11 @@ def all_boards() -> tuple[Board, ...]:
                 f"{path}: {error}; the files of the other boards show what stands in it"
             ) from None
     return tuple(found)
+
+
+def alike(march: str) -> list[str]:
+    """Names of the boards with this processor: one image is for all of them."""
+    return [board.name for board in all_boards() if board.march == march]
 
 
 def find(name: str) -> Board:

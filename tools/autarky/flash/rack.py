@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from autarky.build import keys, package
-from autarky.build.boards import Board
+from autarky.build.boards import Board, alike
 from autarky.build.package import Made
 from autarky.errors import AutarkyError
 from autarky.flash import cabinet as cabinet_file
@@ -130,7 +130,7 @@ def flash_all(
     dry_run: bool, quiet: bool,
 ) -> list[Outcome]:  # fmt: skip
     """`autarky flash`: the package is made once, every board gets it."""
-    made = package.make(None if dry_run else key)
+    made = package.make(None if dry_run else key, alike(board.march))
     if len(made.image) > board.rom_bytes:
         raise AutarkyError(
             f"the image has {len(made.image)} bytes, {board.name} takes {board.rom_bytes} at "
@@ -154,7 +154,7 @@ def provision_all(
     board: Board, ports: list[str], cabinets: list[Cabinet | None], key: Path, quiet: bool
 ) -> list[Outcome]:
     """`autarky provision`."""
-    made = package.make(None)
+    made = package.make(None, alike(board.march))
     public = keys.public(key)
 
     def work(number: int, tell: Tell) -> Result:

@@ -215,7 +215,7 @@ class Processor:
 
     def _open(self) -> None:
         self._folder = folders.scratch()
-        made = package.make(None)
+        made = package.make(None, boards.alike(self._board.march))
         self._wanted = made.manifest["sha256"]
         if self._port == "virtual":
             self._port = self._start_virtual(self._folder / "board")

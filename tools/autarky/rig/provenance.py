@@ -13,9 +13,10 @@ from autarky.rig.description import Rig
 
 def provenance(rig: Rig) -> dict[str, str]:
     """name -> text: revision, image, machine, calibration dates of the instruments."""
+    names = [rig.board.name] if rig.board else None
     found = {
         "revision": _revision(),
-        "image": sha256(package.make(None).image).hexdigest(),
+        "image": sha256(package.make(None, names).image).hexdigest(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
     found |= {f"calibrated: {name}": str(day) for name, day in sorted(rig.calibrated.items())}
