@@ -18,6 +18,9 @@ out    pump            D15
 out    heater          E12
 out    chiller         E13
 out    healthy         E15
+out    heater_feed     G12
+out    dryer           G14
+pwm    drive           B1
 in     hvil            E0
 in     estop           E2
 in     reset_key       E3
@@ -47,6 +50,7 @@ in     slot12          F1
 in     slot13          G0
 in     slot14          G1
 in     slot15          G3
+tacho  fan_speed       E7
 analog supply          F3
 analog reference       F4
 analog terminal_plus   F5

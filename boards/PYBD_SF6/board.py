@@ -20,6 +20,9 @@ out    pump            W34
 out    heater          W71
 out    chiller         W73
 out    healthy         W74
+out    heater_feed     W23
+out    dryer           W32
+pwm    drive           W30
 in     hvil            W18
 in     estop           W20
 in     reset_key       W25
@@ -33,6 +36,7 @@ in     gas             W62
 in     heater_on       W65
 in     compressor_ok   W66
 in     enable_ok       W68
+tacho  fan_speed       W61
 analog supply          X1
 analog reference       X2
 analog terminal_plus   X3

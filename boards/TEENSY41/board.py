@@ -20,6 +20,9 @@ out    pump            D24
 out    heater          D25
 out    chiller         D26
 out    healthy         D27
+out    heater_feed     D34
+out    dryer           D35
+pwm    drive           D9
 in     hvil            D7
 in     estop           D8
 in     reset_key       D28
@@ -33,6 +36,7 @@ in     gas             D32
 in     heater_on       D39
 in     compressor_ok   D40
 in     enable_ok       D41
+tacho  fan_speed       D33
 analog supply          D14
 analog reference       D15
 analog terminal_plus   D16

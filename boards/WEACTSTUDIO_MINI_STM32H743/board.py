@@ -18,6 +18,9 @@ out    pump            D15
 out    heater          D10
 out    chiller         D14
 out    healthy         B7
+out    heater_feed     A10
+out    dryer           A9
+pwm    drive           A8
 in     hvil            E0
 in     estop           E1
 in     reset_key       E4
@@ -47,6 +50,7 @@ in     slot12          C9
 in     slot13          C10
 in     slot14          C11
 in     slot15          D2
+tacho  fan_speed       E8
 analog supply          A0
 analog reference       A1
 analog terminal_plus   A2

@@ -24,7 +24,7 @@ from bess.protect.history import provision
 from buses import ChipSelect, VirtualCan, VirtualSpi
 from clocks import LockstepClock, RealClock, Watchdog
 from link import Link, Stream
-from pins import AnalogPin, InputPins, OutputPin
+from pins import AnalogPin, Drive, InputPins, OutputPin
 
 _COLLECT_TICKS = 100
 
@@ -87,6 +87,7 @@ class Devices(BoardBase):
         self.outputs = {}
         for bit, name in enumerate(lines.names(lines.OUTPUTS)):
             self.outputs[name] = OutputPin(link, bit)
+        self.drive = Drive(link)
         self._slots = None
         self.storage = {}
         for name, size in wire.STORAGE:

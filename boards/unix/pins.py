@@ -7,6 +7,7 @@ from bess.port.interpreter import const
 # where things stand in a TICK, in halfwords (wire.py)
 _LINES = const(2)
 _ANALOG = const(8)
+_OUTPUTS = const((1 << 16) - 1)  # below wire.DRIVE_BIT
 
 
 class InputPin:
@@ -50,6 +51,17 @@ class AnalogPin:
 
     def read_u16(self):
         return self._link.tick[_ANALOG + self._channel]
+
+
+class Drive:
+    """Share of full speed, 0..1000: above the output lines in the same word."""
+
+    def __init__(self, link):
+        self._link = link
+
+    def duty(self, permille):
+        link = self._link
+        link.outputs = link.outputs & _OUTPUTS | permille << wire.DRIVE_BIT
 
 
 class OutputPin:

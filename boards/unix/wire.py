@@ -21,7 +21,7 @@ STATUS_OK = 0
 TICK_HEAD = 16
 ANALOG = (
     "supply", "reference", "terminal_plus", "terminal_minus", "coolant_supply", "ambient",
-    "humidity", "board",
+    "humidity", "board", "fan_speed",
 )  # fmt: skip
 TICK_SIZE = TICK_HEAD + 2 * len(ANALOG)
 TICK_QUIT = 1
@@ -30,8 +30,10 @@ TICK_RAM_BAD = 8
 TICK_PROGRAM_BAD = 16
 TICK_STORAGE_BAD = 32
 # DONE: outputs, frames, SPI bytes, 0 or DONE_RESET of a cabinet in shared.py (u32 each)
+# of the outputs the lines of bess.lines, and from DRIVE_BIT on the duty of the drive, permille
 DONE_SIZE = 16
 DONE_RESET = 1
+DRIVE_BIT = 16
 
 # a frame: Linux can_frame (id u32, length u8, 3 reserved, data) with the bus in byte 5;
 # a node's acceptance filter travels as a frame with BUS_FILTER set (id, mask in the data), what

@@ -67,6 +67,7 @@ class Cabinet:
         leaves = leaves or native_leaves
         self.hardware_version = board.name
         self._outputs = board.outputs
+        self._drive = board.drive
         self.parameters = parameters
         self.stored = StoredParameters(board, parameters)  # before anything reads a parameter
         topology = Topology(parameters, ltc681x.CELLS_PER_DEVICE)
@@ -196,5 +197,6 @@ class Cabinet:
         outputs = self._outputs
         for output in outputs:
             outputs[output].value(0)
+        self._drive.duty(0)
         for string in self.strings:
             string.balancing.stop()

@@ -10,7 +10,9 @@ import time
 
 from bess.console import Console
 from bess.drivers import fram as fram_chip
+from bess.drivers.drive import Drive
 from bess.drivers.mcp23s17 import Expander
+from bess.drivers.tacho import Tacho
 from bess.lines import Contacts
 from bess.port.base import BoardBase
 from bess.port.can_controller import CanController, SharedCan
@@ -55,13 +57,18 @@ class Watchdog:
 
 
 class Wiring:
-    """A board's table made into devices; `outputs` by name are low from the start.
+    """A board's table made into devices; `outputs` by name and `drive` are low from the start.
 
-    Rows: `out|in|analog NAME PIN`, `cs NAME PIN`, `spi NAME ID:PINS`, `can NAME ID:PINS` (the
-    pins of buses are the port's, for the reader). pin_of(text): what machine.Pin takes for a pin.
+    Rows: `out|in|analog NAME PIN`, `cs NAME PIN`, `pwm drive PIN`, `tacho fan_speed PIN` (a channel
+    of analog(); air-cooled sets have one in place of the coolant's flow switch, so it may be that
+    one's pin), `spi NAME ID:PINS`, `can NAME ID:PINS` (the pins of buses are the port's, for the
+    reader). pin_of(text): what machine.Pin takes for a pin.
     """
 
     spi_baud = 1000000  # the isoSPI bridge's most
+    drive_hz = 1000  # an optocoupler follows it, a filter to 0..10 V needs no large parts
+    fan_rpm = 3000  # rated, of the fans that are fitted; 65536 of analog "fan_speed"
+    fan_pulses = 2  # a turn, of their tacho output
 
     def __init__(self, machine, table, pin_of):
         self._machine = machine
@@ -69,6 +76,7 @@ class Wiring:
         self._pin_of = pin_of
         self._buses = {}
         self.outputs = self._made("out", lambda pin: self._out(pin, 0))  # first: every one safe
+        self.drive = self._made("pwm", self._pwm)["drive"]
         self._selects = self._made("cs", lambda pin: self._out(pin, 1))  # before any bus is made
 
     def _text(self, kind, name):
@@ -86,7 +94,20 @@ class Wiring:
         )
 
     def analog(self):
-        return self._made("analog", lambda text: self._machine.ADC(self._machine.Pin(text)))
+        channels = self._made("analog", lambda text: self._machine.ADC(self._machine.Pin(text)))
+        channels.update(self._made("tacho", self._tacho))
+        return channels
+
+    def _pwm(self, text):
+        machine = self._machine
+        return Drive(machine.PWM(machine.Pin(text), freq=self.drive_hz, duty_u16=0))
+
+    def _tacho(self, text):
+        pin = self._machine.Pin
+        return Tacho(
+            pin(text, pin.IN, pin.PULL_UP), pin.IRQ_FALLING, time.ticks_ms, self.fan_rpm,
+            self.fan_pulses,
+        )  # fmt: skip
 
     def _made(self, kind, make):
         found = {}
@@ -139,6 +160,7 @@ class Controller(BoardBase):
 
     def __init__(self, machine, wiring, start):
         self.outputs = wiring.outputs
+        self.drive = wiring.drive
         self._machine = machine
         self._fitted = False
         super().__init__(start)
@@ -210,6 +232,7 @@ class Controller(BoardBase):
         finally:  # also where the firmware itself fails: the reset follows, and safe comes first
             for output in self.outputs.values():
                 output.value(0)
+            self.drive.duty(0)
         return RESET
 
     def _tick_on(self, cabinet, console):

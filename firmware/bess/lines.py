@@ -3,8 +3,9 @@
 INPUTS: name, scope (string or cabinet), level while all is well (- where both may be). Every
 contact is wired so that a broken wire reads 0. After them come the slots of modules, slot0.., of
 a string, 1 while a module sits there. OUTPUTS: name, scope, safe level, which is 0 for all:
-whoever makes safe writes 0 to each. A new contact is a row at the end and a pin in each board's
-table; whoever acts on it gives its bit a name below.
+whoever makes safe writes 0 to each, and 0 to the board's `drive`. heater_feed lies in series with
+the heater and its own thermostat: while it is 0 no current can flow there. A new contact is a row
+at the end and a pin in each board's table; whoever acts on it gives its bit a name below.
 """
 
 from bess.port.interpreter import const
@@ -34,6 +35,8 @@ pump        cabinet 0
 heater      cabinet 0
 chiller     cabinet 0
 healthy     cabinet 0
+heater_feed cabinet 0
+dryer       cabinet 0
 """
 HVIL = const(1 << 0)
 ESTOP = const(1 << 1)

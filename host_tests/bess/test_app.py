@@ -158,10 +158,11 @@ def test_when_a_task_dies_every_output_falls_and_no_cell_is_bled(app):
     calls = Calls()
     for name, output in app._outputs.items():
         calls.on(output, "value", None, name)
+    calls.on(app._drive, "duty", None, "drive")
     calls.on(app.string.balancing, "stop")
     app._on_task_death("fast")
-    assert calls == [*((name, 0) for name in app._outputs), ("stop",)]
-    assert len(app._outputs) == 8
+    assert calls == [*((name, 0) for name in app._outputs), ("drive", 0), ("stop",)]
+    assert len(app._outputs) == 10
 
 
 def test_a_step_runs_the_schedule(app):

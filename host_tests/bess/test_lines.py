@@ -23,7 +23,7 @@ def test_every_line_has_a_scope_and_every_output_falls_to_its_safe_level():
         fields = list(rows(table))
         assert {row[1] for row in fields} <= {"string", "cabinet"}
         assert len({row[0] for row in fields}) == len(fields)
-    assert [row[2] for row in rows(lines.OUTPUTS)] == ["0"] * 8
+    assert [row[2] for row in rows(lines.OUTPUTS)] == ["0"] * 10
 
 
 def test_a_word_has_the_bit_of_each_pin_and_of_the_slots_that_there_are():

@@ -16,6 +16,7 @@ from kit.spi_chips import ExpanderChip, FramChip
 from autarky.build.boards import all_boards
 from autarky.build.folder import provision_bytes
 from autarky.paths import FIRMWARE, ROOT, load_module
+from bess import lines
 from bess.app import Cabinet
 from bess.parameters import Parameters
 from bess.protect.history import provision
@@ -77,7 +78,7 @@ def test_outputs_are_safe_before_anything_else_is_made(bench) -> None:
     outs = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "out"]
     made = [pin for pin in bench.chip.order if pin in outs or not pin.startswith("EN_")]
     assert made[: len(outs)] == outs
-    assert len(outs) == 8
+    assert [f[1] for f in rows(bench.module.PINS) if f[0] == "out"] == lines.names(lines.OUTPUTS)
 
 
 def test_a_broken_wire_is_the_dangerous_state(bench) -> None:
@@ -112,6 +113,7 @@ class Ticking:
     def step(self, now_ms: int) -> None:
         self.times.append(now_ms)
         self.here.outputs["plus"].value(1)
+        self.here.drive.duty(700)
         self.here.watchdog.feed()
         if len(self.times) == 5:
             self.end(self)
@@ -144,6 +146,29 @@ def test_the_loop_ticks_every_10_ms_and_ends_with_all_outputs_safe(bench, monkey
             here.run(lambda: Ticking(here, fail))
     outs = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "out"]
     assert all(bench.chip.levels[pin] == 0 for pin in outs)
+    assert set(bench.chip.duties.values()) == {0}
+
+
+def test_the_drive_stands_still_at_first_and_turns_as_it_is_told(bench) -> None:
+    here = bench.module.Board([], bench.start)
+    (pin,) = [fields[2] for fields in rows(bench.module.PINS) if fields[0] == "pwm"]
+    assert bench.chip.duties == {pin: 0}
+    for permille, duty in ((1000, 65535), (500, 32767), (1, 65), (0, 0)):
+        here.drive.duty(permille)
+        assert bench.chip.duties == {pin: duty}
+
+
+def test_fans_and_coolant_share_a_pin_and_edges_are_counted_there(bench, monkeypatch) -> None:
+    monkeypatch.setattr(time, "ticks_ms", lambda: 0)
+    here = bench.module.Board([], bench.start)
+    pins = {f[1]: f[2] for f in rows(bench.module.PINS) if f[0] in ("in", "tacho")}
+    assert pins["fan_speed"] == pins["coolant_flow"]
+    edge = bench.chip.edges[pins["fan_speed"]]
+    for _ in range(50):
+        edge(None)
+    monkeypatch.setattr(here.analog["fan_speed"], "_ticks_ms", lambda: 1000)
+    assert here.analog["fan_speed"].read_u16() == 32768  # 50 of 100 in a second
+    assert here.inputs["coolant_flow"].value() == 0
 
 
 def test_processor_in_the_loop_knows_each_board_s_clock() -> None:
@@ -163,6 +188,8 @@ def test_no_pin_is_used_twice() -> None:
                 if buses.setdefault(kind + number, pins) != pins:
                     raise AssertionError(f"{board.name}: bus {number} has two sets of pins")
                 continue
+            if kind == "tacho" and used.get(text) == "coolant_flow":
+                continue  # one of the two is fitted
             assert text not in used, f"{board.name}: {text} is {used[text]} and {name}"
             used[text] = name
         bus_pins = [pin for pins in set(buses.values()) for pin in pins.split(",")]

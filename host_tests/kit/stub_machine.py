@@ -115,6 +115,8 @@ class Bench:
 
     def __init__(self) -> None:
         self.levels: dict[str, int] = {}
+        self.duties: dict[str, int] = {}  # of PWM pins, 65535 is always on
+        self.edges: dict[str, Any] = {}  # handlers of pins' interrupts
         self.modes: dict[str, int] = {}
         self.order: list[str] = []  # pins, in the order in which they were made
         self.chips: dict[str, Any] = {}
@@ -147,6 +149,10 @@ def make(port: str, bench: Bench) -> ModuleType:
                 chip.select(level == 0)
             return None
 
+        def irq(self, handler: Any = None, trigger: int = 0, *, hard: bool = False) -> None:
+            assert hard, "a soft one waits for the tick, and some would be lost"
+            bench.edges[self.id] = handler
+
     class Signal:
         def __init__(self, pin: Any, invert: bool = False) -> None:
             self._pin, self._invert = pin, invert
@@ -160,6 +166,15 @@ def make(port: str, bench: Bench) -> ModuleType:
 
         def read_u16(self) -> int:
             return 32768
+
+    class PWM:
+        def __init__(self, pin: Any, *, freq: int = 0, duty_u16: int = 0) -> None:
+            self.id, self.frequency = pin.id, freq
+            bench.duties[self.id] = duty_u16
+
+        def duty_u16(self, value: int) -> None:
+            assert 0 <= value <= 65535
+            bench.duties[self.id] = value
 
     class SPI:
         def __init__(self, number: int, **settings: Any) -> None:
@@ -231,7 +246,7 @@ def make(port: str, bench: Bench) -> ModuleType:
             bench.feeds += 1
 
     module = ModuleType("machine")
-    for behaviour in (Pin, Signal, ADC, SPI, CAN, WDT):
+    for behaviour in (Pin, Signal, ADC, PWM, SPI, CAN, WDT):
         setattr(module, behaviour.__name__, _checked(stub.classes[behaviour.__name__], behaviour))
 
     class Cpu:

@@ -75,6 +75,8 @@ def differing_fields(right: bytes, seen: bytes) -> list[str]:
         before, now = wanted.outputs >> bit & 1, got.outputs >> bit & 1
         if before != now:
             fields.append(f"output {name}: {now}, expected {before}")
+    if wanted.drive != got.drive:
+        fields.append(f"drive: {got.drive} permille, expected {wanted.drive}")
     fields += _lists("frame", [_frame(*f) for f in wanted.frames], [_frame(*f) for f in got.frames])
     fields += _lists("SPI write", [w.hex() for w in wanted.spi], [w.hex() for w in got.spi])
     return fields

@@ -12,7 +12,7 @@ import sys
 class Device:
     IRQ_RX = 2
     STATE_BUS_OFF = 4
-    IN = OUT = PULL_UP = 0
+    IN = OUT = PULL_UP = IRQ_FALLING = 0
 
     def __init__(self, *arguments, **names):
         pass
@@ -23,7 +23,9 @@ class Device:
     def nothing(self, *arguments, **names):
         return None
 
-    write = readinto = write_readinto = set_filters = irq = recv = send = init = restart = nothing
+    duty_u16 = write = readinto = write_readinto = set_filters = irq = recv = send = init = (
+        restart
+    ) = nothing
     feed = state = read_u16 = register = poll = nothing
 
 
@@ -33,7 +35,7 @@ class Pins(Device):
 
 
 class Machine:
-    Pin = Signal = ADC = SPI = CAN = WDT = Device
+    Pin = Signal = ADC = PWM = SPI = CAN = WDT = Device
     WDT_RESET = 3
 
     def freq(self, hertz):

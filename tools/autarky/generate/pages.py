@@ -15,6 +15,8 @@ _KINDS = {
     "spi": "SPI bus, id: SCK, MISO, MOSI",
     "cs": "chip select, high at rest",
     "out": "output, low at start, external pull-down",
+    "pwm": "speed as pulse width, 0 at start, external pull-down",
+    "tacho": "fans' tacho with pull-up, where they are fitted instead of a flow switch",
     "in": "input with pull-up, contact to ground = well",
     "analog": "analog, 0..3.3 V",
 }

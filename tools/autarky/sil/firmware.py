@@ -23,6 +23,7 @@ _ANSWER = struct.Struct("<4sBBHI")
 _TICK = struct.Struct("<IIHHHH")
 DONE = struct.Struct("<IIII")
 FRAME = struct.Struct("<IBB2x8s")
+_LINES = (1 << wire.DRIVE_BIT) - 1
 _TIMEOUT = struct.pack("ll", 600, 0)  # s, us
 _HELLO_S = 20.0  # a firmware says it in the line after it connects
 _END_S = 60.0  # of a process that was asked to end
@@ -65,11 +66,12 @@ class Tick(NamedTuple):
 
 @dataclass
 class Done:
-    """What a firmware gave back for a tick."""
+    """What a firmware gave back for a tick; outputs: bits of bess.lines; drive: permille."""
 
     outputs: int
     frames: list[tuple[int, int, bytes]]  # bus, id, data
     spi: list[bytes]
+    drive: int = 0
 
 
 def command_line(
@@ -195,7 +197,7 @@ def unpack_head(head: bytes) -> tuple[int, int, int]:
 
 
 def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
-    """A DONE from what follows its head."""
+    """A DONE from what follows its head; outputs: the whole word that stands there."""
     frames = []
     at = 0
     for _ in range(count):
@@ -207,7 +209,7 @@ def unpack_done(outputs: int, count: int, rest: bytes) -> Done:
         size = rest[at] | rest[at + 1] << 8
         spi.append(rest[at + 2 : at + 2 + size])
         at += 2 + size
-    return Done(outputs, frames, spi)
+    return Done(outputs & _LINES, frames, spi, outputs >> wire.DRIVE_BIT)
 
 
 def pack_frame(can_id: int, data: bytes) -> bytes:

@@ -19,7 +19,13 @@ _OUTPUT_BIT = {name: bit for bit, name in enumerate(lines.names(lines.OUTPUTS))}
 _QUIET_LINES = lines.well() & ~(lines.HVIL | lines.ESTOP) | lines.COMPRESSOR_OK
 _HEATER_OUT = 1 << _OUTPUT_BIT["heater"]
 _HEATER_SHIFT = _INPUT_BIT["heater_on"] - _OUTPUT_BIT["heater"]
-_FULL_SCALE = {"supply": 40.0, "humidity": 1.0, "reference": 3.3 / 2.5}  # all others: NTCs
+# all others: NTCs
+_FULL_SCALE = {"supply": 40.0, "humidity": 1.0, "reference": 3.3 / 2.5, "fan_speed": 1.0}
+# output line -> what it moves in the plant, where that plant has such a part
+_HEAT_INPUTS = (
+    ("pump", "pump"), ("heater", "heater"), ("chiller", "chiller"), ("chiller", "compressor"),
+    ("heater_feed", "feed"), ("dryer", "dryer"),
+)  # fmt: skip
 
 
 def _build(parameters: Parameters) -> Build:
@@ -51,9 +57,19 @@ class Plants(CabinetPlants):
         self.analog = [b""] * n
         self.flags = [0] * n
         self.outputs = [0] * n
+        self.drive = [0] * n  # permille
+        self.find_heat_inputs()
         self._all_slots = ((1 << self.modules) - 1) << wire.SLOT_BIT
         for i in range(n):
             self.refresh_analog(i)
+
+    def find_heat_inputs(self) -> None:
+        """Look up what the output lines move in `heat`; again for another plant of heat."""
+        self._heat_inputs = [
+            (1 << _OUTPUT_BIT[line], part)
+            for line, part in _HEAT_INPUTS
+            if hasattr(self.heat, part)
+        ]
 
     def step(self) -> None:
         """Advance everything by 10 ms."""
@@ -64,13 +80,18 @@ class Plants(CabinetPlants):
 
     def refresh_analog(self, i: int) -> None:
         """Words of cabinet i's analog lines, from what they measure."""
-        values = self.analog_values(i)
+        values = {"fan_speed": self._fan_share(i)} | self.analog_values(i)
         raw = []
         for name in wire.ANALOG:
             full = _FULL_SCALE.get(name)
             share = values[name] / full if full else float(ntc_ratio(np.array(values[name])))
             raw.append(min(max(round(share * 65536), 0), 65535))
         self.analog[i] = np.array(raw, dtype="<u2").tobytes()
+
+    def _fan_share(self, i: int) -> float:
+        """Share of rated speed; 0 in a plant without fans."""
+        shares = getattr(self.heat, "fan_share", None)
+        return 0.0 if shares is None else float(shares[i])
 
     def inputs(self, i: int) -> int:
         """Input lines of cabinet i as the bits of the TICK."""
@@ -93,17 +114,21 @@ class Plants(CabinetPlants):
                 slots &= ~(1 << (wire.SLOT_BIT + int(module)))
         return bits | slots
 
-    def apply(self, i: int, outputs: int) -> None:
-        """Output lines of cabinet i."""
+    def apply(self, i: int, outputs: int, drive: int = 0) -> None:
+        """Output lines of cabinet i, and the duty of its drive in permille."""
+        if drive != self.drive[i]:
+            self.drive[i] = drive
+            speeds = getattr(self.heat, "drive", None)
+            if speeds is not None:
+                speeds[i] = drive / 1000
         if outputs == self.outputs[i]:
             return
         self.outputs[i] = outputs
         strings = self.strings
         strings.contactors.command[i] = (outputs & 1, outputs & 2, outputs & 4)
         strings.gates[i] = bool(outputs & 8)
-        self.heat.pump[i] = bool(outputs & 16)
-        self.heat.heater[i] = bool(outputs & 32)
-        self.heat.chiller[i] = bool(outputs & 64)
+        for bit, part in self._heat_inputs:
+            getattr(self.heat, part)[i] = bool(outputs & bit)
 
     def output(self, i: int, name: str) -> bool:
         """State of an output line of cabinet i."""

@@ -261,7 +261,7 @@ class VirtualSite:
                 chain.write(tx, now_us)
         for call in self.after_done:
             call(self, cabinet.index, done.outputs)
-        self.plants.apply(cabinet.index, done.outputs)
+        self.plants.apply(cabinet.index, done.outputs, done.drive)
 
     def _carry_inside(self, cabinet: VirtualCabinet, until_us: int) -> None:
         sent = cabinet.carry(until_us, self.plants)
