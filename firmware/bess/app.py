@@ -9,9 +9,8 @@ from bess.command import Command
 from bess.control.derating import Derating
 from bess.control.pcs_control import PcsControl
 from bess.control.thermal import Thermal
-from bess.drivers import ltc681x
+from bess.drivers import cooling, ltc681x
 from bess.drivers.cabinet_bus import CabinetBus
-from bess.drivers.cooling import RelayCooling
 from bess.drivers.iso165c import Iso165c
 from bess.drivers.ivt_s import IvtS
 from bess.drivers.pcs_can import PcsCan
@@ -88,9 +87,10 @@ class Cabinet:
         self.session = self.site.session
         self.keeper = self.stored.keeper
 
-        self.cabinet_port = port = CanPort(
-            board.cabinet_can, IvtS.filters + self.pcs_family.filters + Iso165c.filters
-        )
+        make = cooling.set_of(parameters)
+        filters = IvtS.filters + self.pcs_family.filters + Iso165c.filters + make.filters
+        self.cabinet_port = port = CanPort(board.cabinet_can, filters)
+        self.cooling = make(board, port, leaves)
         self.pcs_can = self.pcs_family(port, leaves)
         self.monitor = Iso165c(port)
         self.inputs = Inputs(board.inputs, topology.modules, signals)
@@ -98,7 +98,7 @@ class Cabinet:
             board, port, topology, self.inputs, parameters, signals, self.latches, self.history,
             self.journal.anchor, leaves,
         )  # fmt: skip
-        self.cabinet_bus = CabinetBus(port, (string.ivt, self.pcs_can, self.monitor))
+        self.cabinet_bus = CabinetBus(port, (string.ivt, self.pcs_can, self.monitor, self.cooling))
 
         self.strings = strings = (string,)
         self.protection = Protection(
@@ -111,10 +111,6 @@ class Cabinet:
         self.pcs = PcsControl(
             self.pcs_can, board.outputs["gate_enable"], string.meter, parameters, signals
         )
-        self.thermal = Thermal(
-            RelayCooling(board.outputs, board.inputs), string.cells, parameters, self.history,
-            signals,
-        )  # fmt: skip
         self.self_check = SelfCheck(board, self.keeper, signals)
         self.insulation = Insulation(self.monitor, string.meter, string.cells, parameters, signals)
         self.modes = modes.Modes(
@@ -127,9 +123,13 @@ class Cabinet:
         self.environment = Environment(
             board.analog, self.pcs_can, string.source.ntc, parameters, signals
         )  # fmt: skip
-        self.command = Command(
-            self.node, self.site.codec, self.modes, self.program, self.journal, signals, parameters
+        self.thermal = Thermal(
+            self.cooling, string.cells, self.environment, parameters, self.history, signals
         )
+        self.command = Command(
+            self.node, self.site.codec, self.modes, self.program, self.journal,
+            self.thermal.preheat, signals, parameters,
+        )  # fmt: skip
         self.telemetry = Telemetry(self, parameters)
         self.records = records_of(board)(self)
         self.health = Health(self)
@@ -137,7 +137,7 @@ class Cabinet:
         holders = (
             string.ivt, string.cells, self.site.pdo, self.pcs_can, self.monitor, string.meter,
             self.insulation, self.pcs, string.contactors, self.modes,
-            self.session, self.node, self.thermal,
+            self.session, self.node, self.thermal.circuit, self.cooling,
         )  # fmt: skip
         holders += self.protection.judges
         self.tasks = Tasks(self, holders, board.outputs["healthy"], parameters)

@@ -16,7 +16,7 @@ class Command:
     node: link.node.Node; codec: FrameCodec of the site bus.
     """
 
-    def __init__(self, node, codec, machine, program, journal, signals, parameters):
+    def __init__(self, node, codec, machine, program, journal, preheat, signals, parameters):
         self._node = node
         self._pdo = node.pdo
         self._modes = machine
@@ -28,6 +28,10 @@ class Command:
         self._mode_request = codec.slot("command", "mode_request")
         self._power_request = codec.slot("command", "active_power")
         self._fast_stream = codec.slot("command", "fast_stream")
+        self._preheat = preheat
+        self._schedule_frame = codec.frame("schedule")
+        self._schedule = codec.slot("schedule", "purpose")
+        self._announced_ms = _NEVER
         self._silence_ms = parameters.get("command_silent_2_ms")
         self._heard_ms = _NEVER
         machine.hold = program.on_trial  # no power before somebody said yes to it
@@ -62,6 +66,15 @@ class Command:
         machine.request = image[self._mode_request] if heard else 0
         machine.request_w = image[self._power_request] * 100
         self._pdo.hurry = heard and not machine.silent and image[self._fast_stream] != 0
+
+    def announce(self):
+        """Once a second: what the coordinator says of its next wish goes to control.preheat."""
+        heard_ms = self._pdo.heard_ms[self._schedule_frame]
+        if heard_ms >= 0 and heard_ms != self._announced_ms:
+            self._announced_ms = heard_ms
+            image = self._image
+            at = self._schedule
+            self._preheat.announce(image[at], image[at + 2] * 10, image[at + 1] != 0)
 
     def request_reset(self, value):
         """0x2310: an unlocked operator asks for what the reset key does."""

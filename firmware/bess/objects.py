@@ -48,6 +48,12 @@ field first_index     0 16 u 1     -
 field voltage_0      16 16 u 1     mV
 field voltage_1      32 16 u 1     mV
 field voltage_2      48 16 u 1     mV
+frame schedule      0x400 rx    e2e
+field purpose        12  2 u 1     -
+field island         14  1 u 1     -
+field wanted_in      16 16 u 10    s
+field reserved_0     32 16 u 1     -
+field reserved_1     48 16 u 1     -
 """
 STREAM_CELLS = 3
 
@@ -83,6 +89,12 @@ OBJECT_TABLE = b"""\
 0x211A limits.discharge_power    i32 ro  W       limits.discharge_w
 0x211B pcs.setpoint              i32 ro  W       pcs.setpoint_w
 0x211C thermal.mode              u8  ro  -       thermal.mode
+0x2140 thermal.outlet            i16 ro  0.1degC thermal.outlet_dc
+0x2141 thermal.drive             u16 ro  permille thermal.modulation.permille
+0x2142 thermal.cell_heat         i32 ro  W       thermal.heat_w
+0x2143 thermal.wanted_in         u32 ro  s       thermal.preheat.wanted_in_s
+0x2144 thermal.pace              u16 ro  permille thermal.preheat.pace_permille
+0x2145 thermal.dew_point         i16 ro  0.1degC environment.dew_dc
 0x211D slots.missing             u32 ro  -       .slots.missing
 0x211E uptime                    u32 ro  10ms    scheduler.uptime_ticks
 0x2130 soc.sigma                 u16 ro  0.01%   .estimator.soc.sigma_cpct?telemetry.soc_known

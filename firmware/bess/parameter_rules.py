@@ -67,6 +67,10 @@ heat_off_mean_dc + 20 <= cool_off_max_dc : heater and chiller would work against
 heat_off_min_dc + 20 <= cool_off_mean_dc : heater and chiller would work against each other
 heat_off_min_dc + temp_spread_3_dc <= cool_on_max_dc : with the widest spread the coldest cell would be heated while the hottest is cooled
 cool_on_max_dc <= charge_ot_1_dc : cooling begins before the warning
+circulate_off_dc + 10 <= circulate_on_dc : the pump would chatter
+circulate_on_dc <= temp_spread_1_dc : cells are mixed before their spread is a warning
+heat_on_min_dc + 10 <= island_heat_off_dc : the heater would chatter in an island
+cool_outlet_dc <= blind_supply_dc : what is safe blind lies no colder than what is coldest
 balance_board_max_dc < afe_hot_1_dc : bleeding ends before the front ends are too hot
 supply_low_1_recover_mv < supply_high_1_recover_mv : between them the supply is well
 supply_low_2_recover_mv < supply_high_2_recover_mv : between them the supply is well

@@ -47,6 +47,8 @@ TABLE = b"""\
 0x1029.1 communication_error_behaviour  1      0      2  # can.md: 1 = PDOs go on
 0x1400.1 rpdo1_enabled                  1      0      1  # command
 0x1400.2 rpdo1_type                   255    254    255  # used as it comes
+0x1401.1 rpdo2_enabled                  1      0      1  # schedule
+0x1401.2 rpdo2_type                   255    254    255  # used as it comes
 0x1800.1 tpdo1_enabled                  1      0      1  # status
 0x1800.2 tpdo1_type                     1      1    255  # every SYNC
 0x1800.3 tpdo1_inhibit_100us            0      0  65535  # -
@@ -251,6 +253,32 @@ TABLE = b"""\
 0x20E9 heater_min_ms                60000   1000 600000  # thermal.md
 0x20EA pump_lead_ms                 10000   1000  60000  # thermal.md: proven flow before heater
 0x20EB pump_lag_ms                 120000   1000 600000  # thermal.md
+0x20EC cooling_set                      0      0      2  # 0 liquid loop on pins, 1 smart chiller on the cabinet bus, 2 air (drivers/cooling.py)
+0x20ED fan_lead_ms                  15000   1000  60000  # thermal.md: fans lead and lag 15 s
+0x20EE fan_lag_ms                   15000   1000 600000  # thermal.md
+0x20EF circulate_on_dc                 50     10    200  # thermal.md: on spread > 5 K
+0x20D6 circulate_off_dc                30      5    200  # thermal.md: stop < 3 K
+0x20D7 heat_discharge_mean_dc         -50   -300    300  # thermal.md, heat for discharge
+0x20D8 heat_discharge_min_dc         -100   -300    300  # thermal.md, heat for discharge
+0x20D9 heat_floor_dc                 -300   -400    300  # thermal.md: where nothing is wanted, the coldest that is built for
+0x20DA island_heat_off_dc             150   -300    350  # thermal.md: off the grid heat only to 15
+0x20DB island_reserve_cpct           1200      0   5000  # thermal.md: 12 % stay in reserve
+0x20DC heater_w                      6000    500  30000  # thermal.md: PTC heater 6..8 kW
+0x20DD chiller_w                     5000    500  30000  # thermal.md: 5 kW of cold
+0x20DE heat_capacity_kj_k            1800    100  20000  # thermal.md: a 230 kWh cabinet
+0x20DF heat_loss_w_k                   30      1    500  # thermal.md: 20..50
+0x30E0 preheat_margin_permille       1100   1000   3000  # engineering default: the pack is to be ready, not nearly
+0x30EB charge_ready_dc                 150     50    300  # limits.py: all of the charge current from here on
+0x30E1 blind_supply_dc                250    150    350  # thermal.md: humidity lost
+0x30E2 blind_cool_dc                  280    200    400  # thermal.md: blind, cool only above
+0x30E3 cool_outlet_dc                 150     50    300  # coldest water; engineering default
+0x30E4 heat_outlet_dc                 400    200    600  # warmest water; engineering default
+0x30E5 cool_gain_permille_k           150     10   2000  # engineering default, see THERMAL.md
+0x30E6 cool_integral_s                900     60  36000  # engineering default, about the time constant of cells and water
+0x30E7 string_resistance_mohm         108      1  10000  # of the cells at 25 degC, for their heat: 240 of 0.45 mohm, thermal.md
+0x30E8 chiller_silent_1_ms           5000   2000  60000  # five of its frames
+0x30E9 chiller_fault_1_count            0      0      1  # any bit of what it says
+0x30EA chiller_fault_1_delay_ms      2000   1000  60000  # engineering default
 # rest voltage of the cells at hand above the one as shipped, 0.1 mV at 0, 10 .. 100 % of charge
 0x20F0 table_shift_0_dmv              0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md
 0x20F1 table_shift_10_dmv             0   -400    400  # of the rest voltage at this charge: learned, see estimate/README.md

@@ -111,7 +111,9 @@ class Tasks:
         # until something was measured there is no limit above zero
         factor_permille = 0
         if cells.seen_all and meter.seen_all:
-            factor_permille = self._derating.permille(self._health.estimate_failed)
+            factor_permille = self._derating.permille(
+                self._health.estimate_failed, cells.temp_max_dc
+            )
         limits.evaluate(
             cells, soc.soc_cpct, meter.string_mv, self._contactors.closed, factor_permille,
             protection.charge_blocked, protection.discharge_blocked,
@@ -144,7 +146,11 @@ class Tasks:
         self._turns[turn](now_ms)
 
     def _turn_thermal(self, now_ms):
-        self._thermal.step(now_ms, self._temperatures_trusted())
+        self._command.announce()
+        self._thermal.step(
+            now_ms, self._temperatures_trusted(), self._meter.current_ma,
+            self._estimator.soc.soc_cpct,
+        )  # fmt: skip
 
     def _turn_meter(self, now_ms):
         self._meter.step_slow()

@@ -3,7 +3,7 @@
 import micropython
 from micropython import const
 
-_SIGNALS = const(104)  # measure.signals.COUNT
+_SIGNALS = const(106)  # measure.signals.COUNT
 
 
 @micropython.viper

@@ -99,7 +99,9 @@ def test_fault_acts_within_its_deadline(
 def test_fault_of_another_beginning_acts_within_its_deadline(
     case: FaultCase, tmp_path: Path
 ) -> None:
-    config = SiteConfig(cabinets=1, interpreter="inline", soc=0.6, state=tmp_path)
+    config = SiteConfig(
+        cabinets=1, interpreter="inline", soc=0.6, state=tmp_path, parameters=case.parameters
+    )
     with VirtualSite(config) as site:
         prepare(site, case)
         if case.setup != "boot":

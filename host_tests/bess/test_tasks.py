@@ -142,7 +142,7 @@ def test_a_scan_is_judged_and_limits_what_is_allowed_in_that_order(app):
     app.tasks.cells(60)
     assert calls == [
         ("slots", 60), ("ages", 60), ("cells", 60), ("plausibility", 5200), ("environment",),
-        ("judge",), ("protection", 60), ("permille", False),
+        ("judge",), ("protection", 60), ("permille", False, app.string.cells.temp_max_dc),
         ("limits", cells, 5100, 2, False, 700, False, True), ("suspend", True),
         ("trace", 1, 2, 3, 4, 5, 6, 7, True, True), ("follow", False, True),
     ]  # fmt: skip
@@ -201,7 +201,7 @@ def a_second(app):
 def test_the_slow_task_does_its_work_once_a_second_in_ten_turns(app):
     calls = slow_of(app)
     done = [
-        ("thermal", 70, True), ("meter",), ("counters",), ("environment",),
+        ("thermal", 70, True, 42, 0), ("meter",), ("counters",), ("environment",),
         ("plausibility", False, True), ("insulation", 70), ("self check",), ("stops",),
         ("wear",), ("stamps", 70),
         ("balancing", True, 42),
@@ -222,7 +222,7 @@ def test_temperatures_are_trusted_when_all_were_seen_within_a_second(app):
         app.tasks._cells.seen_all = seen
         app.signals.put(s.TEMP_AGE, age_ms)
         a_second(app)
-        assert calls[0] == ("thermal", 70, trusted)
+        assert calls[0] == ("thermal", 70, trusted, 42, app.string.estimator.soc.soc_cpct)
         assert calls[-1] == ("balancing", trusted, 42)
 
 
@@ -254,7 +254,7 @@ STAMPS = {
     "string.contactors": ["_since_ms", "_failed_ms"], "modes": ["_since_ms", "_key_since_ms"],
     "session": ["_unlocked_ms", "_failed_ms"],
     "node": ["_guard_heard_ms", "_own_heard_ms", "_heartbeat_at_ms", "_refused_ms"],
-    "thermal": [
+    "thermal.circuit": [
         "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms", "_asked_since_ms",
     ],
 }  # fmt: skip
@@ -279,7 +279,7 @@ def test_each_old_stamp_is_kept_old_one_owner_a_second_in_turns(app):
         for part, names in STAMPS.items():
             for name in names:
                 setattr(part_of(app, part), name, 0)
-        for second in range(15):
+        for second in range(16):
             moved = sum(
                 getattr(part_of(app, part), name) != 0
                 for part, names in STAMPS.items() for name in names

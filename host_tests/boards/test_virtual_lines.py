@@ -68,16 +68,13 @@ def test_every_output_line_lies_below_the_drive_and_the_word_is_small() -> None:
     assert (done.outputs, done.drive) == (0b101, 1000)
 
 
-def test_lines_and_drive_reach_the_parts_that_a_plant_has(site: VirtualSite, monkeypatch) -> None:
+def test_lines_and_drive_reach_the_parts_of_the_plant(site: VirtualSite) -> None:
     plants = site.plants
-    feed, dryer, drive = np.zeros(1, dtype=bool), np.zeros(1, dtype=bool), np.zeros(1)
-    for part, values in (("feed", feed), ("dryer", dryer), ("drive", drive)):
-        monkeypatch.setattr(plants.heat, part, values, raising=False)
-    plants.find_heat_inputs()
+    heat = plants.heat
     plants.apply(0, BITS["heater_feed"] | BITS["pump"], 250)
-    assert (feed[0], dryer[0], plants.heat.pump[0], drive[0]) == (True, False, True, 0.25)
+    assert (heat.feed[0], heat.dryer[0], heat.pump[0], heat.drive[0]) == (True, False, True, 0.25)
     plants.apply(0, BITS["dryer"])
-    assert (feed[0], dryer[0], plants.heat.pump[0], drive[0]) == (False, True, False, 0.0)
+    assert (heat.feed[0], heat.dryer[0], heat.pump[0], heat.drive[0]) == (False, True, False, 0.0)
 
 
 def test_fans_tell_their_share_of_rated_speed(site: VirtualSite, monkeypatch) -> None:

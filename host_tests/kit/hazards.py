@@ -46,9 +46,9 @@ deep_discharge    latch   1300       1300      -       -     -     3500
 open_wire         latch   2900       2900      -       -     -     5000
 wrong_converter   latch   2900       2900      -       -     -     5000
 wrong_module      latch   1300       1300      -       -     -     3500
-afe_silent        latch   3300       3300   3400    3400     -     5500
-temp_silent       latch   3300       3300   3400    3400     -     5500
-sensors_lost      latch   3300       3300   3400    3400     -     5500
+afe_silent        latch   3300       3300   3400       -     -     5500
+temp_silent       latch   3300       3300   3400       -     -     5500
+sensors_lost      latch   3300       3300   3400       -     -     5500
 current_silent    latch    400        400      -       -     -        -
 voltage_silent    latch   1300       1300      -       -     -        -
 pcs_silent        latch   5200       5200      -       -     -        -

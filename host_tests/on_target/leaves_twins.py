@@ -110,7 +110,7 @@ def case_ticks_diff():
 
 
 def case_put():
-    samples = words("i", 312, 0, 0x1FFFFFFF)
+    samples = words("i", 318, 0, 0x1FFFFFFF)
     return [samples, number(0, 103), number(-(2**30), 2**30 - 1)]
 
 

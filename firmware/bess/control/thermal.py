@@ -1,206 +1,197 @@
-"""Heats and cools the cells by hysteresis with minimum times (design page thermal.md).
+"""Keeps the cells healthy from -30 to 50 degC: which mode, and how hard (design page thermal.md).
 
-The pump leads and lags; heater and compressor wait for proven flow; what cannot be measured is
-neither heated nor cooled: without fresh temperatures the mode is OFF. What a standing fault
-switches off (protect.hazards) falls in the tick in which it is raised.
+Modes have hysteresis; control.circuit switches what they need with its minimum times,
+control.preheat says when heat is wanted, control.modulation how much is cooled. Water never gets
+nearer to the dew point than the margin: where that leaves nothing to cool with, it is dried first.
+Blind, without fresh temperatures, it circulates, cools only what is surely warm, and never heats.
 """
 
-from bess.measure import signals as s
-from bess.port.interpreter import bind, const
-from bess.port.ticks import held, ticks_diff
-from bess.protect import hazards
-from bess.protect import history as h
+from math import exp
 
-OFF = const(0)
-HEAT = const(1)
-COOL = const(2)
-MODE_NAMES = b"off heat cool"  # bytes stay in flash
-_NEVER = const(-1)
+from bess.control.circuit import (
+    CIRCULATE,
+    COOL,
+    DEHUMIDIFY,
+    FAILSAFE,
+    HEAT,
+    MODE_NAMES,
+    OFF,
+    Circuit,
+)
+from bess.control.modulation import Modulation
+from bess.control.preheat import Preheat
+from bess.port.interpreter import bind, const
+
+__all__ = (
+    "CIRCULATE", "COOL", "DEHUMIDIFY", "FAILSAFE", "HEAT", "MODE_NAMES", "OFF", "Thermal",
+)  # fmt: skip
+
+_INVALID_DC = const(-32768)
+_BLIND_S = const(5)  # without fresh temperatures, before it counts as blind
+_BOOT_S = const(30)  # the same before the first were seen
+_BLIND_KEEP_DC = const(20)  # hysteresis of blind cooling
+_BLIND_PERMILLE = const(500)
+_USEFUL_DC = const(20)  # water less than 2 K below the cells cools nothing
+_DRIED_DC = const(10)  # it is dried on until water may be so much colder still
+_OUTLET_SPAN_DC = const(120)  # below the cells at full demand
+_MOST_BY_DC = const(20)  # permille for each 0.1 K of supply above the dew point's margin
+_RUNAWAY_MS = const(120000)  # the heater's own heat has gone and the water is mixed by then
+_RUNAWAY_DC = const(30)  # no air warms water that moves by so much
+_FULL = const(1000)
+# a cell's resistance against 25 degC: 3.5 times at -20 (thermal.md)
+_ACTIVATION_K = 2101.0
+_ROOM_K = 298.15
+_HEAT_S = const(32)  # the cells' heat is told as its mean over about so long
+_STIRRED = const(600)  # of the fans' speed, where nothing is cooled
 
 
 class Thermal:
-    """`mode`, and what it switches; `step` once a second, `obey` every tick.
+    """`mode`, `circuit`; `step` once a second, `obey` every tick.
 
-    cooling: a set by drivers.cooling; cells: CellMonitor; history: protect.history. Puts, once a
-    second, what the set's contacts say against what was switched.
+    cooling: a set by drivers.cooling; cells: CellMonitor; environment: measure.environment.
+    `heat_w`: what the cells make; `outlet_dc`: what the water that leaves the set should have;
+    `preheat` takes announcements.
     """
 
-    def __init__(self, cooling, cells, parameters, history, signals):
+    def __init__(self, cooling, cells, environment, parameters, history, signals):
         self._cooling = cooling
-        self._signals = signals
         self._cells = cells
-        self._history = history
-        self._cool_on_mean_dc = parameters.get("cool_on_mean_dc")
-        self._cool_on_max_dc = parameters.get("cool_on_max_dc")
-        self._cool_off_mean_dc = parameters.get("cool_off_mean_dc")
-        self._cool_off_max_dc = parameters.get("cool_off_max_dc")
-        self._heat_on_mean_dc = parameters.get("heat_on_mean_dc")
-        self._heat_on_min_dc = parameters.get("heat_on_min_dc")
-        self._heat_off_mean_dc = parameters.get("heat_off_mean_dc")
-        self._heat_off_min_dc = parameters.get("heat_off_min_dc")
-        self._compressor_ms = parameters.get("compressor_min_ms")
-        self._heater_ms = parameters.get("heater_min_ms")
-        self._lead_ms = parameters.get("pump_lead_ms")
-        self._lag_ms = parameters.get("pump_lag_ms")
-        self._stops = 0
+        self._environment = environment
+        self.circuit = Circuit(cooling, parameters, history, signals)
+        self.preheat = Preheat(parameters)
+        self.modulation = Modulation(parameters)
+        get = parameters.get
+        self._cool_on_mean_dc = get("cool_on_mean_dc")
+        self._cool_on_max_dc = get("cool_on_max_dc")
+        self._cool_off_mean_dc = get("cool_off_mean_dc")
+        self._cool_off_max_dc = get("cool_off_max_dc")
+        self._circulate_on_dc = get("circulate_on_dc")
+        self._circulate_off_dc = get("circulate_off_dc")
+        self._margin_dc = get("condensation_margin_dc")
+        self._blind_supply_dc = get("blind_supply_dc")
+        self._blind_cool_dc = get("blind_cool_dc")
+        self._outlet_least_dc = get("cool_outlet_dc")
+        self._heat_outlet_dc = get("heat_outlet_dc")
         self.mode = OFF
-        self.pump_on = False
-        self.heater_on = False
-        self.chiller_on = False
-        self.flow_is_proof = False  # it was seen absent since the pump stood still
-        self._flow_since_ms = _NEVER
-        self._heater_ms_at = _NEVER
-        self._chiller_ms_at = _NEVER
-        self._idle_since_ms = _NEVER
-        self._asked_since_ms = _NEVER  # the pump is wanted and stands still
-        # how long ago heater and compressor were on before a restart is not known: just now
-        self._lagging = history.value[h.HEATER_HOT] != 0
-        self._compressor_recent = history.value[h.COMPRESSOR_RECENT] != 0
+        self.outlet_dc = 0
+        self._resistance_mohm = get("string_resistance_mohm")
+        self.heat_w = 0
+        self._blind_s = 0
+        self._seen = False
+        self._blind_cools = False
+        self._damp = False
+        self.obey = self.circuit.obey
         bind(self, "obey")
 
-    def obey(self, now_ms, stops):
-        """Switch off at once what standing faults forbid; stops: bits of protect.hazards."""
-        if stops == self._stops:
-            return
-        self._stops = stops
-        if stops & hazards.HEATER:
-            self._switch_heater(False, now_ms)
-        if stops & hazards.CHILLER:
-            self._switch_chiller(False, now_ms)
-        if stops & hazards.PUMP:
-            self._switch_pump(False)
+    def step(self, now_ms, trusted, current_ma=0, soc_cpct=0):
+        """One second. trusted: the temperatures are fresh; current and charge: the string's."""
+        self._feel(current_ma)
+        preheat = self.preheat
+        preheat.tick()
+        cells = self._cells
+        air_dc = self._environment.outside_dc
+        if trusted:
+            self._seen = True
+            self._blind_s = 0
+            preheat.learn(self.circuit.heater_on, cells.temp_mean_dc, air_dc)
+            self.mode = self._choose(soc_cpct)
+        elif self._blind_s < (_BLIND_S if self._seen else _BOOT_S):
+            self._blind_s += 1
+            self.mode = OFF
+        else:
+            self.mode = FAILSAFE
+        cool = self.mode == COOL or (self.mode == FAILSAFE and self._cools_blind())
+        self._judge_damp(trusted)
+        dry = self._damp or self.mode == DEHUMIDIFY
+        self.circuit.step(now_ms, self.mode, cool, dry, trusted, self._runaway(now_ms, trusted))
+        self._cooling.drive(self._permille(), self.outlet_dc)
+        self._cooling.step(now_ms)
 
-    def step(self, now_ms, trusted):
-        """Once a second. trusted: the temperatures are fresh; `trusted` False switches off."""
-        if self._compressor_recent:
-            self._compressor_recent = False
-            self._chiller_ms_at = now_ms
-        flowing = self._cooling.flowing()
-        self._watch_flow(now_ms, flowing)
-        self.mode = self._choose() if trusted else OFF
-        self._drive_heater(now_ms, trusted)
-        self._drive_chiller(now_ms)
-        self._drive_pump(now_ms)
-        self._judge(flowing)
+    def _feel(self, current_ma):
+        """`heat_w` follows what the cells make of their current."""
+        kelvin = 273.15 + self._cells.temp_mean_dc / 10
+        amperes = current_ma / 1000
+        factor = exp(_ACTIVATION_K * (1 / kelvin - 1 / _ROOM_K))
+        watts = amperes * amperes * self._resistance_mohm * factor / 1000
+        self.heat_w += int(watts - self.heat_w) // _HEAT_S
 
-    def hold_stamps(self, now_ms):
-        """Keep old stamps old (port.ticks.held); now and then."""
-        self._flow_since_ms = held(now_ms, self._flow_since_ms)
-        self._heater_ms_at = held(now_ms, self._heater_ms_at)
-        self._chiller_ms_at = held(now_ms, self._chiller_ms_at)
-        self._idle_since_ms = held(now_ms, self._idle_since_ms)
-        self._asked_since_ms = held(now_ms, self._asked_since_ms)
+    def supply_floor_dc(self):
+        """Water may be no colder: the margin over the dew point, or a safe one where that is not
+        known.
+        """
+        dew_dc = self._environment.dew_dc
+        return self._blind_supply_dc if dew_dc == _INVALID_DC else dew_dc + self._margin_dc
 
-    def _judge(self, flowing):
-        signals = self._signals
-        signals.put(s.COOLANT_FLOW, 1 if self.pump_on and not flowing else 0)
-        signals.put(s.FLOW_STUCK, 1 if flowing and not self.flow_is_proof else 0)
-        heating = self._cooling.heating()
-        signals.put(s.HEATER_STUCK, 1 if heating and not self.heater_on else 0)
-        signals.put(s.HEATER_SILENT, 1 if self.heater_on and not heating else 0)
-        signals.put(s.COMPRESSOR, 0 if self._cooling.compressor_well() else 1)
-
-    def _watch_flow(self, now_ms, flowing):
-        """Flow proves the pump only if it was absent before: a stuck input proves nothing."""
-        if not flowing or not self.pump_on:
-            self.flow_is_proof = not flowing
-        if not flowing or not self.pump_on or not self.flow_is_proof:
-            self._flow_since_ms = _NEVER
-        elif self._flow_since_ms == _NEVER:
-            self._flow_since_ms = now_ms
-
-    def _choose(self):
+    def _choose(self, soc_cpct):
         cells = self._cells
         mean_dc, low_dc, high_dc = cells.temp_mean_dc, cells.temp_min_dc, cells.temp_max_dc
-        if self.mode == COOL and (
-            mean_dc > self._cool_off_mean_dc or high_dc >= self._cool_off_max_dc
+        cooling = self.mode in (COOL, DEHUMIDIFY)
+        if (
+            (cooling and (mean_dc > self._cool_off_mean_dc or high_dc >= self._cool_off_max_dc))
+            or mean_dc > self._cool_on_mean_dc
+            or high_dc > self._cool_on_max_dc
         ):
-            return COOL
-        if mean_dc > self._cool_on_mean_dc or high_dc > self._cool_on_max_dc:
-            return COOL
-        if self.mode == HEAT and (
-            mean_dc < self._heat_off_mean_dc or low_dc < self._heat_off_min_dc
-        ):
+            least_dc = _USEFUL_DC + (_DRIED_DC if self.mode == DEHUMIDIFY else 0)
+            return COOL if self.supply_floor_dc() <= high_dc - least_dc else DEHUMIDIFY
+        air_dc = self._environment.outside_dc
+        if self.preheat.wants(self.mode == HEAT, mean_dc, low_dc, air_dc, self.heat_w, soc_cpct):
             return HEAT
-        if mean_dc < self._heat_on_mean_dc or low_dc <= self._heat_on_min_dc:
-            return HEAT
+        spread_dc = cells.temp_spread_dc
+        if spread_dc > self._circulate_on_dc:
+            return CIRCULATE
+        if self.mode == CIRCULATE and spread_dc >= self._circulate_off_dc:
+            return CIRCULATE
         return OFF
 
-    def _flow_proven(self, now_ms):
-        return (
-            self._flow_since_ms != _NEVER
-            and ticks_diff(now_ms, self._flow_since_ms) >= self._lead_ms
-        )
-
-    def _drive_heater(self, now_ms, trusted):
-        want = self.mode == HEAT and self._flow_proven(now_ms)
-        if self.heater_on and not want and self._flow_since_ms != _NEVER and trusted:
-            # minimum time protects the relay; no flow, no temperature or cooling cuts at once
-            on_ms = ticks_diff(now_ms, self._heater_ms_at)
-            want = on_ms < self._heater_ms and self.mode != COOL
-        self._switch_heater(
-            want and not self._stops & hazards.HEATER and not self.chiller_on, now_ms
-        )
-
-    def _switch_heater(self, on, now_ms):
-        if on != self.heater_on:
-            self.heater_on = on
-            self._heater_ms_at = now_ms
-            self._cooling.heater(1 if on else 0)
-            self._history.put(h.HEATER_HOT, 1)
-
-    def _drive_chiller(self, now_ms):
-        since_ms = self._chiller_ms_at
-        settled = since_ms == _NEVER or ticks_diff(now_ms, since_ms) >= self._compressor_ms
-        if self.chiller_on:
-            # minimum time protects the compressor; without flow it freezes its evaporator
-            want = self.mode == COOL or not settled
-            want = want and self._flow_since_ms != _NEVER
-        else:
-            want = self.mode == COOL and self._flow_proven(now_ms) and settled
-            if settled:
-                self._history.put(h.COMPRESSOR_RECENT, 0)
-        self._switch_chiller(
-            want and not self._stops & hazards.CHILLER and not self.heater_on, now_ms
-        )
-
-    def _switch_chiller(self, on, now_ms):
-        if on != self.chiller_on:
-            self.chiller_on = on
-            self._chiller_ms_at = now_ms
-            self._history.put(h.COMPRESSOR_RECENT, 1)
-            self._cooling.chiller(1 if on else 0)
-
-    def _drive_pump(self, now_ms):
-        busy = self.mode != OFF or self.heater_on or self.chiller_on
-        want = busy
-        if busy:
-            self._idle_since_ms = _NEVER
-        elif self.pump_on or self._lagging:
-            if self._idle_since_ms == _NEVER:
-                self._idle_since_ms = now_ms
-            want = ticks_diff(now_ms, self._idle_since_ms) < self._lag_ms
-            if not want:
-                self._lagging = False
-                self._history.put(h.HEATER_HOT, 0)
-        want = want and not self._stops & hazards.PUMP
-        if not want:
-            self._asked_since_ms = _NEVER
-        if want and not self.pump_on and not self._flow_seen_absent(now_ms):
+    def _judge_damp(self, trusted):
+        """The air's water would soon lie on cells or pipes; where it is not known, as before."""
+        environment = self._environment
+        if not trusted or environment.dew_dc == _INVALID_DC:
             return
-        self._switch_pump(want)
+        cold_dc = self._cells.temp_min_dc
+        if environment.coolant_dc != _INVALID_DC:
+            cold_dc = min(cold_dc, environment.coolant_dc)
+        floor_dc = environment.dew_dc + self._margin_dc + (_DRIED_DC if self._damp else 0)
+        self._damp = cold_dc < floor_dc
 
-    def _flow_seen_absent(self, now_ms):
-        """Coolant that still moves stands in some seconds; an input that is stuck never does.
+    def _cools_blind(self):
+        """Only where water or cabinet are surely warm."""
+        environment = self._environment
+        from_dc = self._blind_cool_dc - (_BLIND_KEEP_DC if self._blind_cools else 0)
+        self._blind_cools = max(environment.coolant_dc, environment.ambient_dc) > from_dc
+        return self._blind_cools
 
-        After the time of the pump's lead it runs all the same: it equalises, but proves nothing.
-        """
-        if self._asked_since_ms == _NEVER:
-            self._asked_since_ms = now_ms
-        return self.flow_is_proof or ticks_diff(now_ms, self._asked_since_ms) >= self._lead_ms
+    def _runaway(self, now_ms, trusted):
+        """Water that moves is hotter than any cell though the heater has long been off."""
+        circuit = self.circuit
+        off_ms = min(circuit.heater_off_ms(now_ms), circuit.flowing_ms(now_ms))
+        hot = self._environment.coolant_dc > self._cells.temp_max_dc + _RUNAWAY_DC
+        return hot and trusted and off_ms >= _RUNAWAY_MS
 
-    def _switch_pump(self, on):
-        if on != self.pump_on:
-            self.pump_on = on
-            self._asked_since_ms = _NEVER
-            self._cooling.pump(1 if on else 0)
+    def _permille(self):
+        """How hard the set works; renews `outlet_dc`."""
+        mode = self.mode
+        floor_dc = self.supply_floor_dc()
+        cells = self._cells
+        if mode == COOL:
+            error_dc = max(
+                cells.temp_mean_dc - self._cool_off_mean_dc,
+                cells.temp_max_dc - self._cool_off_max_dc,
+            )
+            supply_dc = self._environment.coolant_dc
+            most = _FULL
+            if supply_dc != _INVALID_DC:
+                most = min((supply_dc - floor_dc) * _MOST_BY_DC, _FULL)
+            permille = self.modulation.step(error_dc, self.heat_w, most)
+            aim_dc = cells.temp_mean_dc - _OUTLET_SPAN_DC * permille // _FULL
+            self.outlet_dc = max(aim_dc, floor_dc, self._outlet_least_dc)
+            return permille
+        self.modulation.rest()
+        self.outlet_dc = max(floor_dc, self._blind_supply_dc)
+        if mode == HEAT:
+            self.outlet_dc = self._heat_outlet_dc
+            return _FULL
+        if mode == OFF:
+            # a compressor that has to go on for its minimum time does so as slowly as it can
+            return self.modulation.permille if self.circuit.chiller_on else 0
+        return _BLIND_PERMILLE if mode == FAILSAFE else _STIRRED

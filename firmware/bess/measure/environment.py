@@ -6,6 +6,7 @@ its range is no value: it is told, and what it would have been judged by is neve
 """
 
 from bess.measure import signals as s
+from bess.measure.dew_point import dew_point_dc
 from bess.port.interpreter import const
 
 _OFFSET_DC = const(1000)
@@ -33,10 +34,12 @@ _INLET = const(16)
 class Environment:
     """`step_cells` puts supply and converter, `step_slow` the rest, once a second.
 
-    analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply,
-    ambient, humidity, board; pcs: a driver by drivers.pcs; ntc: the cells' table. Temperatures in
-    0.1 degC are -32768 while their sensor gives nothing; `humidity_permille` is relative, 0 then;
-    `supply_mv` is 0 before it was read.
+    analog: dict of supply, reference, terminal_plus, terminal_minus, coolant_supply, ambient,
+    humidity, board; pcs: a driver by drivers.pcs; ntc: the cells' table. Temperatures in 0.1 degC
+    are -32768 while their sensor gives nothing; `humidity_permille` is relative, 0 then;
+    `ambient_dc` is the cabinet's air, where the humidity sensor sits; `outside_dc` what the PCS
+    draws in, the former while it does not say so; `dew_dc` is the dew point inside, -32768 where
+    it cannot be told; `supply_mv` is 0 before it was read.
     """
 
     def __init__(self, analog, pcs, ntc, parameters, signals):
@@ -49,6 +52,8 @@ class Environment:
         self.coolant_dc = _INVALID_DC
         self.ambient_dc = _INVALID_DC
         self.humidity_permille = 0
+        self.dew_dc = _INVALID_DC
+        self.outside_dc = _INVALID_DC
         self.supply_mv = 0
         self.terminal_dc = _INVALID_DC
         self.board_dc = _INVALID_DC
@@ -85,7 +90,9 @@ class Environment:
         self.board_dc = self._temperature("board")
         if self.board_dc != _INVALID_DC:
             signals.put(s.BOARD_TEMP, self.board_dc)
-        lost = self._judge_condensation() | self._judge_inlet()
+        lost = self._judge_condensation()
+        self.outside_dc = self.ambient_dc
+        lost |= self._judge_inlet()
         if self.board_dc == _INVALID_DC:
             lost |= _BOARD
         signals.put(s.CABINET_SENSOR, lost)
@@ -100,6 +107,7 @@ class Environment:
             return _INLET
         if pcs.status_ms != self._pcs_ms:
             self._pcs_ms = pcs.status_ms
+            self.outside_dc = inlet_dc
             self._signals.put(s.PCS_TEMP, inlet_dc)
         return 0
 
@@ -118,11 +126,14 @@ class Environment:
             lost |= _COOLANT
         if ambient_dc == _INVALID_DC:
             lost |= _AMBIENT
+        self.dew_dc = _INVALID_DC
         wet = 0
-        if not lost & (_COOLANT | _AMBIENT):
-            # dew point falls by about 1 K for each 5 % below saturation
-            dew_dc = ambient_dc - (1000 - humidity_permille) // 5
-            wet = 1 if coolant_dc < dew_dc + self._margin_dc else 0
+        if not lost & _AMBIENT:
+            dew_dc = dew_point_dc(ambient_dc, humidity_permille)
+            if not lost & _COOLANT:
+                wet = 1 if coolant_dc < dew_dc + self._margin_dc else 0
+            if not lost & _HUMIDITY:
+                self.dew_dc = dew_dc
         if lost:
             self._signals.put_partial(s.CONDENSATION, wet)
         else:

@@ -116,7 +116,9 @@ INSULATION_TOLD = const(100)  # by the monitor's own thresholds: 1 warning, 2 fa
 PARAMETERS_CONFLICT = const(101)  # 0 or 1: the set contradicts itself
 PART_FAILED = const(102)  # failures in the last second of what may fail alone
 LINK_MUTE = const(103)  # 0 or 1: has an id and cannot report
-COUNT = const(104)
+CHILLER_AGE = const(104)  # ms since the cooling set was heard, 0 where it says nothing
+CHILLER_FAULT = const(105)  # bits of what it says of itself (drivers.chiller_can)
+COUNT = const(106)
 
 # a bytes literal stays in flash; strings of their own would cost heap
 _NAMES = b"""
@@ -139,7 +141,7 @@ blocked_charge blocked_discharge pcs_deviation pcs_state current_sign repeated_s
 diagnosis_age current_lost cabinet_sensor heater_silent
 insulation_told
 parameters_conflict
-part_failed link_mute
+part_failed link_mute chiller_age chiller_fault
 """
 
 

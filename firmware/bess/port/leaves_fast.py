@@ -17,7 +17,7 @@ def crc8h2f(table, data, data_id):
 
 
 _HALF = const(0x20000000)
-_SIGNALS = const(104)  # measure.signals.COUNT
+_SIGNALS = const(106)  # measure.signals.COUNT
 
 
 def ticks_diff(later_ms, earlier_ms):

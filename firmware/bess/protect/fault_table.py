@@ -118,7 +118,9 @@ TABLE = b"""\
 85 heater_stuck     -                 over  flag     -        2   both     1000 FF62 - -
 107 heater_silent   -                 over  flag     -        1   both     1000 FF83 silent -
 86 compressor       -                 over  flag     -        1   both     1000 FF63 silent -
-87 condensation     -                 over  flag     -        1   both     1000 FF64 silent -
+109 chiller_silent  chiller_age       over  ms       -        1   both     1000 FF65 silent -
+110 chiller_fault   -                 over  count    -        1   both     1000 FF66 silent -
+ 87 condensation     -                 over  flag     -        1   both     1000 FF64 silent -
 88 pcs_hot          pcs_temp          over  dc       -        123 both     1000 4310 - -
 89 command_crc      -                 over  count    -        1   both     1000 8251 silent -
 90 command_replay   -                 over  count    -        1   both     1000 8252 silent -

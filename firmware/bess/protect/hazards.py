@@ -6,7 +6,8 @@ in which it is raised until it is cleared.
 
 E-stop and gas: everything that can spark or move. A drawn module leaves its hoses open. Smoke:
 what heats and what blows, while the pump goes on: it carries heat away from a burning module.
-HVIL: what high voltage feeds. Who cannot see the cells does not heat, cool or bleed them.
+HVIL: what high voltage feeds. Who cannot see the cells does not heat or bleed them, and cools as
+control.thermal does blind.
 """
 
 from bess.port.interpreter import const
@@ -24,12 +25,13 @@ condensation     chiller
 coolant_flow     heater chiller
 flow_stuck       heater chiller
 heater_stuck     heater
+chiller_silent   heater chiller
 charge_ot        heater
 discharge_ot     heater
 temp_rise        heater
-temp_silent      heater chiller bleeding
-afe_silent       heater chiller bleeding
-sensors_lost     heater chiller bleeding
+temp_silent      heater bleeding
+afe_silent       heater bleeding
+sensors_lost     heater bleeding
 wrong_module     bleeding
 open_wire        bleeding
 afe_self_test    bleeding

@@ -59,7 +59,7 @@ def literal(node: ast.AST) -> int | None:
 
 
 def test_constants_are_read_as_they_are_written() -> None:
-    assert constants(on_disk("bess.measure.signals"))["COUNT"] == 104
+    assert constants(on_disk("bess.measure.signals"))["COUNT"] == 106
     assert constants(on_disk("bess.lines"))["ENABLE_OK"] == 1 << 12
     assert constants(on_disk("bess.nowhere")) == constants(on_disk("array")) == {}
     assert constants(b"A = const(3)\nB = const(-A << 2)\nC = const(d)\nD = 4") == {"A": 3, "B": -12}

@@ -2,9 +2,10 @@
 
 import pytest
 
-from autarky.coordinator.cabinet import CabinetView
+from autarky.coordinator.cabinet import CabinetView, Wish
 from autarky.coordinator.coordinator import Coordinator, Segment
 from bess import modes, objects
+from bess.control import preheat
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
 
@@ -213,3 +214,26 @@ def test_a_forced_power_is_commanded_and_the_others_make_up_the_rest() -> None:
         coordinator.step(now_ms, [[(0x180 + n, status(s)) for n, s in senders.items()]])
     assert [v.setpoint_w for v in coordinator.views.values()] == pytest.approx([4e4, 1e4])
     assert abs(coordinator.deficit_w) < 1e-6
+
+
+def test_a_wish_is_told_when_it_is_new_and_every_5_s_with_what_is_left_of_its_time() -> None:
+    coordinator = one_bus(2, 3)
+    codec = FrameCodec(objects.PDO_TABLE)
+    checker = Checker(data_ids(codec.frame("schedule"), 2), 3, 1)
+    slot = codec.slot("schedule", "purpose")
+    coordinator.wishes[2] = Wish(preheat.CHARGE, 40_000, island=True)
+    told = []
+    for now_ms in range(0, 23_000, 100):
+        if now_ms == 17_000:
+            coordinator.wishes[2] = Wish(preheat.IDLE, 10**12)
+        for can_id, data in coordinator.step(now_ms, [[]])[0]:
+            if 0x400 < can_id < 0x480:
+                assert can_id == 0x402
+                assert checker.check(data, len(data)) == OK
+                codec.unpack(codec.frame("schedule"), data)
+                told.append((now_ms, *codec.image[slot : slot + 3]))
+    charge, idle = preheat.CHARGE, preheat.IDLE
+    assert told == [
+        (0, charge, 1, 4), (5_000, charge, 1, 3), (10_000, charge, 1, 3), (15_000, charge, 1, 2),
+        (17_000, idle, 0, 0xFFFF), (22_000, idle, 0, 0xFFFF),
+    ]  # fmt: skip

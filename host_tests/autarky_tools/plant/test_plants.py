@@ -9,7 +9,6 @@ import pytest
 from autarky.plant.cells import OCV_SOC, OCV_V, CellModel, Cells
 from autarky.plant.ltc6813 import pec15, with_pec
 from autarky.plant.string import MINUS, PLUS, PRECHARGE, Strings
-from autarky.plant.thermal import Heat
 
 
 def one_string(cells: int = 240, **options: float) -> Strings:
@@ -181,27 +180,6 @@ def test_a_pulled_module_parts_its_pins_after_its_presence() -> None:
     assert strings.current_at_parting_a[0] == pytest.approx(50.0, rel=0.01)
 
 
-@pytest.mark.parametrize(("kw", "hours"), [(4, 5.4), (6, 3.4), (8, 2.5), (12, 1.6)])
-def test_heating_from_minus_30_takes_what_the_design_page_says(kw: float, hours: float) -> None:
-    from autarky.plant.thermal import ThermalModel
-
-    heat = Heat(1, 5, -30.0, ThermalModel(heater_w=1000.0 * kw))
-    heat.pump[0] = heat.heater[0] = True
-    seconds = 0
-    while heat.module_c.mean() < 5.0:
-        heat.step(np.zeros((1, 5)), 10.0)
-        seconds += 10
-    assert seconds / 3600 == pytest.approx(hours, abs=0.06)
-
-
-def test_holding_five_degrees_at_minus_30_takes_a_kilowatt() -> None:
-    heat = Heat(1, 5, 5.0)
-    heat.ambient_c[0] = -30.0
-    before = heat.module_c.mean()
-    heat.step(np.full((1, 5), 1050.0 / 5), 100.0)
-    assert heat.module_c.mean() == pytest.approx(before, abs=1e-3)
-
-
 def test_half_c_makes_about_two_kilowatts_of_heat() -> None:
     cells = Cells(1, 240, spread=0.0)
     for _ in range(36000):
@@ -209,14 +187,6 @@ def test_half_c_makes_about_two_kilowatts_of_heat() -> None:
         cells.soc[:] = 0.5
     heat_w = cells.heat_w(np.array([140.0])).sum()
     assert 2000 <= heat_w <= 4600  # 2.3 kW by ohmic R0 alone
-
-
-def test_no_flow_no_heat() -> None:
-    heat = Heat(1, 5, 0.0)
-    heat.heater[0] = heat.pump[0] = True
-    heat.pump_failed[0] = True
-    heat.step(np.zeros((1, 5)), 100.0)
-    assert heat.module_c.mean() == pytest.approx(0.0)
 
 
 def test_pec_of_the_chip_model_is_the_data_sheet_s() -> None:

@@ -9,7 +9,6 @@ from autarky.errors import AutarkyError
 from autarky.rig.bench import Bench
 from autarky.rig.bench_firmware import on_bench, settle
 from autarky.rig.check import Checked, check
-from autarky.rig.instruments import InstrumentError
 from autarky.rig.limits import BenchLimit
 from autarky.scenario.actions import steps_of
 from autarky.scenario.fault_cases import CASES
@@ -63,7 +62,7 @@ def test_a_fault_case_passes_over_instruments(name, simulated, bench, checked) -
             with on_bench(bench, SiteConfig(cabinets=1, soc=0.6)) as site:
                 settle(site)
                 trial = run_trial(site, CASES[name], longest_s=30.0)
-        except InstrumentError as error:
+        except AutarkyError as error:  # an instrument that came late, a start that was held up
             happened.append(error)
             continue
         assert not simulated.live()

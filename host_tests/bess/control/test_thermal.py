@@ -111,10 +111,10 @@ def test_heater_and_compressor_never_run_together_whatever_the_cells_do():
 
 def test_nothing_is_on_and_nothing_proven_at_the_start():
     control = Rig().control
-    assert (control.mode, control.pump_on, control.heater_on, control.chiller_on) == (
-        t.OFF, False, False, False,
-    )  # fmt: skip
-    assert control.flow_is_proof is False
+    circuit = control.circuit
+    assert control.mode == t.OFF
+    assert (circuit.pump_on, circuit.heater_on, circuit.chiller_on) == (False, False, False)
+    assert control.circuit.flow_is_proof is False
     names = t.MODE_NAMES.decode().split()
     assert [names[i] for i in (t.OFF, t.HEAT, t.COOL)] == ["off", "heat", "cool"]
 
@@ -153,13 +153,11 @@ def test_neither_starts_while_the_other_is_on_whatever_the_mode_says():
     rig.cells.set(350)
     rig.run(200)
     assert rig.on("chiller")
-    rig.control.mode = t.HEAT
-    rig.control._drive_heater(rig.now_ms, True)
+    rig.control.circuit._drive_heater(rig.now_ms, t.HEAT, True)
     assert not rig.on("heater")
     rig = Rig()
     rig.cells.set(0)
     rig.run(200)
     assert rig.on("heater")
-    rig.control.mode = t.COOL
-    rig.control._drive_chiller(rig.now_ms)
+    rig.control.circuit._drive_chiller(rig.now_ms, True)
     assert not rig.on("chiller")

@@ -43,7 +43,7 @@ def test_flow_that_stands_while_the_pump_is_off_proves_nothing():
         for _ in range(1000):
             rig.run(1)
             assert not rig.on(name)
-            assert not rig.control.flow_is_proof
+            assert not rig.control.circuit.flow_is_proof
         assert rig.on("pump")  # it runs all the same: it equalises the cells
 
 
@@ -99,7 +99,7 @@ def test_the_lead_of_the_pump_is_ten_seconds_of_flow_exactly():
     assert not rig.on("heater")
     rig.run(1)
     assert rig.on("heater")
-    assert rig.control._history.value[history.HEATER_HOT] == 1
+    assert rig.control.circuit._history.value[history.HEATER_HOT] == 1
 
 
 def test_an_input_that_is_stuck_delays_the_pump_by_its_lead_exactly():

@@ -113,7 +113,7 @@ def test_the_compressor_rests_three_minutes_exactly():
         assert not rig.on("chiller")
     rig.run(1)
     assert rig.on("chiller")
-    assert rig.control._history.value[history.COMPRESSOR_RECENT] == 1
+    assert rig.control.circuit._history.value[history.COMPRESSOR_RECENT] == 1
 
 
 def test_the_pump_lags_two_minutes_exactly_and_the_lag_is_remembered_until_then():
@@ -124,10 +124,10 @@ def test_the_pump_lags_two_minutes_exactly_and_the_lag_is_remembered_until_then(
     for _ in range(120):
         rig.run(1)
         assert rig.on("pump")
-        assert rig.control._history.value[history.HEATER_HOT] == 1
+        assert rig.control.circuit._history.value[history.HEATER_HOT] == 1
     rig.run(1)
     assert not rig.on("pump")
-    assert rig.control._history.value[history.HEATER_HOT] == 0
+    assert rig.control.circuit._history.value[history.HEATER_HOT] == 0
 
 
 def test_a_pump_that_was_forbidden_has_no_lag():

@@ -193,7 +193,8 @@ def test_the_mapping_says_what_the_frames_hold():
     """Bytes of every frame, in order and without a gap beyond the reserved ones."""
     bench = Bench()
     for frame in range(bench.pdo.count):
-        base = 0x1600 if frame == 0 else 0x1A00 - 1
+        received = frame == 0 or frame == bench.pdo.count - 1
+        base = (0x1600 if frame == 0 else 0x1601 - frame) if received else 0x1A00 - 1
         count = bench.read(base + frame)[0]
         assert bench.read(0x2180 + frame) == bytes((count,))
         bits = 0

@@ -94,7 +94,10 @@ def test_commands_are_refused_before_operational():
     assert node.pdo.heard_ms[0] == -1
 
 
-KNOWN = (0, 0x80, 0x180 + NODE_ID, 0x200 + NODE_ID, 0x600 + NODE_ID, 0x700 + NODE_ID, 0x701, 0x7E5)
+KNOWN = (
+    0, 0x80, 0x180 + NODE_ID, 0x200 + NODE_ID, 0x400 + NODE_ID, 0x600 + NODE_ID, 0x700 + NODE_ID,
+    0x701, 0x7E5,
+)  # fmt: skip
 
 
 def test_unknown_identifiers_only_count():
@@ -176,7 +179,7 @@ def test_identifiers_follow_from_the_node_id():
 def test_the_controller_passes_what_the_node_uses_bit_for_bit():
     node, port, _ = build()
     used = [0x7E5, 0, 0x80, 0x600 + NODE_ID, 0x700 + NODE_ID, 0x180 + NODE_ID, 0x701]
-    used.append(0x200 + NODE_ID)
+    used += [0x200 + NODE_ID, 0x400 + NODE_ID]
     assert port.filters == [(can_id, 0x7FF, 0) for can_id in used]
     node._parameters.set("heartbeat_consumer", 0)
     node.load()

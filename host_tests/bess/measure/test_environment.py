@@ -206,9 +206,8 @@ def test_a_lost_temperature_of_dry_air_tells_no_water(rig: Rig, name: str) -> No
 
 
 @pytest.mark.parametrize(("humidity", "dew_dc"), [
-    (26215, 130),  # 40 %: 12 K below 25 degC, a kelvin for each 5 %
-    (26280, 131),  # 40.1 %: a tenth of a kelvin for each half percent begun
-    (58983, 230),  # 90 %
+    (26215, 105),  # 40 % at 25 degC
+    (58983, 232),  # 90 %
     (65208, 249), (65535, 250), (0, 250),
 ])  # fmt: skip
 def test_water_is_told_within_3_k_of_the_dew_point(humidity: int, dew_dc: int) -> None:
@@ -219,6 +218,17 @@ def test_water_is_told_within_3_k_of_the_dew_point(humidity: int, dew_dc: int) -
         rig.analog["coolant_supply"].raw = rig.raw(coolant_dc)
         assert rig.step().environment.coolant_dc == coolant_dc
         assert rig.value(s.CONDENSATION) == wet, coolant_dc
+
+
+def test_the_dew_point_is_told_only_while_it_is_known(rig: Rig) -> None:
+    assert abs(rig.environment.dew_dc - 105) <= 4
+    for name in ("ambient", "humidity"):
+        kept = rig.analog[name].raw
+        rig.analog[name].raw = 0
+        assert rig.step().environment.dew_dc == NO_DC, name
+        rig.analog[name].raw = kept
+    rig.analog["coolant_supply"].raw = 0  # the water is not the air
+    assert rig.step().environment.dew_dc != NO_DC
 
 
 @pytest.mark.parametrize("raw", [1311, 65208])

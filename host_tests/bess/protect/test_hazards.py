@@ -15,8 +15,9 @@ EXPECTED = {
     "estop": H | C | P | B, "gas": H | C | P | B, "module_pulled": H | C | P | B,
     "task_stopped": H | C | P | B, "smoke": H | C | B, "hvil": H | C, "door": C, "compressor": C,
     "condensation": C, "coolant_flow": H | C, "flow_stuck": H | C, "heater_stuck": H,
-    "charge_ot": H, "discharge_ot": H, "temp_rise": H, "temp_silent": H | C | B,
-    "afe_silent": H | C | B, "sensors_lost": H | C | B, "wrong_module": B, "open_wire": B,
+    "charge_ot": H, "discharge_ot": H, "temp_rise": H, "temp_silent": H | B,
+    "afe_silent": H | B, "sensors_lost": H | B, "chiller_silent": H | C,
+    "wrong_module": B, "open_wire": B,
     "afe_self_test": B, "cell_uv": B, "deep_discharge": B, "ram_test": H | C | B,
     "program_hash": H | C | B, "heap_used": H | C | B, "clock": H | C | B,
 }  # fmt: skip

@@ -7,6 +7,7 @@ from bess import objects
 from bess.parameters import Parameters
 
 _SYNC_HZ = 10.0
+_SCHEDULE_HZ = 0.2  # repeated every five seconds (coordinator.ANNOUNCE_MS)
 _BIT_RATE = 500_000
 _ONE_BYTE_BITS = 60  # heartbeat and SYNC, 11-bit identifier, worst case
 
@@ -24,6 +25,8 @@ def cyclic_load(cabinets: int, fast_streams: int, bits: float) -> float:
     for frame in frames(objects.PDO_TABLE):
         if frame.kind == "event":
             frames_hz += 1000 / parameters.get(f"tpdo{sent + 1}_event_ms")
+        elif frame.name == "schedule":
+            frames_hz += _SCHEDULE_HZ
         else:
             frames_hz += _SYNC_HZ
         sent += frame.kind != "rx"

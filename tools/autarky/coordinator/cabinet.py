@@ -34,6 +34,19 @@ _FORGET_MS = {"power": LOST_MS, "energy": 3500, "cells": 3500, "temperatures": 3
 _SI = {"%": Fraction(1, 100), "mV": Fraction(1, 1000)}
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What will be wanted of a cabinet, so that its cells are warm by then (bess.control.preheat).
+
+    purpose: one of that module's; at_ms: from when on, in the coordinator's time; island: the
+    grid is away.
+    """
+
+    purpose: int
+    at_ms: int
+    island: bool = False
+
+
 @dataclass
 class CabinetView:
     """What the coordinator knows of one cabinet, in SI units; None: not measured or long unheard.

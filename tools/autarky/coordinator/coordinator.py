@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from autarky.config.places import FIRST_NODE_ID
+from autarky.coordinator.cabinet import CabinetView, Wish
 from autarky.coordinator.law.sharing import share
 from autarky.coordinator.segment import COORDINATOR_ID, Emergency, Frame, Segment
 from bess import objects
 
 PERIOD_MS = 100
+ANNOUNCE_MS = 5_000  # E2E believes the sixth; a cabinet forgets after 15 minutes
 __all__ = ["COORDINATOR_ID", "FIRST_NODE_ID", "Coordinator", "Emergency", "Segment"]
 
 
@@ -23,7 +25,8 @@ class Coordinator:
     `views` of all cabinets by number; `target_w` is the total battery power (+ = discharge) that
     the owner wants; `wanted_state` the request for all cabinets. By number too: `muted` ones get
     no command, `held` ones are kept in standby, `forced_w` gives single ones their own power,
-    `fast_streams` (four at most a segment) send all cells within a second. Raises ValueError for
+    `fast_streams` (four at most a segment) send all cells within a second, `wishes` tell what will
+    be wanted of a cabinet, so that its cells are warm by then. Raises ValueError for
     a number that two cabinets have.
     """
 
@@ -41,6 +44,8 @@ class Coordinator:
         self.held: set[int] = set()
         self.forced_w: dict[int, float] = {}
         self.fast_streams: set[int] = set()
+        self.wishes: dict[int, Wish] = {}
+        self._announced: dict[int, tuple[Wish, int]] = {}
         self.silent = False
         for segment in self.segments:
             segment.on_emergency = self._take_emergency
@@ -63,7 +68,7 @@ class Coordinator:
         for segment in self.segments:
             segment.beat(now_ms)
             if due:
-                self._command(segment)
+                self._command(segment, now_ms)
         return [segment.take() for segment in self.segments]
 
     def _decide(self, now_ms: int) -> None:
@@ -78,11 +83,22 @@ class Coordinator:
             held = view.number in self.held
             view.request = objects.REQUEST_STANDBY if held else self.wanted_state
 
-    def _command(self, segment: Segment) -> None:
+    def _command(self, segment: Segment, now_ms: int) -> None:
         segment.sync()
         for view in segment.views.values():
             if view.number not in self.muted:
                 segment.command(view, view.number in self.fast_streams)
+                self._announce(segment, view, now_ms)
+
+    def _announce(self, segment: Segment, view: CabinetView, now_ms: int) -> None:
+        """A wish is told when it is new, and every five seconds."""
+        wish = self.wishes.get(view.number)
+        if wish is None:
+            return
+        told, at_ms = self._announced.get(view.number, (None, 0))
+        if wish != told or now_ms - at_ms >= ANNOUNCE_MS:
+            self._announced[view.number] = wish, now_ms
+            segment.announce(view, wish, now_ms)
 
     def _take_emergency(self, emergency: Emergency) -> None:
         self.emergencies.append(emergency)

@@ -16,7 +16,7 @@ import canopen
 import canopen.emcy
 
 from autarky.config import places
-from autarky.coordinator.cabinet import CabinetView, Reader
+from autarky.coordinator.cabinet import CabinetView, Reader, Wish
 from bess import objects
 from bess.link.e2e import OK, Checker, Sender, data_ids
 from bess.link.frames import FrameCodec
@@ -28,6 +28,9 @@ _NMT_STATES_TO_START = (0, 127)  # booted, or waiting in pre-operational
 _HEARTBEAT_ID = 0x700 + COORDINATOR_ID
 _SYNC_ID = 0x080
 _COMMAND_ID = 0x200
+_SCHEDULE_ID = 0x400
+_SCHEDULE_PART_MS = 10_000
+_SCHEDULE_MOST = 0xFFFF
 _OPERATIONAL = b"\x05"
 _SYNC_ROUND = 240  # CiA 301: the counter of a SYNC is 1..240
 
@@ -94,12 +97,15 @@ class Segment:
                 "mode_request", "fast_stream", "active_power", "reactive_power", "droop_offset",
             )
         )  # fmt: skip
+        self._schedule = self._codec.frame("schedule")
+        self._purpose_slot = self._codec.slot("schedule", "purpose")
         self._frame = bytearray(8)
         self._network = canopen.Network()
         self._outbox = _Outbox()
         self._network.bus = self._outbox
         self._cyclic: dict[int, _Cyclic] = {}
         self._senders: dict[int, Sender] = {}
+        self._announcers: dict[int, Sender] = {}
         for view in self.views.values():
             self._add(view)
 
@@ -114,6 +120,7 @@ class Segment:
         node.nmt.add_heartbeat_callback(lambda state: self._on_heartbeat(view, state))
         node.emcy.add_callback(lambda error: self._on_emergency(view, error))
         self._senders[node_id] = Sender(data_ids(self._command, node_id))
+        self._announcers[node_id] = Sender(data_ids(self._schedule, node_id))
         frames = [fields for fields in rows(objects.PDO_TABLE) if fields[0] == "frame"]
         for number, (_, name, can_id, direction, protection) in enumerate(frames):
             if direction != "rx":
@@ -176,6 +183,16 @@ class Segment:
         self._codec.pack(self._command, self._frame)
         self._senders[view.node_id].protect(self._frame)
         self._outbox.frames.append((_COMMAND_ID + view.node_id, bytes(self._frame)))
+
+    def announce(self, view: CabinetView, wish: Wish, now_ms: int) -> None:
+        """What will be wanted of a cabinet, and when; later than 7.5 days is told as that."""
+        left = max(wish.at_ms - now_ms, 0) // _SCHEDULE_PART_MS
+        image, at = self._codec.image, self._purpose_slot
+        image[at], image[at + 1] = wish.purpose, int(wish.island)
+        image[at + 2] = min(left, _SCHEDULE_MOST)
+        self._codec.pack(self._schedule, self._frame)
+        self._announcers[view.node_id].protect(self._frame)
+        self._outbox.frames.append((_SCHEDULE_ID + view.node_id, bytes(self._frame)))
 
     def take(self) -> list[Frame]:
         """What is to be sent, in this order; the queue is empty then."""

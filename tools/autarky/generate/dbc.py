@@ -11,7 +11,8 @@ from cantools.typechecking import Choices
 
 from autarky.tables import FLAGS, LEVELS, fault_names, faults, frames
 from bess import modes, objects
-from bess.drivers import pcs, pcs_can
+from bess.control import preheat
+from bess.drivers import chiller_can, pcs, pcs_can
 
 NODE_IDS = range(2, 34)
 _NMT_STATES = {0: "boot_up", 4: "stopped", 5: "operational", 127: "pre_operational"}
@@ -41,7 +42,11 @@ def _site_choices() -> dict[str, Choices]:
             {objects.REQUEST_STANDBY: "standby", objects.REQUEST_READY: "ready",
              objects.REQUEST_RUN: "run"}
         ),
-        "fast_stream": on_off, "anchor_wanted": on_off,
+        "purpose": OrderedDict(
+            {preheat.UNKNOWN: "unknown", preheat.CHARGE: "charge",
+             preheat.DISCHARGE: "discharge", preheat.IDLE: "idle"}
+        ),
+        "island": on_off, "fast_stream": on_off, "anchor_wanted": on_off,
         **{name: on_off for name, _, bits in FLAGS if bits == 1},
     }  # fmt: skip
 
@@ -53,6 +58,12 @@ _PCS_CHOICES: dict[str, Choices] = {
     ),
     "request": OrderedDict({pcs_can.STOP: "stop", pcs_can.FOLLOW: "follow"}),
 }  # fmt: skip
+
+
+_CHILLER_MODES: Choices = OrderedDict(
+    {chiller_can.OFF: "off", chiller_can.PUMP: "pump", chiller_can.COOL: "cool",
+     chiller_can.HEAT: "heat", chiller_can.AUTOMATIC: "automatic"}
+)  # fmt: skip
 
 
 def _enum(name: str, start: int, bits: int, choices: Choices | None) -> Signal:
@@ -140,6 +151,12 @@ def site_dbc() -> str:
 def pcs_dbc() -> str:
     """DBC of the PCS on the cabinet bus."""
     return _dump(_messages(pcs_can.PCS_TABLE, 0, "", _PCS_CHOICES))
+
+
+def chiller_dbc() -> str:
+    """DBC of the smart chiller on the cabinet bus."""
+    choices = {"mode": _CHILLER_MODES, "state": _CHILLER_MODES}
+    return _dump(_messages(chiller_can.CHILLER_TABLE, 0, "", choices))
 
 
 def _dump(messages: list[Message]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autarky.generate.dbc import pcs_dbc, site_dbc
+from autarky.generate.dbc import chiller_dbc, pcs_dbc, site_dbc
 from autarky.generate.eds import cabinet_eds
 from autarky.generate.pages import board_pages
 from autarky.generate.safety import faults_md, safety_md
@@ -31,6 +31,7 @@ def outputs() -> dict[Path, str]:
     return {
         GENERATED / "site.dbc": site_dbc(),
         GENERATED / "pcs.dbc": pcs_dbc(),
+        GENERATED / "chiller.dbc": chiller_dbc(),
         GENERATED / "cabinet.eds": cabinet_eds(),
         _PROTECT / "FAULTS.md": faults_md(),
         _PROTECT / "SAFETY.md": safety_md(),

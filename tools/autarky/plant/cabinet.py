@@ -11,16 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from autarky.plant.cells import CellModel, Cells, Floats
+from autarky.plant.chiller import ChillerFace
 from autarky.plant.iso165c import Iso165c
 from autarky.plant.ivt_s import IvtS
 from autarky.plant.ltc6813 import Chain
 from autarky.plant.pcs import PcsFace
 from autarky.plant.string import Strings
-from autarky.plant.thermal import Heat
+from autarky.plant.thermal import Heat, Kind, ThermalModel
 
 _CELL_TICKS = 10  # cells advance every 100 ms with the mean current of it
 _HEAT_TICKS = 100
 _BLEED_OHM = 33.0
+# of a PCS that runs, 98 % efficient at full power: its own supply, and in proportion to power
+_PCS_IDLE_W = 100.0
+_PCS_LOSS = 0.02
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Build:
 class CabinetPlants:
     """`n` cabinets: `cells`, `strings`, `heat`; of each its `chains`, `sensors`, `faces` (PCS).
 
+    `chillers[i]` is the CAN face of a smart chiller where `kinds[i]` is one, else None.
+
     `hvil_open`, `estop`, `reset_key` (bool lists), `strings.module_out` are what a person
     or a scenario moves. `temperature_forced_c[i]` overrides what the NTCs of a cabinet feel,
     `sensor_forced_c[i]` single ones, `temperature_shift_c[i]` moves all; `drift_sensor` moves one
@@ -44,7 +50,15 @@ class CabinetPlants:
     """
 
     def __init__(
-        self, n: int, build: Build, soc: float, temperature_c: float, seed: int, dt_s: float
+        self,
+        n: int,
+        build: Build,
+        soc: float,
+        temperature_c: float,
+        seed: int,
+        dt_s: float,
+        kinds: Kind | Sequence[Kind] = Kind.LIQUID,
+        models: ThermalModel | Sequence[ThermalModel] | None = None,
     ) -> None:
         self.n = n
         self._dt_s = dt_s
@@ -55,7 +69,10 @@ class CabinetPlants:
         model = CellModel(capacity_ah=build.capacity_ah)
         self.cells = Cells(n, cells, soc, temperature_c, model, seed=seed)
         self.strings = Strings(self.cells, modules)
-        self.heat = Heat(n, modules, temperature_c)
+        self.heat = Heat(n, modules, temperature_c, models, kinds)
+        self.chillers = [
+            ChillerFace() if kind == Kind.CHILLER else None for kind in self.heat.kinds
+        ]
         self.chains = [Chain(self.layout, build.sensors_per_afe, seed + i) for i in range(n)]
         self.sensors = [IvtS() for _ in range(n)]
         self.faces = [PcsFace() for _ in range(n)]
@@ -78,17 +95,20 @@ class CabinetPlants:
         self.reset_key = [False] * n
         self._charge_as = np.zeros(n)
         self._ticks = 0
+        self._humidity = self.heat.humidity
         self._set_cell_temperatures()
         self.refresh()
 
     def analog_values(self, i: int) -> dict[str, float]:
         """Analog quantities of cabinet i: V of the supply, degC, shares of humidity, reference."""
+        heat = self.heat
         warm_c = 25.0 + 20.0 * (self.current_a[i] / 280.0) ** 2
         return {
             "supply": 24.0, "terminal_plus": warm_c, "terminal_minus": warm_c,
-            "coolant_supply": float(self.heat.module_c[i].mean()),
-            "ambient": float(self.heat.ambient_c[i]), "humidity": 0.4, "board": 45.0,
-            "reference": 1.0, **self.analog_forced[i],
+            "coolant_supply": float(heat.supply_c[i]), "ambient": float(heat.air_c[i]),
+            "humidity": float(self._humidity[i]), "board": 45.0, "reference": 1.0,
+            "fan_speed": float(heat.fan_share[i]),
+            **self.analog_forced[i],
         }  # fmt: skip
 
     def _set_cell_temperatures(self) -> None:
@@ -134,6 +154,7 @@ class CabinetPlants:
         self.pcs_state: list[int] = strings.pcs_state.tolist()
         self._feedback: list[list[bool]] = strings.contactors.feedback.tolist()
         self._flowing: list[bool] = self.heat.flowing.tolist()
+        self._compressor_well: list[bool] = self.heat.compressor_well.tolist()
         self._any_out: list[bool] = np.any(strings.module_out, axis=1).tolist()
         self._at_pins: tuple[Floats, Floats] | None = None
 
@@ -163,9 +184,19 @@ class CabinetPlants:
         if self._ticks % _HEAT_TICKS:
             return False
         loss_w = self.cells.heat_w(mean_a).reshape(self.n, self.modules, -1).sum(axis=2)
-        self.heat.step(loss_w, _HEAT_TICKS * dt_s)
+        self._heat(loss_w, _HEAT_TICKS * dt_s)
         self._set_cell_temperatures()
         return True
+
+    def _heat(self, loss_w: Floats, dt_s: float) -> None:
+        heat, strings = self.heat, self.strings
+        for i, face in enumerate(self.chillers):
+            if face is not None:
+                face.step(heat, i, dt_s)
+        power_w = np.abs(strings.pcs_power_w)
+        heat.pcs_loss_w = (_PCS_IDLE_W + _PCS_LOSS * power_w) * (power_w > 0.0)
+        heat.step(loss_w, dt_s)
+        self._humidity = heat.humidity
 
     def _bleed(self) -> None:
         """Current of the closed balancing switches."""

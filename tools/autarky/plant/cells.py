@@ -14,12 +14,18 @@ from bess.estimate.chemistry import POINTS, Chemistry
 from bess.estimate.lfp import TABLE
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 # Rested cell: the measured LFP cell of the firmware's own table, moved by up to 2 mV, so that the
 # firmware never meets exactly what it expects.
 OCV_SOC = np.linspace(0.0, 1.0, POINTS)
 OCV_V = np.array(Chemistry(TABLE).ocv_dmv) / 1e4 + 0.002 * np.sin(9.0 * OCV_SOC)
 KELVIN = 273.15
+
+
+def any_of(flags: Bools) -> bool:
+    """flags.any() of small arrays in a tenth of its time."""
+    return 1 in flags.tobytes()
 
 
 @dataclass(frozen=True)

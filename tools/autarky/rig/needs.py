@@ -2,8 +2,9 @@
 
 Words: `cells`, `sensors` (temperatures), `wires` (sense wires that open), `front-ends` (chips that
 can be broken), `slots`, `line NAME` (an input of bess.lines), `analog`, `meter`, `insulation`,
-`pcs` (the host plays them on the cabinet bus), `can` (frames that it can spoil), `bus-short`,
-`contactors` (theirs can weld), `chip`, `storage`, `supply`, `inside` (a hand in the firmware),
+`pcs`, `chiller` (the host plays them on the cabinet bus), `can` (frames that it can spoil),
+`bus-short`, `contactors` (theirs can weld), `chip`, `storage`, `supply`, `room` (a climate
+chamber), `inside` (a hand in the firmware),
 `parameters` (that a test gives the board: one on a bench has its own).
 """
 
@@ -27,11 +28,11 @@ _OF_ACTION = {
     "insulation-silent": "insulation", "pcs": "pcs", "pcs-offset": "pcs", "pcs-lag": "pcs",
     "pcs-temperature": "pcs", "pcs-state": "pcs", "pcs-power": "pcs", "analog": "analog",
     "analog-back": "analog", "key": "line reset_key", "pump-failed": "line coolant_flow",
-    "supply-dip": "analog", "chip": "chip", "clock-skew": "chip", "restart": "supply",
-    "watchdog": "chip",
+    "supply-dip": "analog", "chiller": "chiller", "chip": "chip", "clock-skew": "chip",
+    "restart": "supply", "watchdog": "chip",
     "parameters-corrupt": "storage", "bus-back": "can", "bus-off": "bus-short", "babble": "can",
-    "duplicate-id": "can", "power": "", "power-back": "", "command": "", "target": "", "host": "",
-    "inside": "inside",
+    "duplicate-id": "can", "power": "", "power-back": "", "wish": "", "ambient": "room",
+    "command": "", "target": "", "host": "", "inside": "inside",
 }  # fmt: skip
 # of a bus-fault: who sends the frame, since only what the host sends can be spoiled on a real bus
 _OF_FRAME = {
@@ -62,6 +63,7 @@ def of_step(step: Step) -> set[str]:
 def of_case(case: FaultCase) -> set[str]:
     """The same for all that provokes a fault."""
     found = {_OF_SETUP[case.setup]} if case.setup in _OF_SETUP else set()
+    found |= {"parameters"} if case.parameters else set()
     for step in steps_of((*case.done, *case.undone), 0):
         found |= of_step(step)
     return found

@@ -62,12 +62,15 @@ class Session:
         starts = case.setup == "boot" or any(text.split()[0] in _STARTS for text in case.done)
         return self.allowance_ms + (self.boot_ms if starts else 0.0)
 
-    def config(self, cabinets: int = 1, inside: bool = False) -> SiteConfig:
+    def config(
+        self, cabinets: int = 1, inside: bool = False, parameters: dict[str, int] | None = None
+    ) -> SiteConfig:
         """Of a site whose first cabinet is the rig's; inside: the firmware lies open, which only
         depth virtual can do."""
         paced = self.rig.depth == "processor" and self.rig.pace == "real-time"
         return SiteConfig(
             cabinets=cabinets, seed=self.rig.seed, soc=0.6, watchdog=True,
+            parameters=dict(parameters or {}),
             interpreter="inline" if inside else "micropython",
             realtime=paced or self.rig.depth == "hardware",
         )  # fmt: skip

@@ -95,7 +95,7 @@ class Soak:
         folder.mkdir(parents=True)
         allowance_ms = opened.allowed_ms(case)
         try:
-            config = opened.config(inside=case.inside)
+            config = opened.config(inside=case.inside, parameters=case.parameters)
             with opened.site(folder, config, case.setup != "boot") as site, Recording(site, folder):
                 trial = run_trial(site, case)
         except InstrumentError:

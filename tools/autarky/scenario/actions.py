@@ -191,6 +191,7 @@ LINES = tuple(
     for fields in rows(lines.INPUTS)
     if fields[1] == "cabinet" and fields[0] != "reset_key"
 )
+CHILLER_DEFECTS = ("silent", "compressor", "outlet-sensor", "low-level")
 CHIP_DEFECTS = ("ram-bad", "program-bad", "storage-bad")
 _LINES = (
     Action("line", (Argument("line", words=LINES), _STATE), "{0} of cabinet {cabinet} {1}"),
@@ -203,7 +204,11 @@ _LINES = (
            "the supply of cabinet {cabinet} at {0:g} V for {1} ms"),
     Action("analog-back", (Argument("sensor", words=wire.ANALOG),),
            "{0} of cabinet {cabinet} is its own again"),
+    Action("ambient", (Argument("temperature", "degC", -50, 60),),
+           "the air around cabinet {cabinet} has {0:g} degC"),
     Action("pump-failed", (_STATE,), "coolant pump of cabinet {cabinet} failed: {0}"),
+    Action("chiller", (Argument("defect", words=CHILLER_DEFECTS), _STATE),
+           "smart chiller of cabinet {cabinet}: {0} {1}"),
     Action("key", (), "reset key of cabinet {cabinet} turned for half a second"),
     Action("chip", (Argument("defect", words=CHIP_DEFECTS), _STATE),
            "controller of cabinet {cabinet}: {0} {1}"),
@@ -230,15 +235,21 @@ _BUS = (
     Action("babble", (), "400 frames at once to cabinet {cabinet}"),
     Action("duplicate-id", (), "another node says that it is cabinet {cabinet}"),
 )  # fmt: skip
+PURPOSES = ("unknown", "charge", "discharge", "idle")  # in the order of bess.control.preheat
+# of a live site: what is not inside, and needs no cabinet of another make
+_ANYWHERE = tuple(c.fault for c in FAULT_CASES if not c.inside and not c.parameters)
 _SITE = (
     Action("power", (_POWER,), "cabinet {cabinet} is commanded {0:g} kW, + out of the battery"),
     Action("power-back", (), "cabinet {cabinet} takes its share again"),
+    Action("wish", (Argument("purpose", words=PURPOSES),
+                    Argument("time", "min", 0, 10_000, whole=True)),
+           "cabinet {cabinet} is told that in {1} min it is for {0}"),
     Action("command", (Argument("state", words=("silent", "back")),),
            "commands to cabinet {cabinet}: {0}"),
     Action("target", (_POWER,), "every cabinet is to give {0:g} kW", of_site=True),
     Action("host", (Argument("state", words=("silent", "back")),), "coordinator {0}", of_site=True),
     Action("fault",
-           (Argument("name", words=tuple(c.fault for c in FAULT_CASES if not c.inside)),),
+           (Argument("name", words=_ANYWHERE),),
            "what raises {0} was done to cabinet {cabinet}; restart or a new site undoes it"),
 )  # fmt: skip
 HANDS = (

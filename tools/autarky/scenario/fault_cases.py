@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from autarky.plant.iso165c import PERIOD_MS as MONITOR_PERIOD_MS
 from autarky.sil.plants import TICK_MS
 from autarky.tables import faults
+from bess.drivers.cooling import CHILLER
 from bess.parameters import Parameters
 
 UNDONE_MS = 1000
@@ -20,12 +21,13 @@ _GC_MS = 10  # goal for the longest collection of garbage, added to what the slo
 class FaultCase:
     """One way to provoke a fault at its highest level.
 
-    done: actions with their values, on the cabinet of the case. setup: "run" (default), "load"
-    (60 kW), "overload" (105 kW), "standby", "boot" (done before the start), "cool" (pump on),
-    "heat" (heater on). level: 1..4 or 5 for an orderly stop. extra_ms: what the plant or the
-    sensor needs before the condition is there. shadowed_by: a faster or more severe fault that
-    the same cause raises. undone, told_ms: where the cause also keeps the report in the cabinet,
-    what ends it UNDONE_MS later, and by when since the injection the report then must be out.
+    done: actions with their values, on the cabinet of the case. setup: "run" (default), "load" (60
+    kW), "overload" (105 kW), "standby", "boot" (done before the start), "cool" (pump on), "heat"
+    (heater on), "chiller" (with a smart chiller on the cabinet's bus). level: 1..4 or 5 for an
+    orderly stop. extra_ms: what the plant or the sensor needs before the condition is there.
+    shadowed_by: a faster or more severe fault that the same cause raises. undone, told_ms: where
+    the cause also keeps the report in the cabinet, what ends it UNDONE_MS later, and by when since
+    the injection the report then must be out.
     """
 
     fault: str
@@ -42,6 +44,11 @@ class FaultCase:
     def inside(self) -> bool:
         """It reaches into the firmware, so only with the firmware inline."""
         return any(text.startswith("inside ") for text in self.done)
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """What its cabinet has otherwise than others."""
+        return {"cooling_set": CHILLER} if self.setup == "chiller" else {}
 
     @property
     def opens(self) -> bool:
@@ -191,6 +198,8 @@ FAULT_CASES = (
     _case("heater_stuck", "line heater_on on", 2),
     _case("heater_silent", "line heater_on off", 1, "heat"),
     _case("compressor", "line compressor_ok off", 1),
+    _case("chiller_silent", "chiller silent on", 1, "chiller"),
+    _case("chiller_fault", "chiller low-level on", 1, "chiller", extra_ms=1000),
     _case("condensation", "analog coolant_supply 8; analog humidity 0.95; analog ambient 30", 1),
     _case("cabinet_sensor", "analog humidity 0", 1),
     # controller

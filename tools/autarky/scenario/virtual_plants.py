@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autarky.bus.bus import BusFault
+from autarky.errors import AutarkyError
 from autarky.plant.ivt_s import RESULT_ID
 from autarky.plant.string import PCS_FAULT, PCS_OFF, PCS_RUNNING, PCS_STARTING
 from autarky.scenario.actions import METER_CHANNELS, POLES
@@ -202,6 +203,19 @@ def _later(site: VirtualSite, ms: int, work: Callable[[], object]) -> None:
     site.before_tick = [*site.before_tick, look]
 
 
+_CHILLER_DEFECTS = {"silent": "silent", "outlet-sensor": "outlet_lost", "low-level": "low_level"}
+
+
+def _chiller(site: VirtualSite, i: int, defect: str, state: str) -> None:
+    plants, on = site.plants, state == "on"
+    if defect == "compressor":
+        plants.heat.compressor_failed[i] = on
+    elif (face := plants.chillers[i]) is not None:
+        setattr(face.defects, _CHILLER_DEFECTS[defect], on)
+    else:
+        raise AutarkyError(f"chiller {defect}: this cabinet has no smart chiller (cooling_set 1)")
+
+
 def _key(site: VirtualSite, i: int) -> None:
     keys = site.plants.reset_key
     keys[i] = True
@@ -259,6 +273,8 @@ ON_PLANTS: dict[str, Callable[..., object]] = {
     "analog": _analog,
     "analog-back": _analog_back,
     "supply-dip": _supply_dip,
+    "ambient": _put("heat.ambient_c.*"),
+    "chiller": _chiller,
     "pump-failed": _put("heat.pump_failed.*"),
     "key": _key,
 }  # fmt: skip

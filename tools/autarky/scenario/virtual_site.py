@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autarky.bus.bus import BusFault
+from autarky.coordinator.cabinet import Wish
 from autarky.errors import AutarkyError
 from autarky.paths import wire
 from autarky.plant.ivt_s import RESULT_ID
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
+from autarky.scenario.actions import PURPOSES
 from autarky.scenario.inside import HANDS
 from autarky.scenario.virtual_plants import member
 from autarky.sil.inline import InlineFirmware
@@ -114,6 +116,12 @@ def _power(site: VirtualSite, i: int, kw: float) -> None:
     site.coordinator.forced_w[site.cabinets[i].number] = 1000 * kw
 
 
+def _wish(site: VirtualSite, i: int, purpose: str, minutes: int) -> None:
+    at_ms = site.now_ms + 60_000 * minutes
+    wish = Wish(PURPOSES.index(purpose), at_ms)
+    site.coordinator.wishes[site.cabinets[i].number] = wish
+
+
 def _command(site: VirtualSite, i: int, state: str) -> None:
     member(site.coordinator.muted, site.cabinets[i].number, state == "silent")
 
@@ -149,6 +157,7 @@ ON_SITE: dict[str, Callable[..., object]] = {
     "duplicate-id": _duplicate_id,
     "power": _power,
     "power-back": lambda site, i: site.coordinator.forced_w.pop(site.cabinets[i].number, None),
+    "wish": _wish,
     "command": _command,
     "target": _target,
     "host": _host,

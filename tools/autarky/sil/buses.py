@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from autarky.bus.bus import Bus, Sent
 from autarky.coordinator.segment import Frame
 from autarky.paths import wire
-from autarky.plant import iso165c, ivt_s
+from autarky.plant import chiller, iso165c, ivt_s
 from autarky.plant.pcs import COMMAND_ID, STATUS_ID
 from autarky.sil.firmware import Done, pack_frame
 from autarky.sil.plants import Plants
@@ -17,7 +17,8 @@ CABINET_BIT_RATE = 500_000
 _RX_MAX = wire.RX_FRAMES_MAX // 2  # what a controller's queue takes in 10 ms
 _SENSOR_OFFSET_US = 200  # the sensor is not in phase with the controller
 _PCS_OFFSET_US = 4000
-_FOR_PLANTS = {COMMAND_ID, ivt_s.COMMAND_ID, iso165c.REQUEST_ID}
+_CHILLER_OFFSET_US = 7000
+_FOR_PLANTS = {COMMAND_ID, ivt_s.COMMAND_ID, iso165c.REQUEST_ID, chiller.COMMAND_ID}
 
 
 class SegmentBus:
@@ -152,6 +153,10 @@ class VirtualCabinet:
         info = plants.monitors[i].info(now_ms)
         if info is not None:
             send(sensor_port, iso165c.INFO_ID, info, at_us + _SENSOR_OFFSET_US)
+        unit = plants.chillers[i]
+        told = unit.status(now_ms) if unit is not None else None
+        if told is not None:
+            send(pcs_port, chiller.STATUS_ID, told, at_us + _CHILLER_OFFSET_US)
 
     def carry(self, until_us: int, plants: Plants) -> list[Sent]:
         """Let frames pass on its own bus until then, to firmware, PCS and sensors."""
@@ -175,5 +180,7 @@ class VirtualCabinet:
             response, response_id = plants.sensors[i].command(data), ivt_s.RESPONSE_ID
         elif can_id == iso165c.REQUEST_ID:
             response, response_id = plants.monitors[i].answer(data), iso165c.RESPONSE_ID
+        elif (unit := plants.chillers[i]) is not None:
+            unit.command(data, until_us // 1000)
         if response is not None:
             self.bus.send(self.bus_ports[1], response_id, response, until_us)

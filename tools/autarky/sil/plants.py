@@ -7,6 +7,7 @@ import numpy as np
 from autarky.paths import wire
 from autarky.plant.cabinet import Build, CabinetPlants
 from autarky.plant.ltc6813 import ntc_ratio
+from autarky.plant.thermal import Kind
 from bess import lines
 from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.parameters import Parameters
@@ -16,15 +17,18 @@ TICK_MS = 10
 _INPUT_BIT = {name: bit for bit, name in enumerate(lines.names(lines.INPUTS))}
 _OUTPUT_BIT = {name: bit for bit, name in enumerate(lines.names(lines.OUTPUTS))}
 # what nothing in the plants moves: as it is while all is well
-_QUIET_LINES = lines.well() & ~(lines.HVIL | lines.ESTOP) | lines.COMPRESSOR_OK
+_QUIET_LINES = lines.well() & ~(lines.HVIL | lines.ESTOP)
 _HEATER_OUT = 1 << _OUTPUT_BIT["heater"]
-_HEATER_SHIFT = _INPUT_BIT["heater_on"] - _OUTPUT_BIT["heater"]
+_FEED_OUT = 1 << _OUTPUT_BIT["heater_feed"]
 # all others: NTCs
 _FULL_SCALE = {"supply": 40.0, "humidity": 1.0, "reference": 3.3 / 2.5, "fan_speed": 1.0}
-# output line -> what it moves in the plant, where that plant has such a part
-_HEAT_INPUTS = (
-    ("pump", "pump"), ("heater", "heater"), ("chiller", "chiller"), ("chiller", "compressor"),
-    ("heater_feed", "feed"), ("dryer", "dryer"),
+# what an output line moves in the plant of heat
+_HEAT_INPUTS = tuple(
+    (1 << _OUTPUT_BIT[line], part)
+    for line, part in (
+        ("pump", "pump"), ("heater", "heater"), ("chiller", "compressor"),
+        ("heater_feed", "feed"), ("dryer", "dryer"),
+    )
 )  # fmt: skip
 
 
@@ -52,24 +56,19 @@ class Plants(CabinetPlants):
         temperature_c: float = 25.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(n, _build(parameters), soc, temperature_c, seed, TICK_MS / 1000)
+        kind = Kind(parameters.get("cooling_set"))
+        super().__init__(
+            n, _build(parameters), soc, temperature_c, seed, TICK_MS / 1000, kinds=kind
+        )
         self.input_forced: list[dict[str, bool]] = [{} for _ in range(n)]
         self.analog = [b""] * n
         self.flags = [0] * n
         self.outputs = [0] * n
         self.drive = [0] * n  # permille
-        self.find_heat_inputs()
+        self.heat.feed[:] = kind == Kind.CHILLER  # that has one of its own
         self._all_slots = ((1 << self.modules) - 1) << wire.SLOT_BIT
         for i in range(n):
             self.refresh_analog(i)
-
-    def find_heat_inputs(self) -> None:
-        """Look up what the output lines move in `heat`; again for another plant of heat."""
-        self._heat_inputs = [
-            (1 << _OUTPUT_BIT[line], part)
-            for line, part in _HEAT_INPUTS
-            if hasattr(self.heat, part)
-        ]
 
     def step(self) -> None:
         """Advance everything by 10 ms."""
@@ -80,18 +79,13 @@ class Plants(CabinetPlants):
 
     def refresh_analog(self, i: int) -> None:
         """Words of cabinet i's analog lines, from what they measure."""
-        values = {"fan_speed": self._fan_share(i)} | self.analog_values(i)
+        values = self.analog_values(i)
         raw = []
         for name in wire.ANALOG:
             full = _FULL_SCALE.get(name)
             share = values[name] / full if full else float(ntc_ratio(np.array(values[name])))
             raw.append(min(max(round(share * 65536), 0), 65535))
         self.analog[i] = np.array(raw, dtype="<u2").tobytes()
-
-    def _fan_share(self, i: int) -> float:
-        """Share of rated speed; 0 in a plant without fans."""
-        shares = getattr(self.heat, "fan_share", None)
-        return 0.0 if shares is None else float(shares[i])
 
     def inputs(self, i: int) -> int:
         """Input lines of cabinet i as the bits of the TICK."""
@@ -104,7 +98,7 @@ class Plants(CabinetPlants):
         if self.reset_key[i]:
             bits |= 4
         bits |= minus << 3 | plus << 4 | relay << 5 | self._flowing[i] << 6
-        bits |= _QUIET_LINES | (self.outputs[i] & _HEATER_OUT) << _HEATER_SHIFT
+        bits |= _QUIET_LINES | self._cooling_lines(i)
         for name, level in self.input_forced[i].items():
             bit = 1 << _INPUT_BIT[name]
             bits = bits | bit if level else bits & ~bit
@@ -114,21 +108,28 @@ class Plants(CabinetPlants):
                 slots &= ~(1 << (wire.SLOT_BIT + int(module)))
         return bits | slots
 
+    def _cooling_lines(self, i: int) -> int:
+        """Contacts of heater and compressor."""
+        heat, outputs = self.heat, self.outputs[i]
+        bits = lines.COMPRESSOR_OK if self._compressor_well[i] else 0
+        if outputs & _FEED_OUT and (outputs & _HEATER_OUT or heat.heater_welded[i]):
+            bits |= 0 if heat.heater_failed[i] else lines.HEATER_ON
+        return bits
+
     def apply(self, i: int, outputs: int, drive: int = 0) -> None:
         """Output lines of cabinet i, and the duty of its drive in permille."""
         if drive != self.drive[i]:
             self.drive[i] = drive
-            speeds = getattr(self.heat, "drive", None)
-            if speeds is not None:
-                speeds[i] = drive / 1000
+            self.heat.drive[i] = drive / 1000
         if outputs == self.outputs[i]:
             return
         self.outputs[i] = outputs
         strings = self.strings
         strings.contactors.command[i] = (outputs & 1, outputs & 2, outputs & 4)
         strings.gates[i] = bool(outputs & 8)
-        for bit, part in self._heat_inputs:
-            getattr(self.heat, part)[i] = bool(outputs & bit)
+        if self.chillers[i] is None:  # a smart one works its loop by itself
+            for bit, part in _HEAT_INPUTS:
+                getattr(self.heat, part)[i] = bool(outputs & bit)
 
     def output(self, i: int, name: str) -> bool:
         """State of an output line of cabinet i."""

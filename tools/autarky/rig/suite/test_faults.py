@@ -18,7 +18,7 @@ _AFTERMATH_S = 0.5  # so that the trace shows where it led
 def test_fault(rig: Session, measure: Told, case: FaultCase) -> None:
     measure.say(title=f"{case.fault}: {'; '.join(case.done)}", row=case.fault)
     skip_without(rig, needs.of_case(case))
-    config = rig.config(inside=case.inside)
+    config = rig.config(inside=case.inside, parameters=case.parameters)
     settled = case.setup != "boot"
     with rig.site(measure.folder, config, settled) as site, Recording(site, measure.folder):
         trial = run_trial(site, case, LONGEST_S)
