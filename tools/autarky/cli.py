@@ -16,6 +16,7 @@ from autarky.rig.cli import app as rig_app
 from autarky.site_cli import provoke, run, site
 from autarky.soc.cli import app as soc_app
 from autarky.soc.cli import fit_command
+from autarky.thermal.cli import app as thermal_app
 
 app = typer.Typer(
     help="Autarky: virtual battery cabinets that run the real firmware.",
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.add_typer(node_app, name="node")
 app.add_typer(soc_app, name="soc")
 app.add_typer(rig_app, name="rig")
+app.add_typer(thermal_app, name="thermal")
 app.command(name="fit")(fit_command)
 for command in (
     flash_cli.flash, flash_cli.doctor, flash_cli.provision, flash_cli.sign, flash_cli.update,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autarky.errors import (
+    AutarkyError,
     check_target,
     clear_errors,
     parse_address,
@@ -83,6 +84,8 @@ def run(
       autarky run my.toml                  a scenario of your own
 
       autarky run --config site.toml       cabinets, load and limits as that file has them
+
+      autarky run cold-soak                -30 degC until charge is allowed, heaters side by side
     """
     with clear_errors():
         from rich.console import Console
@@ -90,11 +93,22 @@ def run(
         from autarky.scenario.folders import unused
         from autarky.scenario.run import find, run_scenario
         from autarky.sil.site import SiteConfig, SiteError
+        from autarky.thermal.cli import run_plan
+        from autarky.thermal.run import find as thermal_plan
         from autarky.view import LiveView, print_scenarios, print_summary
 
         console = Console(stderr=str(json_file) == "-")
         if list_:
             print_scenarios(console)
+            return
+        heat = thermal_plan(scenario)
+        if heat is not None:
+            site_options = {
+                "--config": config, "--cabinets": cabinets, "--realtime": realtime or None,
+                "--seed": seed, "--set": set_, "--bus": bus,
+            }  # fmt: skip
+            _refuse(heat.name, [name for name, given in site_options.items() if given is not None])
+            run_plan(heat, hours, out, json_file, interpreter)
             return
         plan = find(scenario)
         if hours is not None and not 0 < hours < 1e6:
@@ -118,6 +132,15 @@ def run(
         write_target(json_file, summary.as_json())
         if not summary.passed:
             raise typer.Exit(1)
+
+
+def _refuse(scenario: str, options: list[str]) -> None:
+    """Options of a site in a scenario that is none. Raises AutarkyError."""
+    if options:
+        raise AutarkyError(
+            f"scenario {scenario} is of the thermal loop, which has no site around its cabinets: "
+            f"drop {', '.join(options)} (its own file says what its cabinets are)"
+        )
 
 
 def _attach(

@@ -13,6 +13,8 @@ from autarky.scenario.recorder import Recorder, Summary
 from autarky.scenario.run import find
 from autarky.sil.site import VirtualSite
 from autarky.tables import fault_names
+from autarky.thermal import plan as thermal
+from autarky.thermal import reading as thermal_reading
 
 _LEVELS = ("", "warn", "limit", "trip", "lockout")
 _REFRESH_S = 0.25
@@ -96,6 +98,10 @@ def print_scenarios(console: Console) -> None:
         minutes = scenario.seconds / 60
         length = f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
         table.add_row(scenario.name, str(scenario.cabinets), length, scenario.title)
+    for path in thermal.shipped().values():
+        plan = thermal_reading.read_plan(path)
+        length = f"{plan.seconds / 3600:.0f} h"
+        table.add_row(plan.name, str(len(plan.cases)), length, f"{plan.title} (thermal)")
     console.print(table)
 
 

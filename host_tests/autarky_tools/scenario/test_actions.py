@@ -9,6 +9,7 @@ from autarky.scenario import actions, inside, virtual
 from autarky.scenario.actions import ACTIONS, Action, Argument, named, read, steps_of
 from autarky.scenario.fault_cases import FAULT_CASES
 from autarky.sil.site import SiteConfig, VirtualSite
+from bess.drivers.cooling import CHILLER
 
 
 def lowest(action: Action) -> list[object]:
@@ -18,7 +19,9 @@ def lowest(action: Action) -> list[object]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     state = tmp_path_factory.mktemp("state")
-    config = SiteConfig(cabinets=1, interpreter="inline", state=state)
+    config = SiteConfig(
+        cabinets=1, interpreter="inline", state=state, parameters={"cooling_set": CHILLER}
+    )
     with VirtualSite(config) as made:
         made.run_for(0.5)
         yield made
@@ -58,9 +61,9 @@ def test_a_step_is_what_its_usage_line_says() -> None:
         read("")
 
 
-def test_every_fault_that_needs_no_hand_inside_can_be_asked_for_by_name() -> None:
+def test_every_fault_that_a_running_cabinet_can_have_can_be_asked_for_by_name() -> None:
     names = set(ACTIONS["fault"].arguments[0].words)
-    assert names == {case.fault for case in FAULT_CASES if not case.inside}
+    assert names == {c.fault for c in FAULT_CASES if not c.inside and not c.parameters}
     for name in names:
         assert read(f"fault 2 {name}").values == (name,)
 
@@ -69,6 +72,14 @@ def test_every_fault_case_speaks_the_language_of_the_actions() -> None:
     for case in FAULT_CASES:
         steps = steps_of(case.done, 2)
         assert any(step.action.inside for step in steps) == case.inside
+
+
+def test_a_cabinet_without_a_smart_chiller_says_so() -> None:
+    with (
+        VirtualSite(SiteConfig(cabinets=1, interpreter="inline")) as plain,
+        pytest.raises(AutarkyError, match="this cabinet has no smart chiller"),
+    ):
+        virtual.apply(plain, read("chiller 2 silent on"))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from autarky.scenario.recorder import Recorder, Summary
 from autarky.sil.meter import BEYOND
 from bess import modes
 
+STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+CHARTS = Path(__file__).with_name("chart.js").read_text(encoding="utf-8")
 _TEMPLATE = Environment(autoescape=True, undefined=StrictUndefined).from_string(
     Path(__file__).with_name("report.html").read_text(encoding="utf-8")
 )
@@ -23,7 +25,8 @@ def write_report(folder: Path, summary: Summary, recorder: Recorder) -> None:
     """Write report.html, which needs no other file and no network."""
     nodes = sorted({row["node_id"] for row in recorder.rows})
     page = _TEMPLATE.render(
-        s=summary, facts=_facts(summary), happened=summary.happened, shown=_MOST_CABINETS,
+        style=STYLE, charts=CHARTS, s=summary, facts=_facts(summary), happened=summary.happened,
+        shown=_MOST_CABINETS,
         events=[(t, text) for t, text in recorder.events if text],
         hidden=len(nodes) > _MOST_CABINETS, data=_data(recorder, nodes[:_MOST_CABINETS]),
     )  # fmt: skip
