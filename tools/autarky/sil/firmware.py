@@ -86,7 +86,7 @@ def command_line(
         return [*micropython, "heapsize=2M", str(FIRMWARE / "main.py"), *arguments]
     if interpreter == "micropython" and folder is not None:
         chip = str(UNIX_BOARD / "chip.py")
-        return [*micropython, "heapsize=1M", chip, "site", str(folder), *arguments]
+        return [*micropython, "heapsize=1536K", chip, "site", str(folder), *arguments]
     raise ValueError(
         f"{interpreter!r} is no interpreter: choose micropython, micropython-source or cpython"
     )
