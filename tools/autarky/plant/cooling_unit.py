@@ -26,6 +26,12 @@ def performance(ambient_c: Floats) -> Floats:
     return np.minimum(np.maximum(cop, _COP_MIN), _COP_MAX)
 
 
+def capacity_share(ambient_c: Floats, loss_1_k: Floats | float) -> Floats:
+    """Cooling at full speed against the rated."""
+    share = 1.0 - loss_1_k * (ambient_c - _RATED_C)
+    return np.minimum(np.maximum(share, _CAPACITY_MIN), _CAPACITY_MAX)
+
+
 class Heater:
     """A block with resistors, in series with relay, feed contactor and thermostat.
 
@@ -88,8 +94,7 @@ class Compressor:
         if not any_of(on):
             self.electric_w = self.cooling_w = np.zeros(len(on))
             return self.cooling_w
-        share = 1.0 - p.chiller_loss_1_k * (ambient_c - _RATED_C)
-        share = np.minimum(np.maximum(share, _CAPACITY_MIN), _CAPACITY_MAX)
+        share = capacity_share(ambient_c, p.chiller_loss_1_k)
         speed = np.minimum(np.maximum(drive, p.chiller_least), 1.0)
         room_w = np.maximum(stream_w_k * (inlet_c - p.chiller_outlet_c), 0.0)
         wanted_w = np.minimum(p.chiller_w * share * speed, room_w) * on

@@ -1,0 +1,253 @@
+"""`make thermal-report`: a year in five climates beside a bound and two rivals, into THERMAL.md."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autarky.errors import clear_errors
+from autarky.paths import ROOT
+from autarky.plant.thermal_model import MODELS, Kind
+from autarky.plant.weather import CLIMATES, Weather, generate
+from autarky.thermal.bound import WIDE as WIDE_LIMITS
+from autarky.thermal.bound import Bound, Limits, bound
+from autarky.thermal.task import Task, Window
+from autarky.thermal.year import (
+    CONTESTANTS,
+    OURS,
+    WIDE,
+    Column,
+    Run,
+    Setup,
+    Totals,
+    by_year,
+    in_processes,
+    year_columns,
+)
+from bess.control.preheat import CHARGE, DISCHARGE
+from bess.parameters import Parameters
+
+PAGE = ROOT / "firmware" / "bess" / "control" / "THERMAL.md"
+_KEEPS_K = 3.0  # preheat.py: below the temperature of readiness, while it charges
+_DOOR_DAY = 14
+_ROUND_KWH = 0.5
+
+
+@dataclass(frozen=True)
+class Goal:
+    """One line of the table of goals."""
+
+    what: str
+    wanted: str
+    measured: str
+    reached: bool
+
+
+def own_limits() -> Limits:
+    """What the shipped parameters promise cells and site."""
+    get = Parameters().get
+    ready_c = get("charge_ready_dc") / 10.0
+    return Limits(
+        ready_c=ready_c,
+        charge_c=ready_c - _KEEPS_K,
+        discharge_c=get("heat_discharge_mean_dc") / 10.0,
+        most_c=get("cool_on_mean_dc") / 10.0,
+    )
+
+
+def over(totals: Totals, least: Bound) -> float:
+    """Share above the bound; 0 where neither needs anything."""
+    if least.kwh < _ROUND_KWH:
+        return 0.0 if totals.kwh < _ROUND_KWH else np.inf
+    return totals.kwh / least.kwh - 1.0
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share < 10.0 else "-"
+
+
+def year_table(
+    years: Mapping[tuple[str, str], Totals], bounds: Mapping[tuple[str, str], Bound]
+) -> list[str]:
+    """bounds by (climate, "own" or "wide")."""
+    lines = [
+        "| climate | who | kWh | heater | compressor | pump, dryer | over own limits' bound | over "
+        "the cells' | not served | below 10, above 35 degC | of throughput | starts | water g |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for climate in dict.fromkeys(climate for climate, _ in years):
+        for name, words in (("own", "own limits"), ("wide", "the cells' limits")):
+            least = bounds[climate, name]
+            lines.append(
+                f"| {climate} | bound, {words} | {least.kwh:.0f} | {least.heating_kwh:.0f} | "
+                f"{least.cooling_kwh:.0f} | in both | | | 0 | | | | |"
+            )
+        for (place, who), t in years.items():
+            if place != climate:
+                continue
+            own = over(t, bounds[climate, "own"])
+            own_text = "" if who == WIDE else _percent(own)
+            lines.append(
+                f"| | {who} | {t.kwh:.0f} | {t['heater_kwh']:.0f} | {t['compressor_kwh']:.0f} | "
+                f"{t['pump_kwh'] + t['other_kwh']:.0f} | {own_text} | "
+                f"{_percent(over(t, bounds[climate, 'wide']))} | {_missed(t)} | "
+                f"{t['cold_h']:.0f}, {t['hot_h']:.0f} h | {_share(t):.2f} % | {t['starts']:.0f} | "
+                f"{1000 * t['condensed_kg']:.0f} |"
+            )
+    return lines
+
+
+def _missed(t: Totals) -> str:
+    share = t["missed_kwh"] / t["asked_kwh"]
+    return f"{t['missed_kwh']:.0f} kWh, {100 * share:.1f} %" if share > 1e-4 else "0"
+
+
+def _share(t: Totals) -> float:
+    """Percent of what the pack gave: half of what went in and out."""
+    return 100.0 * t.kwh / (t["moved_kwh"] / 2.0)
+
+
+def year_goals(
+    years: Mapping[tuple[str, str], Totals], bounds: Mapping[tuple[str, str], Bound]
+) -> list[Goal]:
+    """15 % over the bound, climate by climate, each set of parameters against its own limits."""
+    goals = []
+    for climate in dict.fromkeys(climate for climate, _ in years):
+        for who, limits in ((OURS, "own"), (WIDE, "wide")):
+            if (climate, who) not in years:
+                continue
+            share = over(years[climate, who], bounds[climate, limits])
+            more = years[climate, who].kwh - bounds[climate, limits].kwh
+            goals.append(
+                Goal(
+                    f"a year, {climate}, {who}: over the bound of the same limits",
+                    "<= 15 %", f"{_percent(share)}, {more:.0f} kWh", share <= 0.15,
+                )
+            )  # fmt: skip
+    return goals
+
+
+def _one(weather: Weather, setup: Setup, days: int, first_day: int = 0) -> Totals:
+    (totals,) = Run([Column("here", OURS, first_day, days)], replace(setup, weathers={"here": weather})).run()  # fmt: skip
+    return totals
+
+
+def _steady(mean_c: float, swing_c: float) -> Weather:
+    hours = np.arange(8760.0)
+    temp_c = mean_c + swing_c * np.cos(2.0 * np.pi * (hours - 15.0) / 24.0)
+    sun_w_m2 = 900.0 * np.maximum(np.sin(2.0 * np.pi * (hours - 6.0) / 24.0), 0.0)
+    return Weather(f"{mean_c:g} degC", temp_c, np.full(8760, 0.4), sun_w_m2)
+
+
+def other_goals(years_by_month: Mapping[Column, Totals], progress: Callable[[str], None]) -> list[Goal]:  # fmt: skip
+    """Shares of throughput, spread, condensation."""
+    goals = []
+    progress("35 degC mean")
+    hot = _one(_steady(35.0, 6.0), Setup({}), 10)
+    goals.append(
+        Goal("energy at 35 degC mean, one cycle a day, of what the pack gave",
+             "<= 2.0 %", f"{_share(hot):.2f} %", _share(hot) <= 2.0)
+    )  # fmt: skip
+    january = [t for c, t in years_by_month.items() if (c.weather, c.contestant, c.first_day) == ("subarctic", OURS, 0)]  # fmt: skip
+    for t in january:
+        goals.append(
+            Goal("energy in a subarctic January with planned preheat, of what the pack gave",
+                 "<= 3.0 %", f"{_share(t):.2f} %", _share(t) <= 3.0)
+        )  # fmt: skip
+    day = 4 * 3600.0
+    half_c = (Window(CHARGE, 9 * 3600.0, day, 0.5), Window(DISCHARGE, 17 * 3600.0, day, 0.5))
+    for kind, most_k in ((Kind.LIQUID, 3.0), (Kind.AIR, 5.0)):
+        progress(f"spread, {kind.name.lower()}")
+        for mean_c in (-20.0, 35.0):
+            setup = Setup(
+                {}, model=MODELS[kind], kind=kind, task=Task(windows=half_c), run_in_days=1
+            )
+            t = _one(_steady(mean_c, 6.0), setup, 2)
+            goals.append(
+                Goal(f"spread at 0.5 C, {kind.name.lower()}, {mean_c:g} degC outside",
+                     f"<= {most_k:g} K", f"{t['spread_k']:.1f} K", t["spread_k"] <= most_k)
+            )  # fmt: skip
+    wet = [t for c, t in years_by_month.items() if (c.weather, c.contestant) == ("tropical", OURS)]
+    if wet:
+        grams = 1000.0 * sum(t["condensed_kg"] for t in wet)
+        goals.append(
+            Goal("water on cells and pipes in a tropical year, door open 15 min a month",
+                 "0", f"{grams:.1f} g", grams <= 0.05)
+        )  # fmt: skip
+    return goals
+
+
+def page(years: list[str], goals: list[Goal], own: Limits, task: Task, model_kwh: float) -> str:
+    """All of THERMAL.md."""
+    charge, discharge = task.windows
+    values = ", ".join(f"`{k}` {v / 10:g}" for k, v in wide_values().items())
+    return "\n".join([
+        "# Thermal control: what it needs in a year", "",
+        "Written by `make thermal-report`; the task, plant and weather are the same for all.", "",
+        f"- Task: every day {charge.length_s / 3600:g} h from {charge.start_s / 3600:g} h on in which the pack "
+        f"is to be charged with one cycle ({model_kwh:g} kWh) at up to {charge.rate_c:g} C, and "
+        f"{discharge.length_s / 3600:g} h from {discharge.start_s / 3600:g} h on in which it is to give that at up to "
+        f"{discharge.rate_c:g} C. Cells take what the firmware's tables allow at their temperature; what has not "
+        "flowed at the end was not served, and who does not serve is not cheaper. Our control is told the next wish "
+        "as the coordinator tells it; the rivals know nothing.",
+        "- Plant: `tools/autarky/plant/thermal.py`, liquid loop, five modules, steps of 10 s, the sun on 4 m2 of grey "
+        "paint, 2.5 % loss in the PCS. Heat of the cells is ohmic (`string_heat_w`). Weather: "
+        "`generate(climate)`, seed 0. Months run side by side, each after three days that are not counted. "
+        "The door is open for 15 min on each month's 15th day.",
+        "- Ours: the real `control/thermal` on CPython, once a second while it does anything, else once a minute; "
+        f"\"{OURS}\" as shipped, \"{WIDE}\" with {values} degC.",
+        "- Rivals: the same pump, heater and compressor with the same lead, lag and minimum times. \"thermostat\" "
+        "heats below 10 up to 15 and cools above 28 down to 22 degC; \"hold\" heats below 5 up to 7.",
+        "- Bound: a linear programme that knows the weather (`tools/autarky/thermal/bound.py` says why nothing can need "
+        f"less). Own limits: when charge is wanted the mean is >= {own.ready_c:g}, while it flows >= "
+        f"{own.charge_c:g}, never above {own.most_c:g} degC, what the parameters promise. The cells' limits: "
+        f">= {WIDE_LIMITS.charge_c:g} and never above {WIDE_LIMITS.most_c:g} degC. Nothing in it has to start, "
+        "lead, lag or keep off the dew point, and it chooses its current where cold limits it.",
+        "", *years, "",
+        "\"Of throughput\" is energy over what the pack gave, the stricter half of what went in and out. "
+        "Hours are of operation.", "",
+        "## Goals", "", "| goal | wanted | measured | reached |", "|---|---|---|---|",
+        *[f"| {g.what} | {g.wanted} | {g.measured} | {'yes' if g.reached else '**not reached**'} |" for g in goals],
+        "",
+    ])  # fmt: skip
+
+
+def wide_values() -> dict[str, int]:
+    from autarky.thermal.year import OUR_VALUES
+
+    return OUR_VALUES[WIDE]
+
+
+def main() -> None:
+    """Entry point of `make thermal-report`."""
+    parser = argparse.ArgumentParser(prog="python -m autarky.thermal.year_report", description=__doc__)  # fmt: skip
+    parser.add_argument("--climates", nargs="*", choices=[*CLIMATES], default=[*CLIMATES])
+    parser.add_argument("--seed", type=int, default=0, help="of the weather")
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    with clear_errors():
+        weathers = {name: generate(name, arguments.seed) for name in arguments.climates}
+        setup = Setup(weathers, door_day=_DOOR_DAY)
+        bounds = {
+            (name, which): bound(setup.model, setup.task, weather, limits=limits)
+            for name, weather in weathers.items()
+            for which, limits in (("own", own_limits()), ("wide", WIDE_LIMITS))
+        }
+        columns = year_columns([*weathers], CONTESTANTS)
+        found = in_processes(columns, setup, arguments.processes)
+        months = {column: found[column] for column in columns}
+        years = by_year(months)
+        goals = year_goals(years, bounds) + other_goals(
+            months, lambda text: print(text, flush=True)
+        )
+        task = setup.task
+        text = page(year_table(years, bounds), goals, own_limits(), task, task.energy_kwh)
+        PAGE.write_text(text, encoding="utf-8")
+        print(PAGE.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
