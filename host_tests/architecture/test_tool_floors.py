@@ -11,7 +11,8 @@ from autarky.paths import FIRMWARE, ROOT
 TOOLS = ROOT / "tools"
 # a folder or module imports lower floors only
 FLOORS = {
-    "errors": 0, "paths": 0, "tables": 1, "bus": 1, "plant": 1, "build": 1, "config": 1,
+    "errors": 0, "paths": 0, "processes": 0,
+    "tables": 1, "bus": 1, "plant": 1, "build": 1, "config": 1,
     "node": 2, "coordinator": 2, "sil": 4, "scenario": 5, "arm": 5,
     "flash": 6, "generate": 6, "soc": 6, "mutate": 6, "thermal": 6, "bench": 7, "view": 7,
     "site_cli": 8, "rig": 8, "cli": 9,

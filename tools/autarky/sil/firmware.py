@@ -14,6 +14,7 @@ from io import IOBase
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from autarky import processes
 from autarky.build import image
 from autarky.errors import AutarkyError
 from autarky.paths import FIRMWARE, UNIX_BOARD, wire
@@ -171,16 +172,7 @@ class Firmware:
             with contextlib.suppress(OSError):  # it may be gone already
                 self._socket.sendall(QUIT)
             self._socket.close()
-        end(self.process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a process that was asked to end, then kill it."""
-    try:
-        process.wait(timeout=_END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        processes.end(self.process, _END_S)
 
 
 def read_exactly(reader: IOBase, size: int) -> bytes:

@@ -12,6 +12,7 @@ from io import IOBase
 from itertools import pairwise
 from pathlib import Path
 
+from autarky import processes
 from autarky.build import image
 from autarky.paths import UNIX_BOARD, wire
 from autarky.sil import firmware
@@ -97,7 +98,7 @@ class SharedProcess:
         self._members.clear()
         if self._socket is not None:
             self._socket.close()
-        firmware.end(self.process)
+        processes.end(self.process)
 
 
 class SharedFirmware(Firmware):

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from autarky import processes
 from autarky.build import constants, image
 from autarky.errors import AutarkyError
 from autarky.paths import BUILD
@@ -30,7 +31,6 @@ _OWN = {
 }
 _HEAP_KIB = 512  # for the program, and a quarter of it for each cabinet
 _TOGETHER = 6  # cabinets of one process
-_END_S = 10.0
 
 
 class Interpreter(Protocol):
@@ -119,17 +119,14 @@ class _Process:
 
     def close(self) -> None:
         """End it: its input ends, then it is killed. Never raises."""
-        process = self._process
-        for pipe in (process.stdin, process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
         try:
-            process.wait(timeout=_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        self._folder.cleanup()
+            processes.end(self._process)
+        finally:
+            self._folder.cleanup()
 
 
 class InMicroPython:
@@ -142,8 +139,8 @@ class InMicroPython:
         self._out: Halfwords = np.zeros(count * record.OUT_SIZE, dtype="<i2")
         whole, out = self.record.data.cast("B"), self._out.data.cast("B")
         self._head = whole[: 2 * record.HEAD]
-        processes = 1 if count <= _TOGETHER else min(os.cpu_count() or 1, count)
-        bounds = [i * count // processes for i in range(processes + 1)]
+        shares = 1 if count <= _TOGETHER else min(os.cpu_count() or 1, count)
+        bounds = [i * count // shares for i in range(shares + 1)]
         self._shares: list[tuple[_Process, memoryview, memoryview]] = []
         try:
             for a, b in pairwise(bounds):
@@ -166,9 +163,10 @@ class InMicroPython:
         return self._out
 
     def close(self) -> None:
-        """End the processes. Never raises."""
-        for process, _, _ in self._shares:
-            process.close()
+        """End the processes, all of them also where Ctrl-C comes meanwhile."""
+        with contextlib.ExitStack() as all_of_them:
+            for process, _, _ in self._shares:
+                all_of_them.callback(process.close)
 
 
 def _source(module: str) -> bytes | None:
