@@ -4,10 +4,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from autarky.processes import end
+from autarky.sil import firmware
+from autarky.sil.firmware import Firmware
+from autarky.sil.shared import SharedFirmware, SharedProcess
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is waited for here is waited for too long."""
+    monkeypatch.setattr(firmware, "_END_S", 600.0)
 
 
 @pytest.fixture
@@ -40,4 +50,18 @@ def test_ctrl_c_while_it_waits_leaves_nobody_behind(deaf) -> None:
             end(deaf, 600.0)
     finally:
         signal.signal(signal.SIGALRM, before)
+    assert deaf.returncode == -signal.SIGKILL
+
+
+def test_a_firmware_that_was_never_connected_is_not_waited_for(deaf, tmp_path: Path) -> None:
+    Firmware(2, deaf, tmp_path / "log").close()
+    assert deaf.returncode == -signal.SIGKILL
+
+
+def test_nor_is_one_for_many_cabinets(deaf, tmp_path: Path) -> None:
+    shared = SharedProcess(deaf, tmp_path / "log")
+    members = [SharedFirmware(number, shared) for number in (2, 3)]
+    members[0].close()
+    assert deaf.poll() is None
+    members[1].close()
     assert deaf.returncode == -signal.SIGKILL

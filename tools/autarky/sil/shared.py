@@ -96,7 +96,9 @@ class SharedProcess:
             if self._socket is not None:
                 self._socket.sendall(_SIZE.pack(0))
         self._members.clear()
-        if self._socket is not None:
+        if self._socket is None:
+            self.process.kill()  # it was never connected, and would wait to be
+        else:
             self._socket.close()
         processes.end(self.process)
 
