@@ -129,7 +129,7 @@ soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into f
 soc-tables: $(READY) ## fit the shipped chemistry tables anew from ../shared/data
 	@$(BIN)/python -m autarky.soc.report --tables
 
-thermal-report: $(READY) ## a year of thermal control beside a bound and two rivals, into firmware/bess/control/THERMAL.md
+thermal-report: $(READY) ## a year of thermal control beside foresight and two rivals, into firmware/bess/control/THERMAL.md
 	@$(BIN)/python -m autarky.thermal.year_report $(ARGS)
 
 generate: $(READY) ## write DBC files and FAULTS.md from the firmware's tables

@@ -61,6 +61,7 @@ class Preheat:
         self.pace_permille = 1000
         self._island = False
         self._due = False
+        self._kept = False  # it was ready for this announcement
         self._heard_s = 0
         self._pace_s = 0
         self._pace_from_dc = 0
@@ -69,7 +70,7 @@ class Preheat:
     def announce(self, purpose, wanted_in_s, island):
         """A new announcement of the coordinator; purpose as above."""
         if purpose != self.purpose or wanted_in_s > self.wanted_in_s + _MOVED_S:
-            self._due = False
+            self._due = self._kept = False
         self.purpose = purpose
         self.wanted_in_s = wanted_in_s
         self._island = island
@@ -92,8 +93,11 @@ class Preheat:
             on_mean_dc, on_min_dc = self._charge
             off_mean_dc, off_min_dc = self._off
         elif self.purpose == CHARGE:
-            off_mean_dc = off_min_dc = self._ready_dc
-            on_mean_dc = on_min_dc = self._ready_dc - _KEEP_DC
+            off_mean_dc = self._ready_dc
+            if self._kept:  # charge flows, and what is lost by it is only as much as it wants
+                off_mean_dc -= _KEEP_DC - _LEAST_KEEP_DC
+            on_mean_dc = off_mean_dc - _LEAST_KEEP_DC
+            off_min_dc = on_min_dc = on_mean_dc
         else:
             on_mean_dc, on_min_dc = self._discharge if self.purpose == DISCHARGE else self._floor
             off_mean_dc, off_min_dc = on_mean_dc + _READY_DC, on_min_dc + _READY_DC
@@ -118,7 +122,9 @@ class Preheat:
             if self.wanted_in_s > need_s:
                 return False
             self._due = True
-        if self.purpose == DISCHARGE and heat_w >= self._loss_w(mean_dc, air_dc) > 0:
+        if mean_dc >= off_mean_dc and low_dc >= off_min_dc:
+            self._kept = True
+        if self.purpose == DISCHARGE and heat_w >= self.loss_w(mean_dc, air_dc) > 0:
             return False  # the discharge itself warms the cells
         # one cold reading among warm ones is no reason to heat them all until they are cooled
         if heating:
@@ -126,11 +132,12 @@ class Preheat:
             return mean_dc < off_mean_dc or cold
         return mean_dc < on_mean_dc or (low_dc <= on_min_dc and mean_dc < self._off[0])
 
-    def _loss_w(self, mean_dc, air_dc):
+    def loss_w(self, mean_dc, air_dc):
+        """What the cabinet loses to air so much colder than its cells, W."""
         return self._loss_w_k * (mean_dc - air_dc) // 10
 
     def _net_w(self, mean_dc, air_dc):
-        return self._heater_w * _EFFICIENCY_PERMILLE // 1000 - self._loss_w(mean_dc, air_dc)
+        return self._heater_w * _EFFICIENCY_PERMILLE // 1000 - self.loss_w(mean_dc, air_dc)
 
     def _need_s(self, rise_dc, mean_dc, air_dc):
         """How long it takes to get so much warmer, with the margin: an exponential towards where

@@ -34,6 +34,8 @@ _BLIND_PERMILLE = const(500)
 _USEFUL_DC = const(20)  # water less than 2 K below the cells cools nothing
 _DRIED_DC = const(10)  # it is dried on until water may be so much colder still
 _OUTLET_SPAN_DC = const(120)  # below the cells at full demand
+_LITTLE_W = const(200)  # warms the cells by less than half a kelvin an hour
+_LITTLE_DC = const(5)
 _MOST_BY_DC = const(20)  # permille for each 0.1 K of supply above the dew point's margin
 _RUNAWAY_MS = const(120000)  # the heater's own heat has gone and the water is mixed by then
 _RUNAWAY_DC = const(30)  # no air warms water that moves by so much
@@ -125,12 +127,11 @@ class Thermal:
     def _choose(self, soc_cpct):
         cells = self._cells
         mean_dc, low_dc, high_dc = cells.temp_mean_dc, cells.temp_min_dc, cells.temp_max_dc
-        cooling = self.mode in (COOL, DEHUMIDIFY)
-        if (
-            (cooling and (mean_dc > self._cool_off_mean_dc or high_dc >= self._cool_off_max_dc))
-            or mean_dc > self._cool_on_mean_dc
-            or high_dc > self._cool_on_max_dc
-        ):
+        goes_on = False
+        if self.mode in (COOL, DEHUMIDIFY):
+            off_mean_dc, off_max_dc = self._cooled_dc()
+            goes_on = mean_dc > off_mean_dc or high_dc >= off_max_dc
+        if goes_on or mean_dc > self._cool_on_mean_dc or high_dc > self._cool_on_max_dc:
             least_dc = _USEFUL_DC + (_DRIED_DC if self.mode == DEHUMIDIFY else 0)
             return COOL if self.supply_floor_dc() <= high_dc - least_dc else DEHUMIDIFY
         air_dc = self._environment.outside_dc
@@ -142,6 +143,22 @@ class Thermal:
         if self.mode == CIRCULATE and spread_dc >= self._circulate_off_dc:
             return CIRCULATE
         return OFF
+
+    def _cooled_dc(self):
+        """Where cooling ends, (mean, hottest cell): the less there is to come, the sooner, since
+        what is colder than it need be only lets more in.
+        """
+        air_dc = self._environment.outside_dc
+        if air_dc != _INVALID_DC:
+            gain_w = self.heat_w - self.preheat.loss_w(self._cells.temp_mean_dc, air_dc)
+            if gain_w < 0:  # it cools by itself
+                return self._cool_on_mean_dc, self._cool_on_max_dc
+            if gain_w < _LITTLE_W:
+                return (
+                    max(self._cool_on_mean_dc - _LITTLE_DC, self._cool_off_mean_dc),
+                    max(self._cool_on_max_dc - _LITTLE_DC, self._cool_off_max_dc),
+                )
+        return self._cool_off_mean_dc, self._cool_off_max_dc
 
     def _judge_damp(self, trusted):
         """The air's water would soon lie on cells or pipes; where it is not known, as before."""

@@ -9,7 +9,7 @@ import pytest
 from autarky.errors import AutarkyError
 from autarky.plant.thermal_model import ThermalModel
 from autarky.plant.weather import Weather, generate
-from autarky.thermal.bound import bound, hull
+from autarky.thermal.bound import Limits, bound, foresight, hull
 from autarky.thermal.optimum import Plane, Problem, solve
 from autarky.thermal.task import Task, Window, allowed_c
 from autarky.thermal.year import CONTESTANTS, Column, Run, Setup
@@ -108,6 +108,31 @@ def test_a_hull_lies_above_what_the_firmware_allows(from_c):
         constant, slope, _ = hull(window, min(from_c, 2.0), from_c)
         most = np.minimum(allowed_c(window.purpose, span_c), window.rate_c)
         assert (constant + slope * span_c >= most - 1e-9).all()
+
+
+def test_with_foresight_the_cells_make_the_heat_that_they_make():
+    task = Task()
+    for air_c in (-10.0, 33.0):
+        place = ThermalModel(), task, weather(air_c), (0, 6)
+        limits = Limits(14.0, 12.0, -5.0, 30.0)
+        found = foresight(*place, limits=limits)
+        at_c = (found.temperature_c[1:] + found.temperature_c[:-1]) / 2
+        made_w = task.cell_heat_w(found.rate_c, at_c)
+        assert found.own_w == pytest.approx(made_w, rel=0.01, abs=25.0)
+        least = bound(*place, limits=limits)
+        assert least.kwh <= found.kwh <= 1.15 * least.kwh
+
+
+def test_an_optimum_that_does_not_come_to_rest_is_none(monkeypatch):
+    monkeypatch.setattr("autarky.thermal.bound._AT_REST", -1.0)
+    with pytest.raises(AutarkyError, match="with foresight still moves by"):
+        foresight(ThermalModel(), Task(), weather(20.0), (0, 2))
+
+
+def test_a_pack_that_is_warm_since_it_was_heated_must_be_heated():
+    found = bound(ThermalModel(), Task(), weather(-10.0), (0, 6), limits=Limits(15.0, 14.0, -5.0))
+    at_nine = found.temperature_c[18::48][1:]
+    assert (at_nine >= 15.0 - 1e-6).all()
 
 
 def test_more_asked_costs_more():

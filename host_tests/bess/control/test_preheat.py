@@ -45,10 +45,14 @@ def test_for_discharge_the_pack_may_be_colder_and_idle_coldest():
         (p.DISCHARGE, -50, -99, False, False), (p.DISCHARGE, -51, -51, False, True),
         (p.DISCHARGE, 0, -100, False, True), (p.DISCHARGE, -31, -70, True, True),
         (p.DISCHARGE, -30, -80, True, False), (p.IDLE, -299, -299, False, False),
-        (p.IDLE, -301, -301, False, True), (p.CHARGE, 150, 149, True, True),
-        (p.CHARGE, 149, 150, True, True), (p.CHARGE, 150, 150, True, False),
-        (p.CHARGE, 121, 121, False, False), (p.CHARGE, 130, 120, False, True),
-        (p.CHARGE, 119, 121, False, True),
+        (p.IDLE, -301, -301, False, True), (p.CHARGE, 139, 139, False, True),
+        (p.CHARGE, 140, 140, False, False), (p.CHARGE, 145, 130, False, True),
+        (p.CHARGE, 150, 139, True, True), (p.CHARGE, 149, 150, True, True),
+        (p.CHARGE, 150, 140, True, False),  # it was ready: now it may cool while it charges
+        (p.CHARGE, 120, 120, False, False), (p.CHARGE, 125, 110, False, True),
+        (p.CHARGE, 119, 119, False, True), (p.CHARGE, 129, 125, True, True),
+        (p.CHARGE, 130, 120, True, False), (p.DISCHARGE, 0, 0, False, False),
+        (p.CHARGE, 139, 139, False, True),  # another wish
     ):  # fmt: skip
         preheat.announce(purpose, 0, False)
         assert wants(preheat, mean, low, heating) == want, (purpose, mean, low, heating)

@@ -1,5 +1,6 @@
 """What is heated and cooled by which temperature, and what forbids it."""
 
+import pytest
 from rigs.thermal import Rig
 
 from bess.control import thermal as t
@@ -130,12 +131,42 @@ def test_every_threshold_of_the_modes_is_exact():
         (t.HEAT, 240, 190, 321, t.COOL), (t.COOL, 200, 50, 250, t.HEAT),
     ):  # fmt: skip
         rig = Rig()
+        rig.air.outside_dc = 400 if before == t.COOL else 200  # it does not cool by itself
         rig.cells.set({t.OFF: 200, t.COOL: 310, t.HEAT: 90}[before])
         rig.run(1)
         assert rig.control.mode == before
         rig.cells.set(mean, low, high)
         rig.run(1)
         assert rig.control.mode == mode, (before, mean, low, high)
+
+
+@pytest.mark.parametrize(
+    ("outside_dc", "ends_dc"),
+    [(200, 300), (-32768, 280), (290, 300), (300, 295), (355, 295), (370, 280)],
+)
+def test_the_less_there_is_to_come_the_sooner_cooling_ends(outside_dc, ends_dc):
+    for mean_dc, mode in ((ends_dc + 1, t.COOL), (ends_dc, t.OFF)):
+        rig = Rig()
+        rig.air.outside_dc = outside_dc
+        rig.cells.set(310)
+        rig.run(1)
+        rig.cells.set(mean_dc, high=295)
+        rig.run(1)
+        assert rig.control.mode == mode, mean_dc
+
+
+def test_a_hot_cell_is_cooled_whatever_the_mean_loses():
+    rig = Rig()
+    rig.air.outside_dc = -200
+    rig.cells.set(250, high=330)
+    rig.run(1)
+    assert rig.control.mode == t.COOL
+    rig.cells.set(250, high=320)
+    rig.run(1)
+    assert rig.control.mode == t.COOL
+    rig.cells.set(250, high=319)
+    rig.run(1)
+    assert rig.control.mode == t.OFF
 
 
 def test_who_stops_the_heater_does_not_stop_the_compressor():

@@ -1,7 +1,8 @@
 """Least electric energy of a year's thermal control with perfect foresight: a linear programme.
 
-It is a lower bound of what any control needs on the thermal plant, because each of its steps is
-allowed more than the plant allows and is charged less:
+`bound` is a lower bound of what any control needs on the thermal plant, because each of its steps
+is allowed more than the plant allows and is charged less; `foresight` is the optimum itself, with
+the heat that the cells really make:
 
 - modules are one mass, mixed for nothing: who keeps the coldest >= 5 and the hottest <= 35 degC
   keeps their mean there; hoses, heater and air have no heat capacity that has to be warmed in vain;
@@ -24,10 +25,11 @@ is below one percent, which is taken off at the end (`_SURE`).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from autarky.errors import AutarkyError
 from autarky.plant.cells import KELVIN, CellModel, Floats
 from autarky.plant.cooling_unit import capacity_share, performance
 from autarky.plant.thermal_model import ThermalModel
@@ -36,7 +38,7 @@ from autarky.thermal.optimum import Bound, Plane, Problem, solve
 from autarky.thermal.task import DAY_S, Task, Window, allowed_c
 from bess.control.preheat import CHARGE
 
-__all__ = ["Bound", "Limits", "bound", "hull", "problem_of"]
+__all__ = ["Bound", "Limits", "bound", "foresight", "hull", "problem_of"]
 
 STEP_S = 1800.0
 _THREE_DAYS = round(3 * DAY_S / STEP_S)
@@ -46,6 +48,7 @@ _WARM_C = 30.0  # where the tangent to the cells' heat touches
 _COOLED_C = 20.0  # no one who knows what comes cools further
 _NO_LEAST_C = -60.0
 _SURE = 0.99
+_ROUNDS, _AT_REST = 20, 0.002  # of `foresight`
 _BENDS_K = 0.2  # an exponential and a step's straight line differ by less
 
 
@@ -136,6 +139,11 @@ def problem_of(
     tangent_k = -CellModel().activation_k / (_WARM_C + KELVIN) ** 2  # of the growth's logarithm
     hot_w = one_c_w * float(_growth(MOST_C))
     for window, full, whole in _windows(task, n, step_s):
+        charges = window.purpose == CHARGE
+        kept_c = limits.charge_c if charges else limits.discharge_c
+        least_c[max(full.start - 1, 0) : full.stop] = kept_c
+        if charges and full.start:
+            least_c[full.start - 1] = limits.ready_c
         low_c = float(coldest_c[max(full.start - 1, 0) : full.stop].min())
         least_rate = min(float(allowed_c(window.purpose, low_c)), window.rate_c)
         rate_least[full] = least_rate
@@ -148,16 +156,10 @@ def problem_of(
             dearest.w_c[full] = one_c_w * window.rate_c * float(_growth(low_c))
             _draw_chord(chord, full, one_c_w, window.rate_c, (low_c, limits.most_c))
             continue
-        charges = window.purpose == CHARGE
         rate_most[whole] = window.rate_c
         demands.append((whole, task.cycle_h))
         served_c = _FLOWS_C if charges else limits.discharge_c
         least_c[whole] = np.maximum(least_c[whole], served_c)
-        least_c[max(full.start - 1, 0) : full.stop] = (
-            limits.charge_c if charges else limits.discharge_c
-        )
-        if charges and full.start:
-            least_c[full.start - 1] = limits.ready_c
         for part in (full, slice(full.stop, whole.stop)):
             from_c = float(max(served_c, coldest_c[max(part.start - 1, 0) : part.stop].min()))
             line[0][part], line[1][part], share = hull(window, served_c, from_c)
@@ -249,6 +251,46 @@ def bound(
     Raises AutarkyError where nothing serves.
     """
     found = solve(problem_of(model, task, weather, days, start_c, limits))
-    return Bound(
-        found.heating_kwh * _SURE, found.cooling_kwh * _SURE, found.temperature_c, found.rate_c
+    return replace(
+        found, heating_kwh=found.heating_kwh * _SURE, cooling_kwh=found.cooling_kwh * _SURE
     )
+
+
+def foresight(
+    model: ThermalModel,
+    task: Task,
+    weather: Weather,
+    days: tuple[int, int] = (0, 365),
+    start_c: tuple[float, float] | None = None,
+    limits: Limits = WIDE,
+) -> Bound:
+    """The optimum of the same, whose cells make the heat that they make, r2 g(T): that is drawn as
+    a plane where the last solution lies, until none moves any more. No proof that there is nothing
+    better, since that heat is not convex; `bound` is never far below.
+
+    Raises AutarkyError where nothing serves, or where the planes do not come to rest.
+    """
+    problem = problem_of(model, task, weather, days, start_c, limits)
+    one_c_w = float(task.cell_heat_w(1.0, np.array(25.0)))
+    found = solve(problem)
+    moved_kwh = np.inf
+    for _ in range(_ROUNDS):
+        before_kwh = found.kwh
+        plane = _drawn_at((found.temperature_c[1:] + found.temperature_c[:-1]) / 2.0, found.rate_c)
+        plane = Plane(plane.w * one_c_w, plane.w_k * one_c_w, plane.w_c * one_c_w)
+        found = solve(replace(problem, heat_least=(plane,), heat_most=(plane,)))
+        moved_kwh = abs(found.kwh - before_kwh)
+        if moved_kwh <= _AT_REST * max(found.kwh, 1.0):
+            return found
+    raise AutarkyError(
+        f"the optimum with foresight still moves by {moved_kwh:.1f} kWh after "
+        f"{_ROUNDS} rounds: give milder limits, or use the bound"
+    )
+
+
+def _drawn_at(temperature_c: Floats, rate_c: Floats) -> Plane:
+    """The plane that touches r2 g(T) there, as share of the heat at 1 C and 25 degC."""
+    growth = _growth(temperature_c)
+    by_k = growth * (-CellModel().activation_k / (temperature_c + KELVIN) ** 2)
+    share, share_k, share_c = rate_c**2 * growth, rate_c**2 * by_k, 2.0 * rate_c * growth
+    return Plane(share - share_k * temperature_c - share_c * rate_c, share_k, share_c)

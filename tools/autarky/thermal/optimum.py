@@ -65,6 +65,7 @@ class Bound:
     cooling_kwh: float
     temperature_c: Floats
     rate_c: Floats
+    own_w: Floats  # the cells' heat
 
     @property
     def kwh(self) -> float:
@@ -152,4 +153,6 @@ def solve(problem: Problem) -> Bound:
             "give more heating or cooling, or milder weather"
         )
     x = found.x
-    return Bound(float(price[heat] @ x[heat]), float(price[cold] @ x[cold]), x[: n + 1], x[rate])
+    return Bound(
+        float(price[heat] @ x[heat]), float(price[cold] @ x[cold]), x[: n + 1], x[rate], x[own]
+    )

@@ -1,10 +1,13 @@
-"""`make thermal-report`: a year in five climates beside a bound and two rivals, into THERMAL.md."""
+"""`make thermal-report`: a year in five climates beside the optimum with perfect foresight and two
+rivals, into THERMAL.md.
+"""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -13,10 +16,11 @@ from autarky.paths import ROOT
 from autarky.plant.thermal_model import MODELS, Kind
 from autarky.plant.weather import CLIMATES, Weather, generate
 from autarky.thermal.bound import WIDE as WIDE_LIMITS
-from autarky.thermal.bound import Bound, Limits, bound
+from autarky.thermal.bound import Bound, Limits, bound, foresight
 from autarky.thermal.task import Task, Window
 from autarky.thermal.year import (
     CONTESTANTS,
+    OUR_VALUES,
     OURS,
     WIDE,
     Column,
@@ -31,7 +35,8 @@ from bess.control.preheat import CHARGE, DISCHARGE
 from bess.parameters import Parameters
 
 PAGE = ROOT / "firmware" / "bess" / "control" / "THERMAL.md"
-_KEEPS_K = 3.0  # preheat.py: below the temperature of readiness, while it charges
+_BEGINS_K, _KEEPS_K = 1.0, 3.0  # preheat.py: below readiness, before and while it charges
+CELLS = "the cells"
 _DOOR_DAY = 14
 _ROUND_KWH = 0.5
 
@@ -46,12 +51,15 @@ class Goal:
     reached: bool
 
 
-def own_limits() -> Limits:
-    """What the shipped parameters promise cells and site."""
-    get = Parameters().get
+def own_limits(contestant: str = OURS) -> Limits:
+    """What that set of parameters promises cells and site."""
+    parameters = Parameters()
+    for name, value in OUR_VALUES[contestant].items():
+        parameters.set(name, value)
+    get = parameters.get
     ready_c = get("charge_ready_dc") / 10.0
     return Limits(
-        ready_c=ready_c,
+        ready_c=ready_c - _BEGINS_K,
         charge_c=ready_c - _KEEPS_K,
         discharge_c=get("heat_discharge_mean_dc") / 10.0,
         most_c=get("cool_on_mean_dc") / 10.0,
@@ -59,7 +67,7 @@ def own_limits() -> Limits:
 
 
 def over(totals: Totals, least: Bound) -> float:
-    """Share above the bound; 0 where neither needs anything."""
+    """Share above the least; 0 where neither needs anything."""
     if least.kwh < _ROUND_KWH:
         return 0.0 if totals.kwh < _ROUND_KWH else np.inf
     return totals.kwh / least.kwh - 1.0
@@ -70,32 +78,37 @@ def _percent(share: float) -> str:
 
 
 def year_table(
-    years: Mapping[tuple[str, str], Totals], bounds: Mapping[tuple[str, str], Bound]
+    years: Mapping[tuple[str, str], Totals],
+    optima: Mapping[tuple[str, str], Bound],
+    bounds: Mapping[tuple[str, str], Bound],
 ) -> list[str]:
-    """bounds by (climate, "own" or "wide")."""
+    """optima and bounds by (climate, whose limits: OURS, WIDE, for bounds also CELLS)."""
     lines = [
-        "| climate | who | kWh | heater | compressor | pump, dryer | over own limits' bound | over "
-        "the cells' | not served | below 10, above 35 degC | of throughput | starts | water g |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+        "| climate | who | kWh | heater | compressor | pump, dryer | over foresight | not served | "
+        "below 10, above 35 degC | of throughput | starts | water g |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for climate in dict.fromkeys(climate for climate, _ in years):
-        for name, words in (("own", "own limits"), ("wide", "the cells' limits")):
-            least = bounds[climate, name]
+        lines.append(
+            f"| {climate} | nothing within the cells' limits needs less than | "
+            f"{bounds[climate, CELLS].kwh:.0f} | | | | | 0 | | | | |"
+        )
+        for who in (OURS, WIDE):
+            least = optima[climate, who]
             lines.append(
-                f"| {climate} | bound, {words} | {least.kwh:.0f} | {least.heating_kwh:.0f} | "
-                f"{least.cooling_kwh:.0f} | in both | | | 0 | | | | |"
+                f"| | foresight, limits of {who} (no less than {bounds[climate, who].kwh:.0f}) | "
+                f"{least.kwh:.0f} | {least.heating_kwh:.0f} | {least.cooling_kwh:.0f} | in both | "
+                "| 0 | | | | |"
             )
         for (place, who), t in years.items():
             if place != climate:
                 continue
-            own = over(t, bounds[climate, "own"])
-            own_text = "" if who == WIDE else _percent(own)
+            least = optima[climate, WIDE if who == WIDE else OURS]
             lines.append(
                 f"| | {who} | {t.kwh:.0f} | {t['heater_kwh']:.0f} | {t['compressor_kwh']:.0f} | "
-                f"{t['pump_kwh'] + t['other_kwh']:.0f} | {own_text} | "
-                f"{_percent(over(t, bounds[climate, 'wide']))} | {_missed(t)} | "
-                f"{t['cold_h']:.0f}, {t['hot_h']:.0f} h | {_share(t):.2f} % | {t['starts']:.0f} | "
-                f"{1000 * t['condensed_kg']:.0f} |"
+                f"{t['pump_kwh'] + t['other_kwh']:.0f} | {_percent(over(t, least))} | "
+                f"{_missed(t)} | {t['cold_h']:.0f}, {t['hot_h']:.0f} h | {_share(t):.2f} % | "
+                f"{t['starts']:.0f} | {1000 * t['condensed_kg']:.0f} |"
             )
     return lines
 
@@ -111,19 +124,19 @@ def _share(t: Totals) -> float:
 
 
 def year_goals(
-    years: Mapping[tuple[str, str], Totals], bounds: Mapping[tuple[str, str], Bound]
+    years: Mapping[tuple[str, str], Totals], optima: Mapping[tuple[str, str], Bound]
 ) -> list[Goal]:
-    """15 % over the bound, climate by climate, each set of parameters against its own limits."""
+    """15 % over foresight, climate by climate, each set of parameters against its own limits."""
     goals = []
     for climate in dict.fromkeys(climate for climate, _ in years):
-        for who, limits in ((OURS, "own"), (WIDE, "wide")):
+        for who in (OURS, WIDE):
             if (climate, who) not in years:
                 continue
-            share = over(years[climate, who], bounds[climate, limits])
-            more = years[climate, who].kwh - bounds[climate, limits].kwh
+            share = over(years[climate, who], optima[climate, who])
+            more = years[climate, who].kwh - optima[climate, who].kwh
             goals.append(
                 Goal(
-                    f"a year, {climate}, {who}: over the bound of the same limits",
+                    f"a year, {climate}, {who}: over foresight within the same limits",
                     "<= 15 %", f"{_percent(share)}, {more:.0f} kWh", share <= 0.15,
                 )
             )  # fmt: skip
@@ -180,15 +193,22 @@ def other_goals(years_by_month: Mapping[Column, Totals], progress: Callable[[str
     return goals
 
 
-def page(years: list[str], goals: list[Goal], own: Limits, task: Task, model_kwh: float) -> str:
+def _promised(limits: Limits) -> str:
+    return (
+        f"mean >= {limits.ready_c:g} when charge is wanted, >= {limits.charge_c:g} while it flows, "
+        f"never above {limits.most_c:g} degC"
+    )
+
+
+def page(years: list[str], goals: list[Goal], task: Task) -> str:
     """All of THERMAL.md."""
     charge, discharge = task.windows
-    values = ", ".join(f"`{k}` {v / 10:g}" for k, v in wide_values().items())
+    values = ", ".join(f"`{k}` {v / 10:g}" for k, v in OUR_VALUES[WIDE].items())
     return "\n".join([
         "# Thermal control: what it needs in a year", "",
         "Written by `make thermal-report`; the task, plant and weather are the same for all.", "",
         f"- Task: every day {charge.length_s / 3600:g} h from {charge.start_s / 3600:g} h on in which the pack "
-        f"is to be charged with one cycle ({model_kwh:g} kWh) at up to {charge.rate_c:g} C, and "
+        f"is to be charged with one cycle ({task.energy_kwh:g} kWh) at up to {charge.rate_c:g} C, and "
         f"{discharge.length_s / 3600:g} h from {discharge.start_s / 3600:g} h on in which it is to give that at up to "
         f"{discharge.rate_c:g} C. Cells take what the firmware's tables allow at their temperature; what has not "
         "flowed at the end was not served, and who does not serve is not cheaper. Our control is told the next wish "
@@ -201,11 +221,13 @@ def page(years: list[str], goals: list[Goal], own: Limits, task: Task, model_kwh
         f"\"{OURS}\" as shipped, \"{WIDE}\" with {values} degC.",
         "- Rivals: the same pump, heater and compressor with the same lead, lag and minimum times. \"thermostat\" "
         "heats below 10 up to 15 and cools above 28 down to 22 degC; \"hold\" heats below 5 up to 7.",
-        "- Bound: a linear programme that knows the weather (`tools/autarky/thermal/bound.py` says why nothing can need "
-        f"less). Own limits: when charge is wanted the mean is >= {own.ready_c:g}, while it flows >= "
-        f"{own.charge_c:g}, never above {own.most_c:g} degC, what the parameters promise. The cells' limits: "
-        f">= {WIDE_LIMITS.charge_c:g} and never above {WIDE_LIMITS.most_c:g} degC. Nothing in it has to start, "
-        "lead, lag or keep off the dew point, and it chooses its current where cold limits it.",
+        "- Foresight: the optimum of a linear programme that knows the weather of the whole year "
+        "(`tools/autarky/thermal/bound.py`) within what the parameters promise, "
+        f"{OURS}: {_promised(own_limits(OURS))}; {WIDE}: {_promised(own_limits(WIDE))}. Nothing in it has to start, "
+        "lead, lag or keep off the dew point, and it chooses its current where cold limits it. "
+        "\"No less than\" is a proof: the same with heat of the cells that the programme may choose between "
+        f"bounds. Within the cells' limits: >= {WIDE_LIMITS.charge_c:g} when charge is wanted, never above "
+        f"{WIDE_LIMITS.most_c:g} degC. The rivals stand against the limits of {OURS}, which they do not keep.",
         "", *years, "",
         "\"Of throughput\" is energy over what the pack gave, the stricter half of what went in and out. "
         "Hours are of operation.", "",
@@ -213,12 +235,6 @@ def page(years: list[str], goals: list[Goal], own: Limits, task: Task, model_kwh
         *[f"| {g.what} | {g.wanted} | {g.measured} | {'yes' if g.reached else '**not reached**'} |" for g in goals],
         "",
     ])  # fmt: skip
-
-
-def wide_values() -> dict[str, int]:
-    from autarky.thermal.year import OUR_VALUES
-
-    return OUR_VALUES[WIDE]
 
 
 def main() -> None:
@@ -231,20 +247,26 @@ def main() -> None:
     with clear_errors():
         weathers = {name: generate(name, arguments.seed) for name in arguments.climates}
         setup = Setup(weathers, door_day=_DOOR_DAY)
+        promised = {OURS: own_limits(OURS), WIDE: own_limits(WIDE)}
+        places = [*weathers.items()]
+        print("foresight", flush=True)
+        optima = {
+            (name, who): foresight(setup.model, setup.task, weather, limits=limits)
+            for (name, weather), (who, limits) in product(places, promised.items())
+        }
+        promised[CELLS] = WIDE_LIMITS
         bounds = {
-            (name, which): bound(setup.model, setup.task, weather, limits=limits)
-            for name, weather in weathers.items()
-            for which, limits in (("own", own_limits()), ("wide", WIDE_LIMITS))
+            (name, who): bound(setup.model, setup.task, weather, limits=limits)
+            for (name, weather), (who, limits) in product(places, promised.items())
         }
         columns = year_columns([*weathers], CONTESTANTS)
         found = in_processes(columns, setup, arguments.processes)
         months = {column: found[column] for column in columns}
         years = by_year(months)
-        goals = year_goals(years, bounds) + other_goals(
+        goals = year_goals(years, optima) + other_goals(
             months, lambda text: print(text, flush=True)
         )
-        task = setup.task
-        text = page(year_table(years, bounds), goals, own_limits(), task, task.energy_kwh)
+        text = page(year_table(years, optima, bounds), goals, setup.task)
         PAGE.write_text(text, encoding="utf-8")
         print(PAGE.relative_to(ROOT))
 
