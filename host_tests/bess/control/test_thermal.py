@@ -161,10 +161,10 @@ def test_a_hot_cell_is_cooled_whatever_the_mean_loses():
     rig.cells.set(250, high=330)
     rig.run(1)
     assert rig.control.mode == t.COOL
-    rig.cells.set(250, high=320)
+    rig.cells.set(250, high=310)
     rig.run(1)
     assert rig.control.mode == t.COOL
-    rig.cells.set(250, high=319)
+    rig.cells.set(250, high=309)
     rig.run(1)
     assert rig.control.mode == t.OFF
 
