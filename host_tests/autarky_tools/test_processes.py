@@ -7,17 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
+from autarky import processes
 from autarky.processes import end
-from autarky.sil import firmware
 from autarky.sil.firmware import Firmware
 from autarky.sil.shared import SharedFirmware, SharedProcess
 
 
-@pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is waited for here is waited for too long."""
-    monkeypatch.setattr(firmware, "_END_S", 600.0)
+@pytest.fixture
+def not_killed_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is not dead by then is waited for, and not killed: the wait's time-out is the failure."""
+    monkeypatch.setattr(
+        processes, "end", lambda process, within_s=0.0: process.wait(timeout=PATIENCE_S / 10)
+    )
 
 
 @pytest.fixture
@@ -53,12 +56,14 @@ def test_ctrl_c_while_it_waits_leaves_nobody_behind(deaf) -> None:
     assert deaf.returncode == -signal.SIGKILL
 
 
-def test_a_firmware_that_was_never_connected_is_not_waited_for(deaf, tmp_path: Path) -> None:
+def test_a_firmware_that_was_never_connected_is_not_waited_for(
+    deaf, not_killed_later, tmp_path: Path
+) -> None:
     Firmware(2, deaf, tmp_path / "log").close()
     assert deaf.returncode == -signal.SIGKILL
 
 
-def test_nor_is_one_for_many_cabinets(deaf, tmp_path: Path) -> None:
+def test_nor_is_one_for_many_cabinets(deaf, not_killed_later, tmp_path: Path) -> None:
     shared = SharedProcess(deaf, tmp_path / "log")
     members = [SharedFirmware(number, shared) for number in (2, 3)]
     members[0].close()

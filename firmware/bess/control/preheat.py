@@ -61,7 +61,7 @@ class Preheat:
         self.pace_permille = 1000
         self._island = False
         self._due = False
-        self._kept = False  # it was ready for this announcement
+        self._ready = False  # it was, for this announcement
         self._heard_s = 0
         self._pace_s = 0
         self._pace_from_dc = 0
@@ -70,7 +70,7 @@ class Preheat:
     def announce(self, purpose, wanted_in_s, island):
         """A new announcement of the coordinator; purpose as above."""
         if purpose != self.purpose or wanted_in_s > self.wanted_in_s + _MOVED_S:
-            self._due = self._kept = False
+            self._due = self._ready = False
         self.purpose = purpose
         self.wanted_in_s = wanted_in_s
         self._island = island
@@ -94,7 +94,7 @@ class Preheat:
             off_mean_dc, off_min_dc = self._off
         elif self.purpose == CHARGE:
             off_mean_dc = self._ready_dc
-            if self._kept:  # charge flows, and what is lost by it is only as much as it wants
+            if self._ready:  # it may cool again, but no further than charge still flows well
                 off_mean_dc -= _KEEP_DC - _LEAST_KEEP_DC
             on_mean_dc = off_mean_dc - _LEAST_KEEP_DC
             off_min_dc = on_min_dc = on_mean_dc
@@ -123,7 +123,7 @@ class Preheat:
                 return False
             self._due = True
         if mean_dc >= off_mean_dc and low_dc >= off_min_dc:
-            self._kept = True
+            self._ready = True
         if self.purpose == DISCHARGE and heat_w >= self.loss_w(mean_dc, air_dc) > 0:
             return False  # the discharge itself warms the cells
         # one cold reading among warm ones is no reason to heat them all until they are cooled

@@ -9,7 +9,7 @@ import pytest
 from autarky.errors import AutarkyError
 from autarky.plant.thermal_model import ThermalModel
 from autarky.plant.weather import Weather, generate
-from autarky.thermal.bound import Limits, bound, foresight, hull
+from autarky.thermal.bound import Limits, bound, foresight, hull, problem_of
 from autarky.thermal.optimum import Plane, Problem, solve
 from autarky.thermal.task import Task, Window, allowed_c
 from autarky.thermal.year import CONTESTANTS, Column, Run, Setup
@@ -88,11 +88,13 @@ def test_a_limit_that_nothing_keeps_is_said():
 
 
 def test_weather_that_is_never_too_cold_nor_too_warm_costs_nothing():
-    assert bound(ThermalModel(), Task(), weather(20.0), (0, 10)).kwh == pytest.approx(0.0, abs=1e-6)
+    assert bound(problem_of(ThermalModel(), Task(), weather(20.0), (0, 10))).kwh == pytest.approx(
+        0.0, abs=1e-6
+    )
 
 
 def test_a_cold_pack_is_warmed_no_more_than_its_current_needs():
-    found = bound(ThermalModel(), Task(), weather(-20.0), (0, 4))
+    found = bound(problem_of(ThermalModel(), Task(), weather(-20.0), (0, 4)))
     charging = slice(48 * 2 + 18, 48 * 2 + 30)
     at_c = (found.temperature_c[charging][:-1] + found.temperature_c[charging][1:]) / 2
     assert 5.0 <= at_c.min() <= at_c.max() < 13.0
@@ -113,24 +115,25 @@ def test_a_hull_lies_above_what_the_firmware_allows(from_c):
 def test_with_foresight_the_cells_make_the_heat_that_they_make():
     task = Task()
     for air_c in (-10.0, 33.0):
-        place = ThermalModel(), task, weather(air_c), (0, 6)
         limits = Limits(14.0, 12.0, -5.0, 30.0)
-        found = foresight(*place, limits=limits)
+        wanted = problem_of(ThermalModel(), task, weather(air_c), (0, 6), limits=limits)
+        found = foresight(wanted)
         at_c = (found.temperature_c[1:] + found.temperature_c[:-1]) / 2
         made_w = task.cell_heat_w(found.rate_c, at_c)
         assert found.own_w == pytest.approx(made_w, rel=0.01, abs=25.0)
-        least = bound(*place, limits=limits)
+        least = bound(wanted)
         assert least.kwh <= found.kwh <= 1.15 * least.kwh
 
 
 def test_an_optimum_that_does_not_come_to_rest_is_none(monkeypatch):
     monkeypatch.setattr("autarky.thermal.bound._AT_REST", -1.0)
     with pytest.raises(AutarkyError, match="with foresight still moves by"):
-        foresight(ThermalModel(), Task(), weather(20.0), (0, 2))
+        foresight(problem_of(ThermalModel(), Task(), weather(20.0), (0, 2)))
 
 
 def test_a_pack_that_is_warm_since_it_was_heated_must_be_heated():
-    found = bound(ThermalModel(), Task(), weather(-10.0), (0, 6), limits=Limits(15.0, 14.0, -5.0))
+    limits = Limits(15.0, 14.0, -5.0)
+    found = bound(problem_of(ThermalModel(), Task(), weather(-10.0), (0, 6), limits=limits))
     at_nine = found.temperature_c[18::48][1:]
     assert (at_nine >= 15.0 - 1e-6).all()
 
@@ -142,7 +145,10 @@ def test_more_asked_costs_more():
         return Task(windows=(charge, Window(DISCHARGE, 2 * length_s, length_s, rate_c)))
 
     gentle, hard = daily(0.25), daily(0.5)
-    costs = [bound(ThermalModel(), task, weather(35.0), (0, 5)).kwh for task in (gentle, hard)]
+    costs = [
+        bound(problem_of(ThermalModel(), task, weather(35.0), (0, 5))).kwh
+        for task in (gentle, hard)
+    ]
     assert 0.0 < costs[0] < costs[1]
 
 
@@ -155,6 +161,6 @@ def test_nobody_who_serves_needs_less():
     run = Run(columns, setup)
     for column, totals in zip(run.columns, run.run(), strict=True):
         day, year = places[column.weather]
-        least = bound(setup.model, setup.task, year, (day, day + 1), (15.0, 15.0))
+        least = bound(problem_of(setup.model, setup.task, year, (day, day + 1), (15.0, 15.0)))
         if totals["missed_kwh"] == 0.0:
             assert totals.kwh >= least.kwh > 0.0 or least.kwh == pytest.approx(0.0, abs=1e-6)

@@ -1,8 +1,8 @@
 """Least electric energy of a year's thermal control with perfect foresight: a linear programme.
 
 `bound` is a lower bound of what any control needs on the thermal plant, because each of its steps
-is allowed more than the plant allows and is charged less; `foresight` is the optimum itself, with
-the heat that the cells really make:
+is allowed more than the plant allows and is charged less. `foresight` is the optimum of the same
+programme with the heat that the cells really make, in place of the span that is told below:
 
 - modules are one mass, mixed for nothing: who keeps the coldest >= 5 and the hottest <= 35 degC
   keeps their mean there; hoses, heater and air have no heat capacity that has to be warmed in vain;
@@ -32,7 +32,7 @@ import numpy as np
 from autarky.errors import AutarkyError
 from autarky.plant.cells import KELVIN, CellModel, Floats
 from autarky.plant.cooling_unit import capacity_share, performance
-from autarky.plant.thermal_model import ThermalModel
+from autarky.plant.thermal_model import ThermalModel, absorbed_w
 from autarky.plant.weather import Weather
 from autarky.thermal.optimum import Bound, Plane, Problem, solve
 from autarky.thermal.task import DAY_S, Task, Window, allowed_c
@@ -112,7 +112,10 @@ def problem_of(
     limits: Limits = WIDE,
     step_s: float = STEP_S,
 ) -> Problem:
-    """The year's task, from one day to another (not included), as a problem for `solve`."""
+    """The year's task, from one day to another (not included), as a problem for `solve`.
+
+    start_c: of the modules, from and to; None: the best between the air's and the most allowed.
+    """
     mean_c, sun_w_m2, least_air_c = _mean_and_least(
         weather, slice(days[0] * 24, days[1] * 24), step_s
     )
@@ -122,7 +125,7 @@ def problem_of(
     hoses_j_k = 2.0 * model.flow_w_k * model.transport_s
     capacity_j_k = model.heat_capacity_j_k - model.heater_j_k - hoses_j_k
     enclosure_w_k = model.loss_w_k / (1.0 - model.loss_inside)
-    outside_c = mean_c + sun_w_m2 * task.sun_m2 / model.skin_w_k
+    outside_c = mean_c + absorbed_w(sun_w_m2) / model.skin_w_k
     full_w = model.heater_w * model.heater_efficiency + model.pump_w * model.pump_heat
     cool_most_w = model.chiller_w * capacity_share(least_air_c, model.chiller_loss_1_k)
     one_c_w = float(task.cell_heat_w(1.0, np.array(25.0)))
@@ -187,6 +190,7 @@ def problem_of(
         hull=line,
         demands=tuple(demands),
         start_c=start_c,
+        one_c_w=one_c_w,
     )
 
 
@@ -237,47 +241,30 @@ def _coldest(air_c: Floats, start_c: float, keeps: float, kept_c: Floats) -> Flo
     return out_c
 
 
-def bound(
-    model: ThermalModel,
-    task: Task,
-    weather: Weather,
-    days: tuple[int, int] = (0, 365),
-    start_c: tuple[float, float] | None = None,
-    limits: Limits = WIDE,
-) -> Bound:
+def bound(problem: Problem) -> Bound:
     """Lower bound of the electric energy of heating and cooling; see above for why it is one.
 
-    start_c: of the modules, from and to; None: the best between the air's and the most allowed.
     Raises AutarkyError where nothing serves.
     """
-    found = solve(problem_of(model, task, weather, days, start_c, limits))
+    found = solve(problem)
     return replace(
         found, heating_kwh=found.heating_kwh * _SURE, cooling_kwh=found.cooling_kwh * _SURE
     )
 
 
-def foresight(
-    model: ThermalModel,
-    task: Task,
-    weather: Weather,
-    days: tuple[int, int] = (0, 365),
-    start_c: tuple[float, float] | None = None,
-    limits: Limits = WIDE,
-) -> Bound:
+def foresight(problem: Problem) -> Bound:
     """The optimum of the same, whose cells make the heat that they make, r2 g(T): that is drawn as
     a plane where the last solution lies, until none moves any more. No proof that there is nothing
-    better, since that heat is not convex; `bound` is never far below.
+    better, since that heat is not convex.
 
     Raises AutarkyError where nothing serves, or where the planes do not come to rest.
     """
-    problem = problem_of(model, task, weather, days, start_c, limits)
-    one_c_w = float(task.cell_heat_w(1.0, np.array(25.0)))
     found = solve(problem)
     moved_kwh = np.inf
     for _ in range(_ROUNDS):
         before_kwh = found.kwh
-        plane = _drawn_at((found.temperature_c[1:] + found.temperature_c[:-1]) / 2.0, found.rate_c)
-        plane = Plane(plane.w * one_c_w, plane.w_k * one_c_w, plane.w_c * one_c_w)
+        mean_c = (found.temperature_c[1:] + found.temperature_c[:-1]) / 2.0
+        plane = _touching(mean_c, found.rate_c, problem.one_c_w)
         found = solve(replace(problem, heat_least=(plane,), heat_most=(plane,)))
         moved_kwh = abs(found.kwh - before_kwh)
         if moved_kwh <= _AT_REST * max(found.kwh, 1.0):
@@ -288,9 +275,9 @@ def foresight(
     )
 
 
-def _drawn_at(temperature_c: Floats, rate_c: Floats) -> Plane:
-    """The plane that touches r2 g(T) there, as share of the heat at 1 C and 25 degC."""
-    growth = _growth(temperature_c)
-    by_k = growth * (-CellModel().activation_k / (temperature_c + KELVIN) ** 2)
-    share, share_k, share_c = rate_c**2 * growth, rate_c**2 * by_k, 2.0 * rate_c * growth
-    return Plane(share - share_k * temperature_c - share_c * rate_c, share_k, share_c)
+def _touching(temperature_c: Floats, rate_c: Floats, one_c_w: float) -> Plane:
+    """The plane that touches the cells' heat r2 g(T) there."""
+    heat_w = one_c_w * rate_c**2 * _growth(temperature_c)
+    by_k = heat_w * (-CellModel().activation_k / (temperature_c + KELVIN) ** 2)
+    by_c = 2.0 * one_c_w * rate_c * _growth(temperature_c)
+    return Plane(heat_w - by_k * temperature_c - by_c * rate_c, by_k, by_c)

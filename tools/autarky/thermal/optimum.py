@@ -50,6 +50,7 @@ class Problem:
     rate_least: Floats
     rate_most: Floats
     start_c: tuple[float, float]  # from, to
+    one_c_w: float = 0.0  # what the cells really make at 1 C and 25 degC
     outside_c_c: float = 0.0  # kelvin of outside_c a C of rate: the PCS warms the cabinet
     heat_least: tuple[Plane, ...] = ()
     heat_most: tuple[Plane, ...] = ()

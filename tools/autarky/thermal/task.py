@@ -18,6 +18,7 @@ from bess.control.preheat import CHARGE, DISCHARGE
 from bess.protect import limits
 
 DAY_S = 86400.0
+PCS_LOSS = 0.025  # of its power; engineering assumption
 _LOWEST_DC, _HIGHEST_DC = -450, 700
 
 
@@ -51,10 +52,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Task:
-    """The day's windows and what flowing costs: cells' heat, loss of the PCS, sun on the cabinet.
+    """The day's windows and what flowing costs: the cells' heat, the loss of the PCS.
 
-    A cycle is one hour at 1 C. PCS: 2.5 % of its power. Sun: horizontal radiation on 4 m2 of light
-    grey paint. Both engineering assumptions.
+    A cycle is one hour at 1 C.
     """
 
     windows: tuple[Window, ...] = (
@@ -65,8 +65,6 @@ class Task:
     energy_kwh: float = 230.0
     capacity_ah: float = 280.0
     cells: int = 240
-    pcs_loss: float = 0.025
-    sun_m2: float = 4.0 * 0.5
 
     def cell_heat_w(self, rate_c: Floats | float, temperature_c: Floats) -> Floats:
         """Of the whole pack."""
@@ -74,7 +72,7 @@ class Task:
         return string_heat_w(current_a, temperature_c, self.cells)
 
     def pcs_loss_w(self, rate_c: Floats) -> Floats:
-        return np.abs(rate_c) * (self.pcs_loss * self.energy_kwh * 1000.0)
+        return np.abs(rate_c) * (PCS_LOSS * self.energy_kwh * 1000.0)
 
     def steady_rate_c(self, time_s: Floats) -> Floats:
         """C rate of a pack that is never too cold, + in discharge."""

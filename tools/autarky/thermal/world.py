@@ -17,6 +17,7 @@ from autarky.plant.thermal_model import absorbed_w
 from autarky.thermal import record as c
 from autarky.thermal.case import HOUR_S, PURPOSES, ThermalCase
 from autarky.thermal.interpreters import Halfwords, Words
+from autarky.thermal.task import PCS_LOSS
 from bess import lines
 from bess.drivers.ltc681x import CELLS_PER_DEVICE
 from bess.parameters import Parameters
@@ -29,7 +30,6 @@ _VREF2 = 30000  # 0.1 mV
 _FULL = 65536
 _OPEN_WORD, _SHORT_WORD = 29900, 100
 _OPEN_CHANNEL = 65535
-_PCS_LOSS = 0.025  # of its power
 _TERMINAL_K, _BOARD_K = 20.0, 20.0  # above the air: terminals at 1C, the board always
 _SOC_LEAST, _SOC_MOST = 0.05, 0.98  # the load's own ends
 _SUPPLY = round(24.0 / 40.0 * _FULL)
@@ -231,7 +231,7 @@ class World:
         self.soc = self.soc - self.current_a * (STEP_S / (HOUR_S * self.capacity_a))
         loss_w = string_heat_w(self.current_a[:, None], heat.module_c, self._cells_per_module)
         self.power_w = np.abs(self.current_a) * (CELL_V * self._cells)
-        heat.pcs_loss_w = _PCS_LOSS * self.power_w
+        heat.pcs_loss_w = PCS_LOSS * self.power_w
         heat.door_open[:] = self.door_open
         heat.step(loss_w, STEP_S)
         now_ms = (self._now_s + 1) * 1000

@@ -20,9 +20,8 @@ from multiprocessing.process import BaseProcess
 import numpy as np
 
 from autarky.errors import AutarkyError
-from autarky.plant.cells import Floats
 from autarky.plant.moist_air import humid_kg_kg
-from autarky.plant.thermal import Heat, Kind, ThermalModel
+from autarky.plant.thermal import Heat, Kind, ThermalModel, absorbed_w
 from autarky.plant.weather import Weather
 from autarky.thermal.ours import Ours
 from autarky.thermal.rivals import RIVALS, Thermostat
@@ -114,6 +113,7 @@ class Run:
         self._setup = setup
         n = len(self.columns)
         self._heat = Heat(n, setup.modules, 15.0, setup.model, setup.kind)
+        self._pump_w = setup.model.pump_w  # pump or fans while they move the medium
         ours = [column.contestant for column in self.columns if column.contestant in OUR_VALUES]
         self._ours = Ours(self._heat, [{**OUR_VALUES[who], **setup.values} for who in ours])
         self._rivals = []
@@ -152,13 +152,13 @@ class Run:
 
     def _refresh(self, time_s: float, day: int) -> None:
         """Weather and announcements of the coming minute."""
-        heat, task = self._heat, self._setup.task
+        heat = self._heat
         for name, columns in self._columns_of.items():
             temp_c, humidity, sun_w_m2 = self._setup.weathers[name].at(
                 self._first_s[columns] + time_s
             )
             heat.ambient_c[columns] = temp_c
-            heat.sun_w[columns] = sun_w_m2 * task.sun_m2
+            heat.sun_w[columns] = absorbed_w(sun_w_m2)
             heat.outside_kg_kg[columns] = humid_kg_kg(humidity, temp_c)
         now, later = self._service.announced(time_s)
         ours = self._count_ours
@@ -194,7 +194,7 @@ class Run:
             return
         operating = (service.rate_c != 0.0) & counted
         heater_w, compressor_w = heat.heater_unit.electric_w, heat.compressor_unit.electric_w
-        pump_w = heat.pump * heat.flowing * self._pump_w(heat)
+        pump_w = heat.pump * heat.flowing * self._pump_w
         now = {
             "heater_kwh": heater_w * (STEP_S / _J_KWH),
             "compressor_kwh": compressor_w * (STEP_S / _J_KWH),
@@ -215,10 +215,6 @@ class Run:
         spread_k = (high_c - low_c) * operating
         self._sums["spread_k"] = np.maximum(self._sums["spread_k"], spread_k)
         self._sums["high_c"] = np.maximum(self._sums["high_c"], np.where(counted, high_c, -99.0))
-
-    def _pump_w(self, heat: Heat) -> Floats:
-        """Of pump or fans while they move the medium."""
-        return np.array([model.pump_w for model in heat.models])
 
 
 def year_columns(weathers: Sequence[str], contestants: Sequence[str] = CONTESTANTS) -> list[Column]:

@@ -16,8 +16,8 @@ from autarky.paths import ROOT
 from autarky.plant.thermal_model import MODELS, Kind
 from autarky.plant.weather import CLIMATES, Weather, generate
 from autarky.thermal.bound import WIDE as WIDE_LIMITS
-from autarky.thermal.bound import Bound, Limits, bound, foresight
-from autarky.thermal.task import Task, Window
+from autarky.thermal.bound import Bound, Limits, bound, foresight, problem_of
+from autarky.thermal.task import PCS_LOSS, Task, Window
 from autarky.thermal.year import (
     CONTESTANTS,
     OUR_VALUES,
@@ -200,8 +200,8 @@ def _promised(limits: Limits) -> str:
     )
 
 
-def page(years: list[str], goals: list[Goal], task: Task) -> str:
-    """All of THERMAL.md."""
+def page(years: list[str], goals: list[Goal], task: Task, seed: int) -> str:
+    """All of THERMAL.md; seed: of its weather."""
     charge, discharge = task.windows
     values = ", ".join(f"`{k}` {v / 10:g}" for k, v in OUR_VALUES[WIDE].items())
     return "\n".join([
@@ -213,9 +213,9 @@ def page(years: list[str], goals: list[Goal], task: Task) -> str:
         f"{discharge.rate_c:g} C. Cells take what the firmware's tables allow at their temperature; what has not "
         "flowed at the end was not served, and who does not serve is not cheaper. Our control is told the next wish "
         "as the coordinator tells it; the rivals know nothing.",
-        "- Plant: `tools/autarky/plant/thermal.py`, liquid loop, five modules, steps of 10 s, the sun on 4 m2 of grey "
-        "paint, 2.5 % loss in the PCS. Heat of the cells is ohmic (`string_heat_w`). Weather: "
-        "`generate(climate)`, seed 0. Months run side by side, each after three days that are not counted. "
+        "- Plant: `tools/autarky/plant/thermal.py`, liquid loop, five modules, steps of 10 s, the sun as in every thermal run "
+        f"(`absorbed_w`), {100 * PCS_LOSS:g} % loss in the PCS. Heat of the cells is ohmic (`string_heat_w`). Weather: "
+        f"`generate(climate)`, seed {seed}. Months run side by side, each after three days that are not counted. "
         "The door is open for 15 min on each month's 15th day.",
         "- Ours: the real `control/thermal` on CPython, once a second while it does anything, else once a minute; "
         f"\"{OURS}\" as shipped, \"{WIDE}\" with {values} degC.",
@@ -224,7 +224,8 @@ def page(years: list[str], goals: list[Goal], task: Task) -> str:
         "- Foresight: the optimum of a linear programme that knows the weather of the whole year "
         "(`tools/autarky/thermal/bound.py`) within what the parameters promise, "
         f"{OURS}: {_promised(own_limits(OURS))}; {WIDE}: {_promised(own_limits(WIDE))}. Nothing in it has to start, "
-        "lead, lag or keep off the dew point, and it chooses its current where cold limits it. "
+        "lead, lag or keep off the dew point, and it chooses its current where cold limits it, a little more than "
+        "the tables allow. "
         "\"No less than\" is a proof: the same with heat of the cells that the programme may choose between "
         f"bounds. Within the cells' limits: >= {WIDE_LIMITS.charge_c:g} when charge is wanted, never above "
         f"{WIDE_LIMITS.most_c:g} degC. The rivals stand against the limits of {OURS}, which they do not keep.",
@@ -240,25 +241,20 @@ def page(years: list[str], goals: list[Goal], task: Task) -> str:
 def main() -> None:
     """Entry point of `make thermal-report`."""
     parser = argparse.ArgumentParser(prog="python -m autarky.thermal.year_report", description=__doc__)  # fmt: skip
-    parser.add_argument("--climates", nargs="*", choices=[*CLIMATES], default=[*CLIMATES])
     parser.add_argument("--seed", type=int, default=0, help="of the weather")
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     with clear_errors():
-        weathers = {name: generate(name, arguments.seed) for name in arguments.climates}
+        weathers = {name: generate(name, arguments.seed) for name in CLIMATES}
         setup = Setup(weathers, door_day=_DOOR_DAY)
-        promised = {OURS: own_limits(OURS), WIDE: own_limits(WIDE)}
-        places = [*weathers.items()]
+        promised = {OURS: own_limits(OURS), WIDE: own_limits(WIDE), CELLS: WIDE_LIMITS}
         print("foresight", flush=True)
-        optima = {
-            (name, who): foresight(setup.model, setup.task, weather, limits=limits)
-            for (name, weather), (who, limits) in product(places, promised.items())
+        problems = {
+            (name, who): problem_of(setup.model, setup.task, weather, limits=limits)
+            for (name, weather), (who, limits) in product(weathers.items(), promised.items())
         }
-        promised[CELLS] = WIDE_LIMITS
-        bounds = {
-            (name, who): bound(setup.model, setup.task, weather, limits=limits)
-            for (name, weather), (who, limits) in product(places, promised.items())
-        }
+        bounds = {key: bound(problem) for key, problem in problems.items()}
+        optima = {key: foresight(problem) for key, problem in problems.items() if key[1] != CELLS}
         columns = year_columns([*weathers], CONTESTANTS)
         found = in_processes(columns, setup, arguments.processes)
         months = {column: found[column] for column in columns}
@@ -266,7 +262,7 @@ def main() -> None:
         goals = year_goals(years, optima) + other_goals(
             months, lambda text: print(text, flush=True)
         )
-        text = page(year_table(years, optima, bounds), goals, setup.task)
+        text = page(year_table(years, optima, bounds), goals, setup.task, arguments.seed)
         PAGE.write_text(text, encoding="utf-8")
         print(PAGE.relative_to(ROOT))
 
