@@ -74,7 +74,7 @@ class Command:
             self._announced_ms = heard_ms
             image = self._image
             at = self._schedule
-            self._preheat.announce(image[at], image[at + 2] * 10, image[at + 1] != 0)
+            self._preheat.announce(image[at], image[at + 2] * 10, image[at + 1] != 0, image[at + 3])
 
     def request_reset(self, value):
         """0x2310: an unlocked operator asks for what the reset key does."""

@@ -243,7 +243,7 @@ TABLE = b"""\
 # thermal, 0.1 degC
 0x20E0 cool_on_mean_dc                300    150    450  # thermal.md
 0x20E1 cool_on_max_dc                 320    150    450  # thermal.md
-0x20E2 cool_off_mean_dc               280    100    450  # thermal.md
+0x20E2 cool_off_mean_dc               280    100    450  # thermal.md; cooling aims at it and ends a kelvin below the start
 0x20E3 cool_off_max_dc                300    100    450  # thermal.md
 0x20E4 heat_on_mean_dc                100   -300    300  # thermal.md, heat for charge
 0x20E5 heat_on_min_dc                  50   -300    300  # thermal.md, heat for charge

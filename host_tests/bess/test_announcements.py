@@ -16,15 +16,15 @@ def test_a_wish_arrives_is_counted_down_and_may_change() -> None:
         preheat = site.cabinets[0].firmware.app.thermal.preheat
         site.run_for(2.0)
         assert preheat.purpose == p.UNKNOWN
-        apply(site, read("wish 2 charge 60"))
+        apply(site, read("wish 2 charge 60 0.25"))
         site.run_for(30.0)
-        assert preheat.purpose == p.CHARGE
+        assert (preheat.purpose, preheat.rate_permille) == (p.CHARGE, 250)
         assert 3550 <= preheat.wanted_in_s <= 3570
         site.run_for(20.0)
         assert 3530 <= preheat.wanted_in_s <= 3550
-        apply(site, read("wish 2 idle 0"))
+        apply(site, read("wish 2 idle 0 0"))
         site.run_for(2.0)
-        assert (preheat.purpose, preheat.wanted_in_s) == (p.IDLE, 0)
+        assert (preheat.purpose, preheat.wanted_in_s, preheat.rate_permille) == (p.IDLE, 0, 0)
 
 
 def test_a_smart_chiller_on_the_cabinets_bus_heats_and_its_silence_is_safe() -> None:

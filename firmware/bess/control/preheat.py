@@ -8,6 +8,7 @@ heat capacity, its loss and the heater's power, which the heating itself correct
 from math import log
 
 from bess.port.interpreter import const
+from bess.protect.limits import CHARGE_BY_TEMPERATURE, from_table
 
 # purpose
 UNKNOWN = const(0)  # nothing was announced: ready for charge always
@@ -19,6 +20,7 @@ _FORGET_S = const(900)  # an announcement is repeated every five seconds
 _READY_DC = const(20)  # above where heating would begin
 _KEEP_DC = const(30)  # below what charge wants, once it is ready
 _LEAST_KEEP_DC = const(10)
+_CLOSE_DC = const(3)  # hysteresis of what has to be ready: a minute and a half of 6 kW
 _LONE_DC = const(30)  # a cold cell is heated for until the mean is that much too warm
 _MOVED_S = const(600)  # a wish that is put off by more than this is another one
 _EFFICIENCY_PERMILLE = const(950)
@@ -34,8 +36,9 @@ _INVALID_DC = const(-32768)
 class Preheat:
     """`announce` what the site wants, `wants` once a second.
 
-    `purpose`, `wanted_in_s` as announced and counted down; `pace_permille`: how fast the cells got
-    warm against what parameters promise.
+    `purpose`, `wanted_in_s`, `rate_permille` as announced, the second counted down;
+    `pace_permille`: how fast the cells got warm against what parameters promise; `warm_dc`: what
+    the announced charge wants of the cells.
     """
 
     def __init__(self, parameters):
@@ -48,7 +51,7 @@ class Preheat:
         )
         floor_dc = get("heat_floor_dc")
         self._floor = (min(floor_dc, discharge[0]), min(floor_dc, discharge[1]))
-        self._ready_dc = get("charge_ready_dc")
+        self._ready_dc = self.warm_dc = get("charge_ready_dc")
         self._off = (get("heat_off_mean_dc"), get("heat_off_min_dc"))
         self._island_off_dc = get("island_heat_off_dc")
         self._reserve_cpct = get("island_reserve_cpct")
@@ -57,7 +60,7 @@ class Preheat:
         self._loss_w_k = get("heat_loss_w_k")
         self._margin_permille = get("preheat_margin_permille")
         self.purpose = UNKNOWN
-        self.wanted_in_s = 0
+        self.wanted_in_s = self.rate_permille = 0
         self.pace_permille = 1000
         self._island = False
         self._due = False
@@ -67,14 +70,30 @@ class Preheat:
         self._pace_from_dc = 0
         self._pace_expected_j = 0
 
-    def announce(self, purpose, wanted_in_s, island):
-        """A new announcement of the coordinator; purpose as above."""
+    def announce(self, purpose, wanted_in_s, island, rate_permille=0):
+        """A new announcement of the coordinator; purpose as above; rate_permille: of 1C that it
+        will want, 0 = it did not say: all.
+        """
         if purpose != self.purpose or wanted_in_s > self.wanted_in_s + _MOVED_S:
             self._due = self._ready = False
         self.purpose = purpose
         self.wanted_in_s = wanted_in_s
         self._island = island
         self._heard_s = 0
+        if rate_permille != self.rate_permille:
+            self.rate_permille = rate_permille
+            self._aim()
+
+    def _aim(self):
+        """`warm_dc` is where the limits begin to allow the announced charge, from the lowest that
+        heats where nothing is announced to what allows all.
+        """
+        rate_permille, warm_dc = self.rate_permille, self._ready_dc
+        while rate_permille and warm_dc > self._charge[0]:
+            if from_table(CHARGE_BY_TEMPERATURE, warm_dc - 1) < rate_permille:
+                break
+            warm_dc -= 1
+        self.warm_dc = warm_dc
 
     def tick(self):
         """One second has gone."""
@@ -87,16 +106,16 @@ class Preheat:
             self._island = False
             self._heard_s = _FORGET_S
 
-    def _bounds(self):
+    def bounds(self):
         """Heating begins below, ends above: (mean, coldest cell, mean, coldest cell), 0.1 degC."""
         if self.purpose == UNKNOWN:
             on_mean_dc, on_min_dc = self._charge
             off_mean_dc, off_min_dc = self._off
         elif self.purpose == CHARGE:
-            off_mean_dc = self._ready_dc
+            on_mean_dc = self.warm_dc
             if self._ready:  # it may cool again, but no further than charge still flows well
-                off_mean_dc -= _KEEP_DC - _LEAST_KEEP_DC
-            on_mean_dc = off_mean_dc - _LEAST_KEEP_DC
+                on_mean_dc = min(max(on_mean_dc - _KEEP_DC, self._charge[0]), on_mean_dc)
+            off_mean_dc = on_mean_dc + _CLOSE_DC
             off_min_dc = on_min_dc = on_mean_dc
         else:
             on_mean_dc, on_min_dc = self._discharge if self.purpose == DISCHARGE else self._floor
@@ -105,8 +124,9 @@ class Preheat:
             off_mean_dc = min(off_mean_dc, self._island_off_dc)
             off_min_dc = min(off_min_dc, self._island_off_dc)
         # whatever is set, it begins below where it ends
-        on_mean_dc = min(on_mean_dc, off_mean_dc - _LEAST_KEEP_DC)
-        on_min_dc = min(on_min_dc, off_min_dc - _LEAST_KEEP_DC)
+        least_dc = _CLOSE_DC if self.purpose == CHARGE else _LEAST_KEEP_DC
+        on_mean_dc = min(on_mean_dc, off_mean_dc - least_dc)
+        on_min_dc = min(on_min_dc, off_min_dc - least_dc)
         return on_mean_dc, on_min_dc, off_mean_dc, off_min_dc
 
     def wants(self, heating, mean_dc, low_dc, air_dc, heat_w, soc_cpct):
@@ -115,7 +135,7 @@ class Preheat:
         """
         if self._island and soc_cpct < self._reserve_cpct:
             return False
-        on_mean_dc, on_min_dc, off_mean_dc, off_min_dc = self._bounds()
+        on_mean_dc, on_min_dc, off_mean_dc, off_min_dc = self.bounds()
         air_dc = _COLDEST_DC if air_dc == _INVALID_DC else air_dc
         if self.purpose in (CHARGE, DISCHARGE) and self.wanted_in_s and not self._due:
             need_s = self._need_s(max(off_mean_dc - mean_dc, off_min_dc - low_dc), mean_dc, air_dc)

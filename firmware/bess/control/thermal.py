@@ -36,6 +36,7 @@ _DRIED_DC = const(10)  # it is dried on until water may be so much colder still
 _OUTLET_SPAN_DC = const(120)  # below the cells at full demand
 _LITTLE_W = const(200)  # warms the cells by less than half a kelvin an hour
 _LITTLE_DC = const(5)  # hysteresis of cooling then: it takes an hour to be warm again
+_KEEP_DC = const(10)  # hysteresis of cooling at most: what is colder costs more than the starts
 _HOT_KEEP_DC = const(10)  # hysteresis of the hottest cell, which may not cool as the mean does
 _MOST_BY_DC = const(20)  # permille for each 0.1 K of supply above the dew point's margin
 _RUNAWAY_MS = const(120000)  # the heater's own heat has gone and the water is mixed by then
@@ -149,16 +150,14 @@ class Thermal:
         """Where cooling ends, (mean, hottest cell): the less there is to come, the sooner, since
         what is colder than it need be only lets more in.
         """
+        keep_dc, off_max_dc = _KEEP_DC, self._cool_off_max_dc
         air_dc = self._environment.outside_dc
         if air_dc != _INVALID_DC:
             gain_w = self.heat_w - self.preheat.loss_w(self._cells.temp_mean_dc, air_dc)
             if gain_w < _LITTLE_W:
                 keep_dc = _LITTLE_DC if gain_w >= 0 else 0  # it cools by itself
-                return (
-                    max(self._cool_on_mean_dc - keep_dc, self._cool_off_mean_dc),
-                    max(self._cool_on_max_dc - _HOT_KEEP_DC, self._cool_off_max_dc),
-                )
-        return self._cool_off_mean_dc, self._cool_off_max_dc
+                off_max_dc = max(self._cool_on_max_dc - _HOT_KEEP_DC, off_max_dc)
+        return max(self._cool_on_mean_dc - keep_dc, self._cool_off_mean_dc), off_max_dc
 
     def _judge_damp(self, trusted):
         """The air's water would soon lie on cells or pipes; where it is not known, as before."""

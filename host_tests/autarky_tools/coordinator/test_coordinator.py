@@ -221,7 +221,7 @@ def test_a_wish_is_told_when_it_is_new_and_every_5_s_with_what_is_left_of_its_ti
     codec = FrameCodec(objects.PDO_TABLE)
     checker = Checker(data_ids(codec.frame("schedule"), 2), 3, 1)
     slot = codec.slot("schedule", "purpose")
-    coordinator.wishes[2] = Wish(preheat.CHARGE, 40_000, island=True)
+    coordinator.wishes[2] = Wish(preheat.CHARGE, 40_000, island=True, rate_c=0.25)
     told = []
     for now_ms in range(0, 23_000, 100):
         if now_ms == 17_000:
@@ -231,9 +231,9 @@ def test_a_wish_is_told_when_it_is_new_and_every_5_s_with_what_is_left_of_its_ti
                 assert can_id == 0x402
                 assert checker.check(data, len(data)) == OK
                 codec.unpack(codec.frame("schedule"), data)
-                told.append((now_ms, *codec.image[slot : slot + 3]))
+                told.append((now_ms, *codec.image[slot : slot + 4]))
     charge, idle = preheat.CHARGE, preheat.IDLE
     assert told == [
-        (0, charge, 1, 4), (5_000, charge, 1, 3), (10_000, charge, 1, 3), (15_000, charge, 1, 2),
-        (17_000, idle, 0, 0xFFFF), (22_000, idle, 0, 0xFFFF),
+        (0, charge, 1, 4, 250), (5_000, charge, 1, 3, 250), (10_000, charge, 1, 3, 250),
+        (15_000, charge, 1, 2, 250), (17_000, idle, 0, 0xFFFF, 0), (22_000, idle, 0, 0xFFFF, 0),
     ]  # fmt: skip

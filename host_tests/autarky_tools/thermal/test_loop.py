@@ -24,7 +24,7 @@ def eventful(minutes: float):
     hot = (at(6, "door_open", "on"), at(12, "door_open", "off"), at(20, "channel_open", "humidity"))
     return [
         case(minutes, name="cold chiller", start_c=-12.0, windows=windows, events=cold,
-             announcements=(Announcement(0.0, "discharge", 600.0),)),
+             announcements=(Announcement(0.0, "discharge", 600.0, rate_c=0.5),)),
         case(minutes, name="hot liquid", kind=Kind.LIQUID, start_c=33.0, windows=windows,
              events=hot),
         case(minutes, name="hot air", kind=Kind.AIR, start_c=33.0, windows=windows, events=hot,
@@ -157,17 +157,21 @@ def test_current_is_never_more_than_the_firmware_allows(loop_of) -> None:
 
 def test_announcements_count_down_and_a_plan_makes_them(loop_of) -> None:
     told = case(
-        10, announcements=(Announcement(60.0, "charge", 300.0), Announcement(480.0, "silent"))
+        10,
+        announcements=(
+            Announcement(60.0, "charge", 300.0, rate_c=0.25),
+            Announcement(480.0, "silent"),
+        ),
     )
     assert told.announced(0.0) is None
     said = told.announced(180.0)
     assert said is not None
-    assert (said.purpose, said.wanted_in_s) == ("charge", 180.0)
+    assert (said.purpose, said.wanted_in_s, said.rate_c) == ("charge", 180.0, 0.25)
     assert told.announced(500.0) is None
     planned = case(10, plan=True, windows=(Window(22.0, 2.0, 0.5),))
     said = planned.announced(0.0)
     assert said is not None
-    assert (said.purpose, said.wanted_in_s) == ("discharge", 0.0)
+    assert (said.purpose, said.wanted_in_s, said.rate_c) == ("discharge", 0.0, 0.5)
     assert planned.wanted_c(0.0) == 0.5
     later = planned.announced(4 * 3600.0)
     assert later is not None

@@ -25,7 +25,7 @@ plant.heater_w = 2000
 name = "air"
 kind = "air"
 window = [{from_h = 1, to_h = 2, c_rate = 0.5}]
-announce = [{time_h = 1, purpose = "charge", wanted_in_h = 3, island = true}]
+announce = [{time_h = 1, purpose = "charge", wanted_in_h = 3, island = true, c_rate = 0.25}]
 at = [{time_h = 1, action = "sensor_drift", value = [3, 2.5]}]
 parameters = {pump_lead_ms = 5000}
 [[check]]
@@ -45,7 +45,8 @@ def test_a_files_cabinets_have_the_common_keys_and_their_own(tmp_path: Path) -> 
     assert air.kind == Kind.AIR
     assert air.plant.heater_w == 4000
     assert air.windows[0].c_rate == 0.5
-    assert air.announcements[0].wanted_in_s == 3 * 3600
+    said = air.announcements[0]
+    assert (said.wanted_in_s, said.island, said.rate_c) == (3 * 3600, True, 0.25)
     assert air.events[0].values == (3, 2.5)
     assert air.settings()["pump_lead_ms"] == 5000
     assert shortened(plan, 1.0).seconds == 3600

@@ -65,9 +65,9 @@ def test_months_add_up_and_extremes_do_not():
 
 def test_limits_are_those_of_the_shipped_parameters():
     own = year_report.own_limits()
-    assert (own.ready_c, own.charge_c, own.discharge_c, own.most_c) == (14.0, 12.0, -5.0, 30.0)
+    assert (own.ready_c, own.charge_c, own.discharge_c, own.most_c) == (12.5, 10.0, -5.0, 30.0)
     wide = year_report.own_limits(WIDE)
-    assert (wide.ready_c, wide.charge_c, wide.discharge_c, wide.most_c) == (8.5, 6.5, -5.0, 34.0)
+    assert (wide.ready_c, wide.charge_c, wide.discharge_c, wide.most_c) == (9.5, 9.5, -5.0, 34.0)
 
 
 def test_a_goal_that_is_not_reached_is_said_on_the_page():

@@ -79,8 +79,9 @@ def test_a_window_asks_one_cycle_and_counts_what_did_not_flow():
 
 @pytest.mark.parametrize(
     ("hour", "now", "later"),
-    [(8.0, (0, 0), (CHARGE, 3600)), (10.0, (CHARGE, 0), (DISCHARGE, 7 * 3600)),
-     (23.0, (0, 0), (CHARGE, 10 * 3600))],
+    [(8.0, (0, 0, 0.0), (CHARGE, 3600, 0.25)),
+     (10.0, (CHARGE, 0, 0.25), (DISCHARGE, 7 * 3600, 0.5)),
+     (23.0, (0, 0, 0.0), (CHARGE, 10 * 3600, 0.25))],
 )  # fmt: skip
 def test_the_next_wish_is_announced(hour, now, later):
     service = Service(Task(), 1)

@@ -4,6 +4,7 @@ import math
 
 from bess.control import preheat as p
 from bess.parameters import Parameters
+from bess.protect.limits import CHARGE_BY_TEMPERATURE, from_table
 
 NO_DC = -32768
 HOUR_S = 3600
@@ -45,17 +46,42 @@ def test_for_discharge_the_pack_may_be_colder_and_idle_coldest():
         (p.DISCHARGE, -50, -99, False, False), (p.DISCHARGE, -51, -51, False, True),
         (p.DISCHARGE, 0, -100, False, True), (p.DISCHARGE, -31, -70, True, True),
         (p.DISCHARGE, -30, -80, True, False), (p.IDLE, -299, -299, False, False),
-        (p.IDLE, -301, -301, False, True), (p.CHARGE, 139, 139, False, True),
-        (p.CHARGE, 140, 140, False, False), (p.CHARGE, 145, 130, False, True),
-        (p.CHARGE, 150, 139, True, True), (p.CHARGE, 149, 150, True, True),
-        (p.CHARGE, 150, 140, True, False),  # it was ready: now it may cool while it charges
-        (p.CHARGE, 120, 120, False, False), (p.CHARGE, 125, 110, False, True),
-        (p.CHARGE, 119, 119, False, True), (p.CHARGE, 129, 125, True, True),
-        (p.CHARGE, 130, 120, True, False), (p.DISCHARGE, 0, 0, False, False),
-        (p.CHARGE, 139, 139, False, True),  # another wish
+        (p.IDLE, -301, -301, False, True), (p.CHARGE, 149, 149, False, True),
+        (p.CHARGE, 150, 150, False, False), (p.CHARGE, 151, 147, False, True),
+        (p.CHARGE, 153, 149, True, True), (p.CHARGE, 152, 153, True, True),
+        (p.CHARGE, 153, 150, True, False),  # it was ready: now it may cool while it charges
+        (p.CHARGE, 120, 120, False, False), (p.CHARGE, 121, 117, False, True),
+        (p.CHARGE, 119, 119, False, True), (p.CHARGE, 122, 123, True, True),
+        (p.CHARGE, 123, 120, True, False), (p.DISCHARGE, 0, 0, False, False),
+        (p.CHARGE, 149, 149, False, True),  # another wish
     ):  # fmt: skip
         preheat.announce(purpose, 0, False)
         assert wants(preheat, mean, low, heating) == want, (purpose, mean, low, heating)
+
+
+def test_a_slow_charge_is_ready_where_the_limits_allow_it_and_no_warmer():
+    """0.1 C at 5 degC to 0.3 at 15, then 0.5: limits.py."""
+    preheat = made()
+    for rate_permille, warm_dc in (
+        (0, 150), (500, 150), (301, 150), (300, 150), (299, 150), (290, 145), (250, 125),
+        (201, 101), (200, 100), (50, 100), (0, 150), (9000, 150),
+    ):  # fmt: skip
+        preheat.announce(p.CHARGE, 0, False, rate_permille)
+        assert preheat.warm_dc == warm_dc, rate_permille
+        allowed = from_table(CHARGE_BY_TEMPERATURE, warm_dc)
+        assert allowed >= min(rate_permille, 500)
+        preheat.announce(p.IDLE, 0, False, rate_permille)
+    preheat.announce(p.CHARGE, 0, False, 250)
+    for mean, low, heating, want in (
+        (124, 124, False, True), (125, 125, False, False), (128, 124, True, True),
+        (128, 125, True, False), (100, 100, False, False), (99, 99, False, True),
+        (102, 102, True, True), (103, 100, True, False),
+    ):  # fmt: skip
+        assert wants(preheat, mean, low, heating) == want, (mean, low, heating)
+    coldest = made(charge_ready_dc=95)
+    coldest.announce(p.CHARGE, 0, False, 250)
+    assert coldest.warm_dc == 95  # what is set is what is promised
+    assert (wants(coldest, 94), wants(coldest, 98, heating=True), wants(coldest, 95)) == (1, 0, 0)
 
 
 def started_at_s(preheat, wanted_in_s, mean_dc, air_dc):
@@ -72,7 +98,7 @@ def test_it_begins_just_in_time_by_capacity_loss_and_power():
     """The exponential of 1.8 MJ/K and 30 W/K with 0.95 of the heater, and a tenth of margin."""
     for watts, rise_dc, air_dc in ((6000, 420, -300), (3000, 420, -300), (6000, 70, 50)):
         preheat = made(heater_w=watts)
-        mean_dc = 150 - rise_dc
+        mean_dc = 153 - rise_dc
         start_k, rise_k = (mean_dc - air_dc) / 10, rise_dc / 10
         need_s = 60000 * -math.log(1 - rise_k / (0.95 * watts / 30 - start_k))
         found_s = started_at_s(preheat, 48 * HOUR_S, mean_dc, air_dc)
@@ -99,7 +125,7 @@ def test_once_begun_it_goes_on_though_the_wish_is_repeated_and_ends_when_ready()
         preheat.announce(p.CHARGE, preheat.wanted_in_s, False)
         assert wants(preheat, -250, heating=True)
     assert left_s - preheat.wanted_in_s == 600
-    assert not wants(preheat, 150, heating=True)
+    assert not wants(preheat, 153, heating=True)
 
 
 def test_a_wish_that_is_put_off_is_another_one():
@@ -178,10 +204,14 @@ def test_bounds_that_are_set_out_of_order_are_ordered():
         assert not wants(preheat, -200, low_dc=-249)
 
 
-def test_it_begins_a_kelvin_below_where_it_ends_whatever_is_set():
+def test_it_begins_below_where_it_ends_whatever_is_set():
     preheat = made(island_heat_off_dc=60, heat_on_min_dc=50)
-    for purpose in (p.UNKNOWN, p.CHARGE):
+    for purpose, on_dc in ((p.UNKNOWN, 50), (p.CHARGE, 57)):
         preheat.announce(purpose, 0, True)
-        for dc, heating, want in ((49, False, True), (51, False, False), (59, True, True)):
+        for dc, heating, want in (
+            (on_dc - 1, False, True),
+            (on_dc + 1, False, False),
+            (59, True, True),
+        ):
             assert wants(preheat, dc, heating=heating) == want, (purpose, dc)
         assert not wants(preheat, 60, heating=True)

@@ -125,8 +125,8 @@ def test_every_threshold_of_the_modes_is_exact():
         (t.OFF, 300, 300, 320, t.OFF), (t.OFF, 301, 301, 301, t.COOL),
         (t.OFF, 300, 300, 321, t.COOL), (t.OFF, 100, 51, 120, t.OFF),
         (t.OFF, 99, 99, 99, t.HEAT), (t.OFF, 100, 50, 120, t.HEAT),
-        (t.COOL, 281, 270, 299, t.COOL), (t.COOL, 280, 270, 300, t.COOL),
-        (t.COOL, 280, 270, 299, t.OFF), (t.HEAT, 249, 200, 260, t.HEAT),
+        (t.COOL, 291, 270, 299, t.COOL), (t.COOL, 290, 270, 300, t.COOL),
+        (t.COOL, 290, 270, 299, t.OFF), (t.HEAT, 249, 200, 260, t.HEAT),
         (t.HEAT, 250, 199, 260, t.HEAT), (t.HEAT, 250, 200, 260, t.OFF),
         (t.HEAT, 240, 190, 321, t.COOL), (t.COOL, 200, 50, 250, t.HEAT),
     ):  # fmt: skip
@@ -142,7 +142,7 @@ def test_every_threshold_of_the_modes_is_exact():
 
 @pytest.mark.parametrize(
     ("outside_dc", "ends_dc"),
-    [(200, 300), (-32768, 280), (290, 300), (300, 295), (355, 295), (370, 280)],
+    [(200, 300), (-32768, 290), (290, 300), (300, 295), (355, 295), (370, 290)],
 )
 def test_the_less_there_is_to_come_the_sooner_cooling_ends(outside_dc, ends_dc):
     for mean_dc, mode in ((ends_dc + 1, t.COOL), (ends_dc, t.OFF)):

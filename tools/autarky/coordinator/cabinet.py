@@ -39,12 +39,13 @@ class Wish:
     """What will be wanted of a cabinet, so that its cells are warm by then (bess.control.preheat).
 
     purpose: one of that module's; at_ms: from when on, in the coordinator's time; island: the
-    grid is away.
+    grid is away; rate_c: how much current, in C, >= 0; 0: all that there is.
     """
 
     purpose: int
     at_ms: int
     island: bool = False
+    rate_c: float = 0.0
 
 
 @dataclass

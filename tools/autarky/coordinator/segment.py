@@ -190,6 +190,7 @@ class Segment:
         image, at = self._codec.image, self._purpose_slot
         image[at], image[at + 1] = wish.purpose, int(wish.island)
         image[at + 2] = min(left, _SCHEDULE_MOST)
+        image[at + 3] = min(round(1000 * wish.rate_c), _SCHEDULE_MOST)
         self._codec.pack(self._schedule, self._frame)
         self._announcers[view.node_id].protect(self._frame)
         self._outbox.frames.append((_SCHEDULE_ID + view.node_id, bytes(self._frame)))

@@ -116,9 +116,9 @@ def _power(site: VirtualSite, i: int, kw: float) -> None:
     site.coordinator.forced_w[site.cabinets[i].number] = 1000 * kw
 
 
-def _wish(site: VirtualSite, i: int, purpose: str, minutes: int) -> None:
+def _wish(site: VirtualSite, i: int, purpose: str, minutes: int, rate_c: float) -> None:
     at_ms = site.now_ms + 60_000 * minutes
-    wish = Wish(PURPOSES.index(purpose), at_ms)
+    wish = Wish(PURPOSES.index(purpose), at_ms, rate_c=rate_c)
     site.coordinator.wishes[site.cabinets[i].number] = wish
 
 

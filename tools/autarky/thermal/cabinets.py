@@ -137,7 +137,10 @@ class Cabinet:
         if flags & r.ANNOUNCED:
             purpose = record[r.PURPOSE]
             thermal.preheat.announce(
-                purpose & 3, record[r.WANTED_IN] * r.WANTED_S, purpose & r.ISLAND != 0
+                purpose & 3,
+                record[r.WANTED_IN] * r.WANTED_S,
+                purpose & r.ISLAND != 0,
+                purpose >> r.RATE_BIT,
             )
         trusted = cells.seen_all and signals.value[s.TEMP_AGE] <= self._silent_ms
         thermal.step(now_ms, trusted, current_ma, record[r.SOC])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,12 +75,14 @@ class Window:
 class Announcement:
     """What the coordinator says from time_s on, each minute, until the next one; counted down.
 
-    purpose: a name of PURPOSES, or "silent"."""
+    purpose: a name of PURPOSES, or "silent"; rate_c: how much current, in C; 0: not said.
+    """
 
     time_s: float
     purpose: str
     wanted_in_s: float = 0.0
     island: bool = False
+    rate_c: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,15 @@ class ThermalCase:
             left_s = max(said.wanted_in_s - (time_s - said.time_s), 0.0)
             if said.purpose == "silent":
                 return None
-            return Announcement(time_s, said.purpose, left_s, said.island)
+            return replace(said, time_s=time_s, wanted_in_s=left_s)
         if not self.plan or not self.windows:
             return None
         hour = self.day_s(time_s) / HOUR_S % 24.0
         now = next((w for w in self.windows if w.holds(hour)), None)
         coming = now or min(self.windows, key=lambda w: w.begins_in_s(hour))
         wanted_in_s = 0.0 if now else coming.begins_in_s(hour)
-        return Announcement(time_s, "discharge" if coming.c_rate > 0 else "charge", wanted_in_s)
+        purpose = "discharge" if coming.c_rate > 0 else "charge"
+        return Announcement(time_s, purpose, wanted_in_s, rate_c=abs(coming.c_rate))
 
 
 def of_one_length(cases: list[ThermalCase]) -> float:

@@ -130,11 +130,14 @@ class Ours:
                     self._busy.discard(at)
                     break
 
-    def announce(self, wanted: list[bool], now: tuple[int, int], later: tuple[int, int]) -> None:
-        """To each whose window is open (wanted) and to the others: purpose and seconds until."""
+    def announce(
+        self, wanted: list[bool], now: tuple[int, int, float], later: tuple[int, int, float]
+    ) -> None:
+        """To each whose window is open (wanted) and to the others: purpose, seconds until, C."""
         for cabinet, is_open in zip(self._cabinets, wanted, strict=True):
-            purpose, wanted_in_s = now if is_open else later
-            cabinet.control.preheat.announce(purpose, wanted_in_s // 10 * 10, False)
+            purpose, wanted_in_s, rate_c = now if is_open else later
+            preheat = cabinet.control.preheat
+            preheat.announce(purpose, wanted_in_s // 10 * 10, False, round(1000 * rate_c))
 
     def step(self, rate_a: np.ndarray, dt_s: float, all_look: bool = True) -> None:
         """rate_a: current of each of the columns, A, + in discharge; dt_s whole seconds; all_look:

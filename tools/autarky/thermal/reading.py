@@ -150,7 +150,7 @@ class _Reader:
         return Window(*(self.number(argument, raw, *place) for argument in _WINDOW))
 
     def announce(self, raw: Any, *place: str | int) -> Announcement:
-        raw = self.table(raw, ("time_h", "purpose", "wanted_in_h", "island"), *place)
+        raw = self.table(raw, ("time_h", "purpose", "wanted_in_h", "island", "c_rate"), *place)
         words = (*PURPOSES, "silent")
         purpose = self.typed("purpose", "", raw, *place)
         if purpose not in words:
@@ -158,9 +158,12 @@ class _Reader:
         wanted_h = 0.0
         if "wanted_in_h" in raw:
             wanted_h = self.number(Argument("wanted_in_h", "h", 0, 180), raw, *place)
+        rate_c = 0.0
+        if "c_rate" in raw:
+            rate_c = self.number(Argument("c_rate", "C", 0, 5), raw, *place)
         return Announcement(
             self.time(raw, *place), purpose, wanted_h * HOUR_S,
-            self.typed("island", False, raw, *place),
+            self.typed("island", False, raw, *place), rate_c,
         )  # fmt: skip
 
     def time(self, raw: dict[str, Any], *place: str | int) -> float:

@@ -26,6 +26,7 @@ HEARD = const(2)
 ANNOUNCED = const(4)
 RESET = const(8)
 ISLAND = const(4)  # bit of PURPOSE
+RATE_BIT = const(3)  # of PURPOSE: from here on the rate in permille of 1C
 WANTED_S = const(10)  # a bit of WANTED_IN
 CHANNELS = (
     "supply", "reference", "terminal_plus", "terminal_minus", "coolant_supply", "ambient",

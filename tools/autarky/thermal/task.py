@@ -130,12 +130,12 @@ class Service:
         self.moved_kwh += rate_c * (dt_s / 3600.0 * task.energy_kwh)
         self.rate_c = rate_c if now.purpose == DISCHARGE else -rate_c
 
-    def announced(self, time_s: float) -> tuple[tuple[int, int], tuple[int, int]]:
-        """(purpose, wanted in s) for a column whose window is open, and for one that waits."""
-        now = (self.purpose, 0)
+    def announced(self, time_s: float) -> tuple[tuple[int, int, float], tuple[int, int, float]]:
+        """(purpose, wanted in s, C) for a column whose window is open, and for one that waits."""
+        now = (self.purpose, 0, 0.0 if self._open is None else self._open.rate_c)
         day_s = time_s % DAY_S
         waits = [
-            ((window.start_s - day_s) % DAY_S, window.purpose) for window in self._task.windows
+            ((window.start_s - day_s) % DAY_S or DAY_S, window) for window in self._task.windows
         ]
-        wait_s, purpose = min((wait_s or DAY_S, purpose) for wait_s, purpose in waits)
-        return now, (purpose, int(wait_s))
+        wait_s, window = min(waits, key=lambda wait: wait[0])
+        return now, (window.purpose, int(wait_s), window.rate_c)

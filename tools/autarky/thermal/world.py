@@ -155,7 +155,8 @@ class World:
             if said is not None:
                 rows[i, c.FLAGS] |= c.ANNOUNCED
                 island = c.ISLAND if said.island else 0
-                rows[i, c.PURPOSE] = PURPOSES.index(said.purpose) | island
+                rate = round(1000 * said.rate_c) << c.RATE_BIT
+                rows[i, c.PURPOSE] = PURPOSES.index(said.purpose) | island | rate
                 rows[i, c.WANTED_IN] = min(round(said.wanted_in_s / c.WANTED_S), 65535)
 
     def fill(self, now_s: int) -> None:
