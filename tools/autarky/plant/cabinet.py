@@ -95,7 +95,7 @@ class CabinetPlants:
         self.reset_key = [False] * n
         self._charge_as = np.zeros(n)
         self._ticks = 0
-        self._humidity = self.heat.humidity
+        self._feel_air()
         self._set_cell_temperatures()
         self.refresh()
 
@@ -196,7 +196,12 @@ class CabinetPlants:
         power_w = np.abs(strings.pcs_power_w)
         heat.pcs_loss_w = (_PCS_IDLE_W + _PCS_LOSS * power_w) * (power_w > 0.0)
         heat.step(loss_w, dt_s)
-        self._humidity = heat.humidity
+        self._feel_air()
+
+    def _feel_air(self) -> None:
+        self._humidity = self.heat.humidity
+        for face, inlet_c in zip(self.faces, self.heat.pcs_inlet_c.tolist(), strict=True):
+            face.inlet_c = inlet_c
 
     def _bleed(self) -> None:
         """Current of the closed balancing switches."""

@@ -55,7 +55,8 @@ class PcsFace:
     silent: bool = False
     follow: bool = False
     setpoint_w: float = 0.0
-    temperature_c: int = 35
+    inlet_c: float = 25.0  # of the air that it draws in
+    temperature_c: int | None = None  # what it says of that, where it is not true
     target_w: float = 0.0
     wants_to_run: bool = False
     reported_w: float = 0.0  # in the newest status
@@ -133,7 +134,8 @@ class PcsFace:
             return None
         state, self.reported_w = self._says(now_ms, state, power_w)
         power, volts = round(self.reported_w / 10), round(link_v * 10)
-        said = state, power, volts, fault, self.temperature_c
+        warm_c = round(self.inlet_c) if self.temperature_c is None else self.temperature_c
+        said = state, power, volts, fault, warm_c
         if said != self._said:
             self._said = said
             for slot, value in enumerate(said, self._state):

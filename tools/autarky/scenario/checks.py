@@ -23,6 +23,7 @@ Watch = Generator[None, bool, Check | None]
 _HOURS = TICK_MS / 3_600_000
 _FORCED_S = 30.0  # of a forced cell: so long an estimate may be asked for what it made of it
 _LINK_V = 800.0
+_NO_CHARGE_A = 1.0
 _HEARD_S = 0.1  # the last command was heard up to so long before a silence
 
 
@@ -196,6 +197,32 @@ def _precharge_tries(run: Run, cabinet: int, tries: int) -> Watch:
                  f"{counted} tries, {view.state_name}", run.seconds)  # fmt: skip
 
 
+# --- cold ---
+
+
+def _ready_in_time(run: Run, cabinet: int, at: float, least: float, most: float) -> Watch:
+    i, ready_c = run.index(cabinet), math.nan
+    while (yield):
+        if math.isnan(ready_c) and run.now_s >= at:
+            ready_c = float(run.site.plants.heat.module_c[i].mean())
+    return Check(f"cabinet {cabinet} is warm when it is wanted", least <= ready_c <= most,
+                 f"{ready_c:.1f} degC", at)  # fmt: skip
+
+
+def _charged(run: Run, cabinet: int, least: float) -> Watch:
+    i, ah, below_zero_s = run.index(cabinet), 0.0, 0.0
+    while (yield):
+        plants = run.site.plants
+        into_a = max(-float(plants.current_a[i]), 0.0)
+        ah += into_a * _HOURS
+        if into_a > _NO_CHARGE_A and plants.heat.module_c[i].min() < 0:
+            below_zero_s += TICK_MS / 1000
+    kwh = ah * _LINK_V / 1000
+    return Check(f"cabinet {cabinet} is charged, never below 0 degC",
+                 kwh >= least and not below_zero_s,
+                 f"about {kwh:.1f} kWh, {below_zero_s:.0f} s below")  # fmt: skip
+
+
 # --- a coordinator that fell silent ---
 
 
@@ -280,6 +307,12 @@ CHECKS = {
     "precharge_tries": CheckKind(
         _precharge_tries, (Argument("tries", "", 1, 10, whole=True),), True
     ),
+    "ready_in_time": CheckKind(
+        _ready_in_time,
+        (Argument("at_s", "s", 0, _DAY_S), Argument("least_c", "degC", -50, 60),
+         Argument("most_c", "degC", -50, 60)), True,
+    ),
+    "charged": CheckKind(_charged, (Argument("least_kwh", "kWh", 0, 1000),), True),
     "power_held": CheckKind(_power_held, (_SILENT,)),
     "opened_after_silence": CheckKind(_opened_after_silence, (_SILENT,)),
 }  # fmt: skip

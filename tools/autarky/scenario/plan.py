@@ -63,6 +63,7 @@ class Plan:
     cabinets: int = 2
     resizable: bool = True
     soc: float | None = None
+    temperature_c: float | None = None
     whole_s: float = 0.0
     driver: str = ""
     parameters: dict[str, int] = field(default_factory=dict)

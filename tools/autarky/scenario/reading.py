@@ -25,7 +25,7 @@ _MOST_S = 3.6e9
 _CABINETS = Argument("cabinets", low=1, high=32, whole=True)
 _NUMBERS = {
     "whole_s": Argument("whole_s", "s", 0, _MOST_S), "soc": Argument("soc", "", 0, 1),
-    "cabinets": _CABINETS,
+    "temperature_c": Argument("temperature_c", "degC", -40, 60), "cabinets": _CABINETS,
 }  # fmt: skip
 _LOAD_KW = Argument("kw_per_cabinet", "kW", 0, 1e6)
 _SHARES = (Argument("peak_share", "", 0, 1), Argument("recharge_share", "", 0, 1))

@@ -136,6 +136,8 @@ def run_scenario(
     if not plan.resizable:
         config.cabinets, config.segments = plan.cabinets, ()
     config.soc = config.soc if plan.soc is None else plan.soc
+    if plan.temperature_c is not None:
+        config.temperature_c = plan.temperature_c
     config.parameters = {**plan.parameters, **config.parameters}
     config.check()
     seconds = plan.seconds if hours is None else hours * 3600
