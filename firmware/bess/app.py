@@ -137,7 +137,7 @@ class Cabinet:
         holders = (
             string.ivt, string.cells, self.site.pdo, self.pcs_can, self.monitor, string.meter,
             self.insulation, self.pcs, string.contactors, self.modes,
-            self.session, self.node, self.thermal.circuit, self.cooling,
+            self.session, self.node, self.thermal.circuit, self.cooling, self.modes.removal,
         )  # fmt: skip
         holders += self.protection.judges
         self.tasks = Tasks(self, holders, board.outputs["healthy"], parameters)

@@ -92,6 +92,13 @@ class Command:
         self._modes.hold = value == 1
         return abort.NONE
 
+    def ask_removal(self, value):
+        """0x2430: 1 asks that modules may be drawn, which the coordinator grants; 0 no more."""
+        if value > 1:
+            return abort.VALUE
+        self._modes.removal.ask(value == 1)
+        return abort.NONE
+
     def confirm(self, value):
         """0x2422: 1 keeps the program on trial; only what passed its self-test can be kept."""
         if value != 1:

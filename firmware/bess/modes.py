@@ -6,8 +6,9 @@ there is at once.
 
 from array import array
 
+from bess.control.hot_swap import Removal
 from bess.measure import signals as s
-from bess.objects import REQUEST_READY, REQUEST_RUN
+from bess.objects import REQUEST_READY, REQUEST_RELEASE, REQUEST_RUN
 from bess.port.interpreter import bind, const
 from bess.port.ticks import held, ticks_diff
 from bess.protect import history as h
@@ -21,7 +22,9 @@ RUN = const(4)
 STOPPING = const(5)
 FAULT = const(6)
 SERVICE = const(7)
-NAMES = b"self_test standby precharge ready run stopping fault service"  # bytes stay in flash
+RELEASED = const(8)
+# bytes stay in flash
+NAMES = b"self_test standby precharge ready run stopping fault service released"
 
 _SELF_TEST_TIMEOUT_MS = const(10000)
 _SERVICE_KEY_MS = const(5000)
@@ -43,7 +46,7 @@ class Modes:
 
     `request` is the coordinator's (bess.objects), `request_w` its power; `silent` says that
     commands stay away; `hold` keeps the cabinet in standby whatever is requested. `state`,
-    `cause`, `self_test_failed` are read by others.
+    `cause`, `self_test_failed`, `removal` are read by others.
     """
 
     def __init__(self, strings, inputs, protection, pcs, limits, self_check, insulation, signals,
@@ -90,6 +93,7 @@ class Modes:
         self._reset_ticks = 0
         self._key_since_ms = -1
         self._key_was = False
+        self.removal = Removal([string.slots for string in strings], inputs)
         self._states = (
             self._self_test,
             self._standby,
@@ -99,6 +103,7 @@ class Modes:
             self._stopping,
             self._fault,
             self._service,
+            self._released,
         )
         bind(self, "step", "_must_stop", "_elapsed_ms")
 
@@ -111,7 +116,7 @@ class Modes:
         protection = self._protection
         if protection.limited != self._limited_was:
             self._count_stop(protection.limited)
-        if protection.string_tripped and self.state != FAULT and self.state != SERVICE:
+        if protection.string_tripped and self.state < FAULT:
             if protection.tripped:
                 self._enter(FAULT, "trip")
             else:
@@ -188,6 +193,8 @@ class Modes:
 
     def _standby(self):
         self._pcs.block()
+        if self._release():
+            return
         if self._must_stop() or not self._slots.all_seated:
             return
         if self._wants_power() and self._contactors.is_open and self._may_close():
@@ -272,8 +279,32 @@ class Modes:
 
     def _fault(self):
         self._pcs.block()
-        if self._open_tripped():
+        if self._open_tripped() and not self._release():
             self._try_reset(False)
+
+    def _release(self):
+        """Granted, and nothing is closed or welded: modules may be drawn."""
+        if self.request != REQUEST_RELEASE or self.silent or self._reset_ticks:
+            return False
+        for string in self._strings:
+            if not (string.contactors.is_open and string.slots.all_seated):
+                return False
+        self.removal.begin(self._now_ms)
+        self._enter(RELEASED, "granted")
+        return True
+
+    def _released(self):
+        self._pcs.block()
+        self._open("released")
+        removal = self.removal
+        if removal.step(self._now_ms, self.request == REQUEST_RELEASE and not self.silent):
+            return
+        if not removal.parted() or self._protection.reset(False, removal.raised):
+            removal.end()
+            self._begin_self_test("all sit again")
+        elif removal.too_long():
+            removal.end()
+            self._enter(FAULT, "trip")
 
     def _open(self, cause):
         for string in self._strings:
@@ -305,6 +336,7 @@ class Modes:
             self._stop_age_s = 0
             history.put(h.STOPS, max(history.value[h.STOPS] - 1, 0))
         self._signals.put(s.REPEATED_STOPS, history.value[h.STOPS])
+        self.removal.light(self._contactors.closed, self.state == FAULT)
 
     def hold_stamps(self, now_ms):
         """Keep old stamps old (port.ticks.held); now and then."""

@@ -17,7 +17,8 @@ frame status        0x180 sync  e2e
 field state          12  4 u 1     -
 field charge_limit   16 16 u 100   W
 field discharge_limit 32 16 u 100  W
-field worst_fault    48  8 u 1     -
+field worst_fault    48  7 u 1     -
+field removal_asked  55  1 u 1     -
 field flags          56  8 u 1     -
 frame power         0x280 sync  e2e
 field state          12  4 u 1     -
@@ -145,6 +146,9 @@ OBJECT_TABLE = b"""\
 0x2421 program.hold              u8  rws -       modes.hold|command.hold
 0x2422 program.trial             u8  rw  -       program.on_trial|command.confirm
 0x2423 program.sha256            str ro  -       program.sha256
+0x2430 removal.asked             u8  rws -       modes.removal.asked|command.ask_removal
+0x2431 removal.stage             u8  ro  -       modes.removal.stage
+0x2432 removal.lamp              u8  ro  -       modes.removal.lamp
 0x2410 trace                     dom ro  -       trace
 0x2411 trend                     dom ro  -       trend
 """
@@ -153,3 +157,4 @@ OBJECT_TABLE = b"""\
 REQUEST_STANDBY = 0
 REQUEST_READY = 1
 REQUEST_RUN = 2
+REQUEST_RELEASE = 3

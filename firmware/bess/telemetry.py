@@ -96,7 +96,8 @@ class Telemetry:
         image[at + 1] = 0 if held else limits.charge_w // 100
         image[at + 2] = 0 if held else limits.discharge_w // 100
         image[at + 3] = protection.worst_fault
-        image[at + 4] = (
+        image[at + 4] = 1 if cabinet.modes.removal.asked else 0
+        image[at + 5] = (
             protection.worst_level
             | (0x08 if protection.charge_blocked else 0)
             | (0x10 if protection.discharge_blocked else 0)

@@ -1,7 +1,7 @@
 """The cabinet's state machine from self-test to run, each transition with its cause."""
 
 import pytest
-from rigs.modes import READY, ROUND, RUN, STANDBY, Rig
+from rigs.modes import READY, RELEASE, ROUND, RUN, STANDBY, Rig
 
 from bess import modes as m
 
@@ -11,8 +11,10 @@ def test_states_are_those_of_the_name_table():
     assert [names[i] for i in (m.SELF_TEST, m.STANDBY, m.PRECHARGE, m.READY, m.RUN)] == [
         "self_test", "standby", "precharge", "ready", "run",
     ]  # fmt: skip
-    assert [names[i] for i in (m.STOPPING, m.FAULT, m.SERVICE)] == ["stopping", "fault", "service"]
-    assert len(names) == 8
+    assert [names[i] for i in (m.STOPPING, m.FAULT, m.SERVICE, m.RELEASED)] == [
+        "stopping", "fault", "service", "released",
+    ]  # fmt: skip
+    assert len(names) == 9
 
 
 def test_it_starts_in_self_test_without_a_result_a_request_or_a_reset():
@@ -99,7 +101,9 @@ def test_standby_blocks_and_closes_for_ready_and_run_only():
         rig = Rig().at(m.STANDBY)
         rig.machine.request = request
         events = rig.step()
-        if request in (READY, RUN):
+        if request == RELEASE:
+            assert (rig.machine.state, events) == (m.RELEASED, ["block"])
+        elif request in (READY, RUN):
             assert events == ["block", "close"]
             assert (rig.machine.state, rig.machine.cause) == (m.PRECHARGE, "requested")
             assert rig.pcs.asked == "stop"

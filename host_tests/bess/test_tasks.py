@@ -257,6 +257,7 @@ STAMPS = {
     "thermal.circuit": [
         "_flow_since_ms", "_heater_ms_at", "_chiller_ms_at", "_idle_since_ms", "_asked_since_ms",
     ],
+    "modes.removal": ["_since_ms"],
 }  # fmt: skip
 
 
@@ -279,7 +280,7 @@ def test_each_old_stamp_is_kept_old_one_owner_a_second_in_turns(app):
         for part, names in STAMPS.items():
             for name in names:
                 setattr(part_of(app, part), name, 0)
-        for second in range(16):
+        for second in range(17):
             moved = sum(
                 getattr(part_of(app, part), name) != 0
                 for part, names in STAMPS.items() for name in names

@@ -233,7 +233,7 @@ def test_lss_store_keeps_the_identity_and_nothing_else() -> None:
     assert again.parameters.get("cell_ov_3_dmv") == 36500
 
 
-@pytest.mark.parametrize("request_", [3, 5, 7])
+@pytest.mark.parametrize("request_", [4, 5, 7])
 def test_reserved_requests_close_nothing(inline_site, request_: int) -> None:
     site = inline_site()
     site.coordinator.wanted_state = request_

@@ -281,7 +281,7 @@ TRUTHS: dict[str, Callable[[Truth], bool]] = {
     "insulation_silent": lambda t: t.site.plants.monitors[t.i].silent,
     "terminal_hot": lambda t: t._over("terminal_plus", 91.0) or t._over("terminal_minus", 91.0),
     "pcs_hot": lambda t: (
-        t.site.plants.faces[t.i].temperature_c > 60 and not t.site.plants.faces[t.i].silent
+        t.site.plants.faces[t.i].says_c > 60 and not t.site.plants.faces[t.i].silent
     ),
     "supply_low": lambda t: (t.forced("supply") or 24.0) < 16.8,
     "ram": _flag(wire.TICK_RAM_BAD),

@@ -9,7 +9,7 @@ from bess.parameters import Parameters
 from bess.protect.fault_table import LOCKED_OUT, TRIPPED
 from bess.protect.history import SIZE, History, provision
 
-STANDBY, READY, RUN = 0, 1, 2  # requests
+STANDBY, READY, RUN, RELEASE = 0, 1, 2, 3  # requests
 ROUND = (
     s.CELL_MAX, s.TEMP_MAX, s.STRING_PER_CELL, s.OPEN_WIRE, s.AFE_SUM, s.AFE_SUPPLY,
     s.AFE_SELF_TEST, s.AFE_CONFIG, s.AFE_REFERENCE,
@@ -30,6 +30,7 @@ class Meter:
 
 class Inputs:
     reset_key = False
+    hvil_closed = True
 
 
 class Slots:
@@ -86,8 +87,9 @@ class Protection:
     def may_close(self):
         return self.closable
 
-    def reset(self, service):
-        self._events.append("clear in service" if service else "clear")
+    def reset(self, service, only=None):
+        which = "" if only is None else " of a removal"
+        self._events.append(("clear in service" if service else "clear") + which)
         return self.clears
 
     def suspend_undervoltage(self, on):

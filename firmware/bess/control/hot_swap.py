@@ -1,13 +1,17 @@
-"""Slots of the series modules: pulled at once, seated only after it has settled.
+"""Slots of the series modules: pulled at once, seated only after it has settled; and the orderly
+way out of a module, which trips nothing but what is drawn.
 
-A pulled module trips its string through the fault table (20 ms); this machine decides
-when all slots hold a module again, so that the string may close.
+A pulled module trips its string through the fault table (20 ms); `Slots` decides when all hold a
+module again, so that the string may close. Who asks first is granted it by the coordinator, which
+knows what the site can do without this cabinet: `Removal`.
 """
 
 from array import array
 
 from bess.port.interpreter import const
-from bess.port.ticks import ticks_diff
+from bess.port.ticks import held, ticks_diff
+from bess.protect.fault_table import fault_rows
+from bess.protect.hazards import BLEEDING, CHILLER, HEATER, PUMP
 
 EMPTY = const(0)
 UNSEATED = const(1)
@@ -43,3 +47,113 @@ class Slots:
             if state[i] != SEATED:
                 all_seated = False
         self.all_seated = all_seated
+
+
+# stage of a removal
+NONE = const(0)
+ASKED = const(1)  # wait: the coordinator has not granted it, or power is still there
+SAFE = const(2)  # pull
+PARTED = const(3)  # a module is out, or not whole in
+CHECKED = const(4)  # all sit again: what was raised has to go, then the self-test
+STAGE_NAMES = b"none asked safe parted checked"
+# lamp of the slots: hot_swap.md
+LAMP_NAMES = b"off active wait pull quarantine"
+_OFF = const(0)
+_ACTIVE = const(1)  # green
+_WAIT = const(2)  # blue, blinking
+_PULL = const(3)  # blue
+_QUARANTINE = const(4)  # amber
+_SAFE_MS = const(600000)  # hot_swap.md: then it is checked again
+_CHECK_MS = const(10000)  # for all that a removal raises to be seen gone
+# what a module that is drawn raises by itself
+_RAISED = (
+    b"hvil module_pulled afe_silent temp_silent voltage_silent open_wire afe_self_test sensors_lost"
+    b" string_uv"
+)
+
+
+class Removal:
+    """While a cabinet is released its contactors are open and nothing heats, pumps or bleeds.
+
+    `asked` by an operator; `stage` and `lamp` as they are told (the lamp of all slots, a number of
+    LAMP_NAMES); `stops`: bits of protect.hazards; `raised`: faults of a removal, by id.
+    slots: Slots of every string; inputs: for HVIL, which opens with the first module.
+    """
+
+    def __init__(self, slots, inputs):
+        self._slots = slots
+        self._inputs = inputs
+        names = _RAISED.split()
+        self.raised = bytes([int(row[0]) for row in fault_rows() if row[1].encode() in names])
+        self.asked = False
+        self.stage = NONE
+        self.lamp = _OFF
+        self.stops = 0
+        self._now_ms = 0
+        self._since_ms = 0
+        self._parted = False
+
+    def _enter(self, stage):
+        self.stage = stage
+        self._since_ms = self._now_ms
+
+    def ask(self, on):
+        """An operator asks for it, or takes it back."""
+        self.asked = on
+        if self.stage <= ASKED:
+            self.stage = ASKED if on else NONE
+
+    def light(self, closed, faulty):
+        """Once a second. closed: the contactors; faulty: a trip is latched."""
+        if self.stage == SAFE:
+            self.lamp = _PULL
+        elif self.stage != NONE:
+            self.lamp = _WAIT
+        elif faulty:
+            self.lamp = _QUARANTINE
+        else:
+            self.lamp = _ACTIVE if closed else _OFF
+
+    def begin(self, now_ms):
+        """Contactors are open and none is welded: modules may be drawn."""
+        self._now_ms = now_ms
+        self._parted = False
+        self.stops = HEATER | CHILLER | PUMP | BLEEDING
+        self._enter(SAFE)
+
+    def step(self, now_ms, wanted):
+        """False once all sit again and there is nothing to wait for. wanted: still granted."""
+        self._now_ms = now_ms
+        seated = self._inputs.hvil_closed
+        for slots in self._slots:
+            seated = seated and slots.all_seated
+        waited_ms = ticks_diff(now_ms, self._since_ms)
+        if not seated:
+            self._parted = True
+            if self.stage != PARTED:
+                self._enter(PARTED)
+        elif self.stage == PARTED:
+            self._enter(CHECKED)
+        elif self.stage == SAFE:
+            return wanted and waited_ms < _SAFE_MS
+        else:
+            return False
+        return True
+
+    def parted(self):
+        """A module was out since `begin`."""
+        return self._parted
+
+    def too_long(self):
+        """What was raised does not go away."""
+        return ticks_diff(self._now_ms, self._since_ms) >= _CHECK_MS
+
+    def end(self):
+        """The cabinet is one of the others again."""
+        self.asked = False
+        self.stops = 0
+        self._enter(NONE)
+
+    def hold_stamps(self, now_ms):
+        """Keep old stamps old (port.ticks.held); now and then."""
+        self._since_ms = held(now_ms, self._since_ms)

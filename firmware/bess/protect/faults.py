@@ -221,14 +221,18 @@ class Judge:
         """True while the row stands or is latched."""
         return self.state[row] & _STANDS != 0
 
-    def reset(self, service):
-        """Clear what has gone; lockouts only in `service`. True when nothing latched remains."""
+    def reset(self, service, only=None):
+        """Clear what has gone, of the faults with an id in `only` (bytes; None: of all); lockouts
+        only in `service`. True when nothing latched remains.
+        """
         remaining = False
         for row in range(self.end):
             state = self.state[row]
             if state & _STANDS and self._latching(row):
-                locked_out = self.rows.acts[row] & LOCKED_OUT
-                if state & (_WELL | _SUSPENDED) and (service or not locked_out):
+                may = service or not self.rows.acts[row] & LOCKED_OUT
+                if only is not None and self.rows.fault[row] not in only:
+                    may = False
+                if may and state & (_WELL | _SUSPENDED):
                     self._clear(row)
                 else:
                     remaining = True
@@ -310,14 +314,11 @@ class Protection:
                 return True
         return False
 
-    def reset(self, service):
-        """Clear latches whose cause has gone; lockouts only in `service`.
-
-        Returns True when nothing latched remains.
-        """
+    def reset(self, service, only=None):
+        """Clear latches whose cause has gone, see Judge. True when nothing latched remains."""
         well = True
         for judge in self.judges:
-            well = judge.reset(service) and well
+            well = judge.reset(service, only) and well
         self._react()
         return well
 

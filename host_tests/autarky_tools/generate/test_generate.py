@@ -63,7 +63,7 @@ def published_flags(**what: int) -> int:
             discharge_blocked=given["discharge"],
         ),
         limits=nothing(charge_w=0, discharge_w=0),
-        modes=nothing(state=0, hold=0, silent=given["silent"]),
+        modes=nothing(state=0, hold=0, silent=given["silent"], removal=nothing(asked=False)),
         thermal=nothing(mode=given["thermal"]),
     )  # fmt: skip
     string = nothing(
@@ -75,7 +75,7 @@ def published_flags(**what: int) -> int:
     told._cabinet, told._image, told._status, told._power = cabinet, [0] * 16, 0, 8
     told._pdo, told._power_frame, told.power_known = nothing(tell=lambda *a: None), 0, True
     told.publish_status()
-    return told._image[4]
+    return told._image[5]
 
 
 def test_each_flag_of_the_dbc_is_the_bit_that_the_firmware_sets() -> None:

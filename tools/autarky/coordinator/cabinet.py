@@ -18,6 +18,7 @@ _KEPT = {
     "status": {
         "state": "state", "charge_limit": "charge_limit_w",
         "discharge_limit": "discharge_limit_w", "worst_fault": "worst_fault", "flags": "flags",
+        "removal_asked": "removal_asked",
     },
     "power": {
         "dc_voltage": "dc_voltage_v", "dc_current": "dc_current_a", "active_power": "power_w",
@@ -69,6 +70,7 @@ class CabinetView:
     discharge_limit_w: float = 0.0
     worst_fault: int = 0
     flags: int = 0
+    removal_asked: int = 0
     dc_voltage_v: float | None = None
     dc_current_a: float | None = None
     power_w: float | None = None

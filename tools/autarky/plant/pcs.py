@@ -80,6 +80,11 @@ class PcsFace:
         self._told = (False, 0.0)  # what it says: follow, set-point in W
         self._said: tuple[int, ...] = ()  # in the last status
 
+    @property
+    def says_c(self) -> int:
+        """The temperature that it reports."""
+        return round(self.inlet_c) if self.temperature_c is None else self.temperature_c
+
     def command(self, data: bytes, now_ms: int) -> None:
         """A frame on the command identifier; refused ones change nothing."""
         if self._checker.check(data, len(data)) != OK:
@@ -134,8 +139,7 @@ class PcsFace:
             return None
         state, self.reported_w = self._says(now_ms, state, power_w)
         power, volts = round(self.reported_w / 10), round(link_v * 10)
-        warm_c = round(self.inlet_c) if self.temperature_c is None else self.temperature_c
-        said = state, power, volts, fault, warm_c
+        said = state, power, volts, fault, self.says_c
         if said != self._said:
             self._said = said
             for slot, value in enumerate(said, self._state):
