@@ -54,7 +54,7 @@ NONE = const(0)
 ASKED = const(1)  # wait: the coordinator has not granted it, or power is still there
 SAFE = const(2)  # pull
 PARTED = const(3)  # a module is out, or not whole in
-CHECKED = const(4)  # all sit again: what was raised has to go, then the self-test
+CHECKED = const(4)  # all sit again: the next may follow, else what was raised has to go
 STAGE_NAMES = b"none asked safe parted checked"
 # lamp of the slots: hot_swap.md
 LAMP_NAMES = b"off active wait pull quarantine"
@@ -64,7 +64,8 @@ _WAIT = const(2)  # blue, blinking
 _PULL = const(3)  # blue
 _QUARANTINE = const(4)  # amber
 _SAFE_MS = const(600000)  # hot_swap.md: then it is checked again
-_CHECK_MS = const(10000)  # for all that a removal raises to be seen gone
+_SETTLE_MS = const(10000)  # the next module may be drawn: then it is meant to go on
+_CHECK_MS = const(20000)  # until then all that a removal raises has to be seen gone
 # what a module that is drawn raises by itself
 _RAISED = (
     b"hvil module_pulled afe_silent temp_silent voltage_silent open_wire afe_self_test sensors_lost"
@@ -105,7 +106,7 @@ class Removal:
 
     def light(self, closed, faulty):
         """Once a second. closed: the contactors; faulty: a trip is latched."""
-        if self.stage == SAFE:
+        if self.stage == SAFE or self.stage == CHECKED:
             self.lamp = _PULL
         elif self.stage != NONE:
             self.lamp = _WAIT
@@ -137,7 +138,7 @@ class Removal:
         elif self.stage == SAFE:
             return wanted and waited_ms < _SAFE_MS
         else:
-            return False
+            return waited_ms < _SETTLE_MS
         return True
 
     def parted(self):

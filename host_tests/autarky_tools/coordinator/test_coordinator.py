@@ -237,3 +237,43 @@ def test_a_wish_is_told_when_it_is_new_and_every_5_s_with_what_is_left_of_its_ti
         (0, charge, 1, 4, 250), (5_000, charge, 1, 3, 250), (10_000, charge, 1, 3, 250),
         (15_000, charge, 1, 2, 250), (17_000, idle, 0, 0xFFFF, 0), (22_000, idle, 0, 0xFFFF, 0),
     ]  # fmt: skip
+
+
+def test_who_does_not_answer_the_sync_is_made_up_for_within_50_ms_of_it() -> None:
+    coordinator = one_bus(2, 3)
+    senders = {n: Sender(data_ids(1, n)) for n in (2, 3)}
+    coordinator.target_w = 40_000.0
+    for now_ms in range(0, 1000, 10):
+        heard = [(0x180 + n, status(s)) for n, s in senders.items()] if now_ms % 100 == 20 else []
+        coordinator.step(now_ms, [heard])
+    assert [v.setpoint_w for v in coordinator.views.values()] == pytest.approx([2e4, 2e4])
+    commanded = {}
+    for now_ms in range(1000, 1110, 10):
+        alive = [(0x182, status(senders[2]))] if now_ms == 1020 else []
+        sent = coordinator.step(now_ms, [alive])[0]
+        if any(can_id == 0x202 for can_id, _ in sent):
+            commanded[now_ms] = [v.setpoint_w for v in coordinator.views.values()]
+    assert commanded[1000] == pytest.approx([2e4, 2e4])
+    assert commanded[1050] == commanded[1100] == pytest.approx([4e4, 0.0])
+
+
+def test_who_asks_is_released_when_its_power_has_gone_over() -> None:
+    coordinator = one_bus(2, 3)
+    senders = {n: Sender(data_ids(1, n)) for n in (2, 3)}
+    coordinator.target_w = 40_000.0
+    answers = []
+    coordinator.leaving.on_answer = lambda number, answer: answers.append((number, answer.granted))
+    requests, totals = [], []
+    for now_ms in range(0, 6000, 10):
+        if now_ms == 1000:
+            coordinator.leaving.asked.add(3)
+        heard = [(0x180 + n, status(s)) for n, s in senders.items()] if now_ms % 100 == 20 else []
+        coordinator.step(now_ms, [heard])
+        if now_ms % 100 == 0 and now_ms >= 500:
+            requests.append(coordinator.views[3].request)
+            totals.append(sum(v.setpoint_w for v in coordinator.views.values()))
+    assert totals == pytest.approx([40_000.0] * len(totals))
+    assert answers == [(3, True)]
+    assert requests.index(objects.REQUEST_RELEASE) == pytest.approx(35, abs=1)  # 3 s of ramp
+    assert set(requests[36:]) == {objects.REQUEST_RELEASE}
+    assert coordinator.views[2].request == objects.REQUEST_RUN

@@ -72,6 +72,7 @@ def test_once_something_is_out_only_all_that_sits_ends_it(first):
     rig.inputs.hvil_closed = rig.slots[0].all_seated = rig.slots[1].all_seated = True
     assert rig.step()
     assert rig.removal.stage == h.CHECKED
+    assert rig.step(9_990)  # the next one may follow
     assert not rig.step()
     assert not rig.removal.too_long()
     rig.slots[0].all_seated = False  # out again before it was judged
@@ -79,7 +80,7 @@ def test_once_something_is_out_only_all_that_sits_ends_it(first):
     assert rig.removal.stage == h.PARTED
     rig.slots[0].all_seated = True
     assert rig.step()
-    assert not rig.step(9_990)
+    assert not rig.step(19_990)
     assert not rig.removal.too_long()
     rig.step(10)
     assert rig.removal.too_long()
@@ -114,6 +115,9 @@ def test_lamps_say_what_a_hand_may_do():
     rig.step()
     assert lamp(rig.removal) == "wait"
     assert h.STAGE_NAMES.decode().split()[rig.removal.stage] == "parted"
+    rig.slots[0].all_seated = True
+    rig.step()
+    assert lamp(rig.removal) == "pull"  # the next one
 
 
 def test_what_a_removal_raises_is_no_lockout_and_nothing_of_fire_or_heat():

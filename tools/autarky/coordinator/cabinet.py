@@ -11,6 +11,7 @@ from bess.link.frames import FrameCodec
 from bess.table import rows
 
 LOST_MS = 1500  # three heartbeats
+MISSED_MS = 120  # a status follows every SYNC, 100 ms apart: the newest did not come
 STATES = modes.NAMES.decode().split()
 _NO_CELL = 0xFFFF
 # frame of PDO_TABLE -> its fields that a view keeps, and as what
@@ -91,6 +92,11 @@ class CabinetView:
         self.name = self.name or str(self.number)
 
     @property
+    def released(self) -> bool:
+        """Modules may be drawn."""
+        return self.state == modes.RELEASED
+
+    @property
     def level(self) -> int:
         return self.flags & 7
 
@@ -120,7 +126,7 @@ class CabinetView:
             energy_kwh = max(self.energy_up_kwh + self.energy_down_kwh, 0.1)
         return CabinetSnapshot(
             available=status_ms is not None
-            and now_ms - status_ms < LOST_MS
+            and now_ms - status_ms < MISSED_MS
             and self.state == modes.RUN,
             soc=self.soc,
             energy_kwh=energy_kwh,

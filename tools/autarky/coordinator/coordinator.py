@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from autarky.config.places import FIRST_NODE_ID
 from autarky.coordinator.cabinet import CabinetView, Wish
 from autarky.coordinator.law.sharing import share
+from autarky.coordinator.leaving import Leaving
 from autarky.coordinator.segment import COORDINATOR_ID, Emergency, Frame, Segment
 from bess import objects
 
 PERIOD_MS = 100
+_ANSWERED_MS = 50  # after a SYNC every status has come
 ANNOUNCE_MS = 5_000  # E2E believes the sixth; a cabinet forgets after 15 minutes
 __all__ = ["COORDINATOR_ID", "FIRST_NODE_ID", "Coordinator", "Emergency", "Segment"]
 
@@ -26,8 +28,8 @@ class Coordinator:
     the owner wants; `wanted_state` the request for all cabinets. By number too: `muted` ones get
     no command, `held` ones are kept in standby, `forced_w` gives single ones their own power,
     `fast_streams` (four at most a segment) send all cells within a second, `wishes` tell what will
-    be wanted of a cabinet, so that its cells are warm by then. Raises ValueError for
-    a number that two cabinets have.
+    be wanted of a cabinet, so that its cells are warm by then. `leaving` grants removals and lets
+    power go over by a ramp. Raises ValueError for a number that two cabinets have.
     """
 
     def __init__(self, segments: Iterable[Segment]) -> None:
@@ -45,8 +47,11 @@ class Coordinator:
         self.forced_w: dict[int, float] = {}
         self.fast_streams: set[int] = set()
         self.wishes: dict[int, Wish] = {}
+        self.leaving = Leaving()
         self._announced: dict[int, tuple[Wish, int]] = {}
         self.silent = False
+        self._decided_ms = 0
+        self._carries = False
         for segment in self.segments:
             segment.on_emergency = self._take_emergency
 
@@ -62,11 +67,15 @@ class Coordinator:
             for segment in self.segments:
                 segment.take()
             return [[] for _ in self.segments]
-        due = now_ms % PERIOD_MS == 0
+        synced = now_ms % PERIOD_MS == 0
+        # who did not answer the SYNC is made up for before the next
+        due = synced or (now_ms % PERIOD_MS == _ANSWERED_MS and self._missed(now_ms))
         if due:
             self._decide(now_ms)
         for segment in self.segments:
             segment.beat(now_ms)
+            if synced:
+                segment.sync()
             if due:
                 self._command(segment, now_ms)
         return [segment.take() for segment in self.segments]
@@ -75,16 +84,30 @@ class Coordinator:
         views = list(self.views.values())
         for view in views:
             view.forget(now_ms)
-        snapshots = [v.snapshot(now_ms, self.forced_w.get(v.number)) for v in views]
+        self.leaving.decide(views, now_ms)
+        known = {v.number: v.snapshot(now_ms, self.forced_w.get(v.number)) for v in views}
+        dt_ms, self._decided_ms = now_ms - self._decided_ms, now_ms
+        snapshots = list(self.leaving.ramp(known, self._carries, dt_ms).values())
         powers, self.deficit_w = share(self.target_w, snapshots)
+        self._carries = any(powers)
         for view, snapshot, power_w in zip(views, snapshots, powers, strict=True):
             # one that cannot yet hears all the same what it is forced to once it can
             view.setpoint_w = power_w if snapshot.available else snapshot.forced_w or 0.0
-            held = view.number in self.held
-            view.request = objects.REQUEST_STANDBY if held else self.wanted_state
+            view.request = self._request(view)
+
+    def _missed(self, now_ms: int) -> bool:
+        """A cabinet that has power to give did not answer the newest SYNC."""
+        return any(
+            view.setpoint_w and now_ms - view.group_ms.get("status", now_ms) > _ANSWERED_MS
+            for view in self.views.values()
+        )
+
+    def _request(self, view: CabinetView) -> int:
+        if self.leaving.releases(view.number):
+            return objects.REQUEST_RELEASE
+        return objects.REQUEST_STANDBY if view.number in self.held else self.wanted_state
 
     def _command(self, segment: Segment, now_ms: int) -> None:
-        segment.sync()
         for view in segment.views.values():
             if view.number not in self.muted:
                 segment.command(view, view.number in self.fast_streams)

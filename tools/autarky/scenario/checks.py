@@ -197,6 +197,34 @@ def _precharge_tries(run: Run, cabinet: int, tries: int) -> Watch:
                  f"{counted} tries, {view.state_name}", run.seconds)  # fmt: skip
 
 
+# --- coming and going ---
+
+
+def _meter_held(run: Run, after: float, most: float, within: float) -> Watch:
+    """As one plant: however its cabinets come and go, what the meter sees stays at the target."""
+    longest_ms, off_ms, worst_w = 0, 0, 0.0
+    while (yield):
+        target_w = run.site.coordinator.target_w
+        off_w = abs(float(sum(run.site.plants.pcs_power_w)) - target_w)
+        if run.now_s < after or off_w <= most / 100 * abs(target_w):
+            off_ms = 0
+            continue
+        off_ms += TICK_MS
+        longest_ms, worst_w = max(longest_ms, off_ms), max(worst_w, off_w)
+    return Check(f"the meter is within {most:g} % of the target, or back there in {within:g} ms",
+                 longest_ms <= within,
+                 f"off for {longest_ms} ms at most, by {worst_w / 1000:.1f} kW")  # fmt: skip
+
+
+def _released(run: Run, cabinet: int, times: int) -> Watch:
+    counted, was = 0, False
+    while (yield):
+        now = run.site.coordinator.views[cabinet].released
+        counted += now and not was
+        was = now
+    return Check(f"cabinet {cabinet} let its modules go", counted == times, f"{counted} times")
+
+
 # --- cold ---
 
 
@@ -307,6 +335,11 @@ CHECKS = {
     "precharge_tries": CheckKind(
         _precharge_tries, (Argument("tries", "", 1, 10, whole=True),), True
     ),
+    "meter_held": CheckKind(
+        _meter_held,
+        (_AFTER, Argument("most_percent", "%", 0, 100), Argument("within_ms", "ms", 0, 10_000)),
+    ),
+    "released": CheckKind(_released, (Argument("times", "", 0, 100, whole=True),), True),
     "ready_in_time": CheckKind(
         _ready_in_time,
         (Argument("at_s", "s", 0, _DAY_S), Argument("least_c", "degC", -50, 60),
