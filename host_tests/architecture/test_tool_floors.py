@@ -13,7 +13,7 @@ TOOLS = ROOT / "tools"
 FLOORS = {
     "errors": 0, "paths": 0, "processes": 0,
     "tables": 1, "bus": 1, "plant": 1, "build": 1, "config": 1,
-    "node": 2, "coordinator": 2, "sil": 4, "scenario": 5, "arm": 5,
+    "coordinator": 2, "node": 3, "sil": 4, "scenario": 5, "arm": 5,
     "flash": 6, "generate": 6, "soc": 6, "mutate": 6, "thermal": 6, "bench": 7, "view": 7,
     "site_cli": 8, "rig": 8, "cli": 9,
 }  # fmt: skip

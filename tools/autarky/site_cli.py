@@ -241,6 +241,9 @@ def site(
         if served.socketcand_port is not None:
             console.print(f"socketcand at {host}:{served.socketcand_port}", highlight=False)
         console.print(f"`autarky provoke` reaches it at {at[0]}:{provoked.port}", highlight=False)
+        running.coordinator.leaving.on_answer = lambda number, answer: console.print(
+            f"cabinet {number} asks for its modules: {answer}", highlight=False
+        )
         agenda.add(running, steps, lambda told: console.print(_told(told), highlight=False))
         view = stack.enter_context(LiveView(console, f"site at {bus}"))
         recorder = Recorder()

@@ -14,7 +14,8 @@ from autarky.cli import app
 from autarky.config import shown
 from autarky.config.positions import line_of, lines_of
 from autarky.config.reading import SiteFileError, read, read_with_lines
-from autarky.config.site import Bus, Cabinets, Load, Peak, Segment, Site
+from autarky.config.site import Bus, Cabinets, Load, Peak, Reserve, Segment, Site
+from autarky.coordinator.law import removal
 from autarky.coordinator.law.peak import PeakShaving
 from autarky.paths import ROOT
 from autarky.plant.ac_bus import ClusterLoad
@@ -45,7 +46,7 @@ def test_the_example_has_every_key_and_is_understood() -> None:
     ]  # fmt: skip
     text = EXAMPLE.read_text()
     assert text.split("\n")[lines[("load", "rated_kw")] - 1].startswith("rated_kw = 750")
-    for part in (Site, Cabinets, Segment, Bus, Peak, Load):
+    for part in (Site, Cabinets, Segment, Bus, Reserve, Peak, Load):
         for key in part.model_fields:
             assert f"{key} =" in text or f"[{key}]" in text, f"{key} has no example"
 
@@ -110,7 +111,7 @@ price = 1
         "27: rated_kw = 0: give a number above 0, 1000000 at most",
         f"28: {tmp_path}/x.csv: No such file or directory; name a CSV file with time_s,power_kw",
         "29: there is no key 'tariff': choose from seed, interpreter, cabinets, segment, bus, "
-        "parameters, peak, load",
+        "parameters, reserve, peak, load",
     ]  # fmt: skip
 
 
@@ -124,6 +125,7 @@ price = 1
          "3: can_kbit_s is no parameter of a site: [bus] bit_rate_kbit_s says it"),
         ("[peak]\npeak_kw = 1\nrecharge_kw = 1", "1: recharge_kw 1 is not below peak_kw 1: the "
          "batteries would charge and discharge at one load"),
+        ("[reserve]\ncritical_kw = -1\nhours = 1", "2: critical_kw = -1: give a number 0..1000000"),
         ("[load]", '1: the load has either model = "gpu-cluster" or a trace'),
         ("[[segment]]\nname = \"a\"", "1: a segment has either count or cabinets, a list of names"),
         ("[cabinets]\ncount = 2\n[[segment]]\nname = \"a\"\ncount = 1",
@@ -255,6 +257,9 @@ trace = "load.csv"
 [peak]
 peak_kw = 90
 recharge_kw = 20
+[reserve]
+critical_kw = 120
+hours = 1.0
 """))  # fmt: skip
     config = SiteConfig.of(site)
     config.interpreter = "inline"
@@ -271,6 +276,7 @@ recharge_kw = 20
         assert battery_w == pytest.approx(30_000.0, rel=0.02)
         assert flows.ac_bus.grid_w(battery_w) == pytest.approx(90_000.0, rel=0.01)
         assert running.parameters.get("command_silent_3_ms") == 8000
+        assert running.coordinator.leaving.reserve == removal.Reserve(120_000.0, 1.0)
         assert all(v.soc == pytest.approx(0.7, abs=0.1) for v in views.values() if v.soc)
         assert min(bus.load(running.now_ms * 1000) for bus in running.buses) > 0
         assert [s.channel for s in running.segments.values()] == ["north", "south"]

@@ -71,6 +71,13 @@ class Peak(Part):
         return self
 
 
+class Reserve(Part):
+    """[reserve]: what the storage must carry alone before a cabinet may be taken out."""
+
+    critical_kw: Annotated[float, Field(ge=0, le=1e6)]
+    hours: Annotated[float, Field(ge=0, le=1000)]
+
+
 class Load(Part):
     """[load]: a model, or a trace: a CSV file with time_s and power_kw, beside site.toml."""
 
@@ -96,6 +103,7 @@ class Site(Part):
     segment: Annotated[list[Segment], Field(max_length=places.SEGMENTS_MAX)] = []
     bus: Bus = Bus()
     parameters: dict[str, int] = {}
+    reserve: Reserve | None = None
     peak: Peak | None = None
     load: Load | None = None
 

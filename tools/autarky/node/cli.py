@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autarky.errors import clear_errors, parse_key
-from autarky.node import records_cli, table_cli
+from autarky.node import records_cli, slots_cli, table_cli
 from autarky.node.options import BUS, AsJson, Bus, Interface, NodeId, open_client, show
 
 app = typer.Typer(
@@ -262,5 +262,6 @@ def watch(
 
 for command in (
     records_cli.log, records_cli.trend, records_cli.trace, records_cli.snapshot, table_cli.table,
+    slots_cli.slots, slots_cli.request, slots_cli.grant,
 ):  # fmt: skip
     app.command()(command)

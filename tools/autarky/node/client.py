@@ -18,7 +18,7 @@ from autarky.node.names import NodeError, dictionary, find
 from autarky.node.unlock import unlock
 from autarky.tables import LEVELS, fault_names
 from bess import modes
-from bess.control import contactors, thermal
+from bess.control import contactors, hot_swap, thermal
 
 _LISTEN_S = 3.0
 _INCOMPATIBLE = 0x06040043  # CiA 301: the parameters contradict each other
@@ -26,6 +26,8 @@ _CHOICES = {
     "state": modes.NAMES.decode().split(),
     "contactors.state": contactors.STATE_NAMES.decode().split(),
     "thermal.mode": thermal.MODE_NAMES.decode().split(), "fault.worst_level": LEVELS,
+    "removal.stage": hot_swap.STAGE_NAMES.decode().split(),
+    "removal.lamp": hot_swap.LAMP_NAMES.decode().split(),
 }  # fmt: skip
 _KEY_HINTS = {
     0x06010000: "it is the wrong one; the next try must wait, longer each time",

@@ -19,6 +19,7 @@ from autarky.bus.bus import Bus, Sent
 from autarky.bus.server import BusServer
 from autarky.config import places
 from autarky.coordinator.coordinator import Coordinator, Segment
+from autarky.coordinator.law.removal import Reserve
 from autarky.paths import wire
 from autarky.plant.ltc6813 import Chain, answers
 from autarky.sil.buses import CABINET_BIT_RATE, SegmentBus, VirtualCabinet
@@ -64,6 +65,9 @@ class VirtualSite:
         self.cabinets: list[VirtualCabinet] = []
         described = config.described()
         self.coordinator = Coordinator(Segment.of(place) for place in described)
+        if config.reserve is not None:
+            kept = config.reserve
+            self.coordinator.leaving.reserve = Reserve(1000 * kept.critical_kw, kept.hours)
         for place in described:
             self._place(place)
         self.by_number = {cabinet.number: cabinet for cabinet in self.cabinets}

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from autarky.build import package
 from autarky.config import places
-from autarky.config.site import Load, Peak, Site
+from autarky.config.site import Load, Peak, Reserve, Site
 from autarky.errors import AutarkyError
 from autarky.sil.firmware import Done, Tick
 from bess.parameter_rules import objections
@@ -62,6 +62,7 @@ class SiteConfig:
     segments: tuple[places.Segment, ...] = ()  # where they stand; empty: all on one bus
     load: Load | None = None
     peak: Peak | None = None
+    reserve: Reserve | None = None
 
     @classmethod
     def of(cls, site: Site, **how: Any) -> SiteConfig:
@@ -71,7 +72,8 @@ class SiteConfig:
             interpreter=site.interpreter, soc=site.cabinets.soc,
             temperature_c=site.cabinets.temperature_degc, parameters=dict(site.parameters),
             bitrate=1000 * site.bus.bit_rate_kbit_s,
-            segments=site.segments if site.segment else (), load=site.load, peak=site.peak, **how,
+            segments=site.segments if site.segment else (), load=site.load, peak=site.peak,
+            reserve=site.reserve, **how,
         )  # fmt: skip
 
     def described(self) -> tuple[places.Segment, ...]:
