@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import one_thread  # noqa: F401
 import pytest
 from hypothesis import HealthCheck, settings
 from kit.copies import in_a_copy

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bess.table import rows
@@ -33,6 +35,7 @@ class TablePlant:
         self.scale = scale
         self.thermal = 1.7235e-4 * (self.temperature_c + KELVIN)
         self.fast_s, self.slow_s = single["fast_tau_s"], single["slow_tau_s"]
+        self.fast_part, self.slow_part = (1 - np.exp(-1 / s) for s in (self.fast_s, self.slow_s))
         self.growth, self.reversals = single["empty_growth_permille"] / 1000, single["reversals"]
         self.soc = np.array(soc, float)
         self.fast_c = np.zeros_like(self.soc)
@@ -41,12 +44,30 @@ class TablePlant:
 
     def step(self, current_c):
         current_c = np.asarray(current_c, float)
-        self.fast_c += (1 - np.exp(-1 / self.fast_s)) * (current_c - self.fast_c)
-        self.slow_c += (1 - np.exp(-1 / self.slow_s)) * (current_c - self.slow_c)
+        self.fast_c += self.fast_part * (current_c - self.fast_c)
+        self.slow_c += self.slow_part * (current_c - self.slow_c)
         moved = current_c / 3600
         self.soc = self.soc - moved
-        side = np.where(current_c > 0.004, 1, np.where(current_c < -0.004, -1, 0))
+        side = np.sign(current_c) * (np.abs(current_c) > 0.004)
         self.lean += (1 - np.exp(-np.abs(moved) * self.reversals)) * (side - self.lean)
+
+    def course(self, current_c):
+        """Voltage and charge of a single cell after each second of current_c (seconds,)."""
+        states = np.empty((4, len(current_c)))
+        (fast_c,), (slow_c,), (soc,), (lean,) = self.fast_c, self.slow_c, self.soc, self.lean
+        fast_part, slow_part = float(self.fast_part), float(self.slow_part)
+        for at, current in enumerate(current_c.tolist()):
+            fast_c += fast_part * (current - fast_c)
+            slow_c += slow_part * (current - slow_c)
+            moved = current / 3600
+            soc -= moved
+            side = 1 if current > 0.004 else -1 if current < -0.004 else 0
+            lean += (1 - math.exp(-abs(moved) * self.reversals)) * (side - lean)
+            states[:, at] = fast_c, slow_c, soc, lean
+        self.fast_c, self.slow_c, self.soc, self.lean = states
+        voltage, charge = self.voltage(current_c), self.soc
+        self.fast_c, self.slow_c, self.soc, self.lean = states[:, -1:].copy()
+        return voltage, charge
 
     def voltage(self, current_c):
         percent = 100 * self.soc
@@ -58,7 +79,7 @@ class TablePlant:
             * self.thermal
             * np.arcsinh(self.fast_c * self.transfer / self.scale / self.thermal)
         )
-        steep = 1 + self.growth * np.exp(-np.clip(self.soc, 0, 1) / 0.1)
+        steep = 1 + self.growth * np.exp(-np.minimum(np.maximum(self.soc, 0), 1) / 0.1)
         return (
             rest
             + warm

@@ -1,8 +1,7 @@
-"""Moist air against CoolProp's real gas."""
+"""Moist air there and back; against the real gas in test_against_coolprop.py."""
 
 import numpy as np
 import pytest
-from CoolProp.HumidAirProp import HAPropsSI
 
 from autarky.plant.moist_air import (
     dew_point_c,
@@ -10,17 +9,6 @@ from autarky.plant.moist_air import (
     relative_humidity,
     saturated_kg_kg,
 )
-
-
-@pytest.mark.parametrize("celsius", [1.0, 10.0, 20.0, 35.0, 50.0])
-@pytest.mark.parametrize("humidity", [0.2, 0.6, 0.95])
-def test_water_and_dew_point_are_those_of_the_real_gas(celsius: float, humidity: float) -> None:
-    state = ("T", 273.15 + celsius, "R", humidity, "P", 101325)
-    water = humid_kg_kg(np.array([humidity]), np.array([celsius]))
-    assert water[0] == pytest.approx(HAPropsSI("W", *state), rel=0.01)
-    dew_c = HAPropsSI("D", *state) - 273.15
-    if dew_c > 0.0:  # below, CoolProp tells the frost point
-        assert dew_point_c(water)[0] == pytest.approx(dew_c, abs=0.1)
 
 
 def test_humidity_there_and_back() -> None:

@@ -4,10 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from CoolProp.CoolProp import PropsSI
 
 from autarky.errors import AutarkyError
-from autarky.plant import thermal_model
 from autarky.plant.cells import Cells
 from autarky.plant.thermal import MODELS, Heat, Kind, ThermalModel, string_heat_w
 
@@ -134,16 +132,6 @@ def test_no_joule_is_lost_in_a_random_run(kind: Kind, seed: int) -> None:
         moved_j += np.abs(gain_w) * dt_s
     assert np.all(moved_j > 1e6)
     assert np.abs(heat.stored_j - expected_j) == pytest.approx(0.0, abs=1e-6 * moved_j.min())
-
-
-def test_coolant_holds_and_weighs_what_coolprop_says() -> None:
-    at = ("T", 293.15, "P", 101325, "INCOMP::MEG-50%")
-    assert PropsSI("D", *at) == pytest.approx(thermal_model.COOLANT_KG_M3, rel=1e-3)
-    assert PropsSI("C", *at) == pytest.approx(thermal_model.COOLANT_J_KG_K, rel=1e-3)
-    for celsius in (-30, 0, 35, 50):
-        at = ("T", 273.15 + celsius, "P", 101325, "INCOMP::MEG-50%")
-        by_volume = PropsSI("D", *at) * PropsSI("C", *at) / 1000
-        assert by_volume == pytest.approx(thermal_model.COOLANT_J_L_K, rel=0.07)
 
 
 def test_half_c_makes_two_kilowatts_by_ohmic_resistance_as_the_cells_do() -> None:

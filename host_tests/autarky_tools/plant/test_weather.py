@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from CoolProp.HumidAirProp import HAPropsSI
 
 from autarky.errors import AutarkyError
 from autarky.plant.weather import CLIMATES, Weather, generate
@@ -89,13 +88,6 @@ def test_between_hours_lies_what_lies_between_them() -> None:
     assert humidity.tolist() == [0.5] * 5
     assert sun_w_m2.tolist() == [0.0, 50.0, 50.0, 0.0, 0.0]
     assert year.year_s == 4 * 3600.0
-
-
-def test_water_outside_is_that_of_humid_air() -> None:
-    year = YEARS["tropical"][0]
-    temp_c, humidity, _ = year.at(7200.0)
-    expected = HAPropsSI("W", "T", temp_c + 273.15, "R", humidity, "P", 101325)
-    assert year.outside_kg_kg(7200.0) == pytest.approx(expected, rel=0.01)
 
 
 def test_a_climate_that_there_is_none_of_is_refused() -> None:

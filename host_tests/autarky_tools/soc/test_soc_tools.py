@@ -35,19 +35,16 @@ def synthetic(celsius: float, hours: float, seed: int, start: float = 1.0, slow:
     )
     rng = np.random.default_rng(seed)
     count = int(hours * 3600)
-    current, rows = 0.0, np.zeros((count, 4))
+    current, current_c, noise_v = 0.0, np.zeros(count), np.zeros(count)
     way = 1 / 25 if start > 0.5 else -1 / 25
     for second in range(count):
         if slow:
             current = way if second > 0 else 0.0
         elif second % 12 == 0:
             current = 0.0 if second < 60 else float(rng.normal(0.1, 0.35))
-        plant.step([current])
-        rows[second] = (
-            second, AH * current, plant.voltage(np.array([current]))[0] + rng.normal(0, 5e-4),
-            plant.soc[0],
-        )  # fmt: skip
-    time_s, current_a, voltage_v, soc = rows.T
+        current_c[second], noise_v[second] = current, rng.normal(0, 5e-4)
+    voltage_v, soc = plant.course(current_c)
+    time_s, current_a, voltage_v = np.arange(float(count)), AH * current_c, voltage_v + noise_v
     inside = (soc > 0) & (soc < 1.0001)
     return Trace(
         f"synthetic {celsius}", time_s[inside], current_a[inside], voltage_v[inside],
@@ -107,7 +104,10 @@ def test_unsuitable_data_is_refused_with_the_reason(hour: Trace, change, reason:
         fitting.fit([replace(hour, **change(hour))], 3.54, 2.5, None if reason == "soc" else AH)
 
 
-def test_evaluate_prints_scores_and_writes_the_promised_keys(hour: Trace, tmp_path: Path) -> None:
+def test_evaluate_prints_scores_and_writes_the_promised_keys(
+    hour: Trace, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(evaluation, "_COST_SAMPLES", 60)  # told as it is of ten times as many
     data = write(hour, tmp_path / "cell.parquet")
     out = tmp_path / "soc.json"
     done = run_here(
@@ -214,7 +214,8 @@ def test_evaluate_starts_anew_after_a_hole_and_says_so(
     assert "is turned" in scores["traces"][0]["notes"][0]
 
 
-def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path) -> None:
+def test_fit_writes_a_table_that_evaluate_takes(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", "")  # without valgrind, which takes its time
     trace = synthetic(25.0, 5, 5)
     data = write(trace, tmp_path / "cell.parquet")
     table = tmp_path / "my.table"
