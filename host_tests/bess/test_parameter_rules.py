@@ -178,9 +178,11 @@ def test_levels_are_ordered_and_recover_on_their_well_side_for_every_fault():
 
 
 def told_together(parameters, *names):
+    """A line that names the first of them tells them all."""
     return any(
         all(name in found and name + " is " in sentence for name in names)
-        for found, sentence in objections(parameters, FAULTS)
+        for _, of_line in _judgements(parameters, FAULTS, names[0])
+        for found, sentence in of_line
     )
 
 
