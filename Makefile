@@ -115,13 +115,15 @@ bench: $(READY) ## speed, instructions per tick and memory, as ratios of this ru
 	@$(BIN)/autarky bench $(ARGS)
 
 SEED ?= $(shell date +%Y%m%d)
-soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, a hundred killed runners of a bench, then an hour in the cold and one of random faults (SEED=n)
+soak: $(READY) ## a million steps of the state machines and of a cabinet among dishonest neighbours, a hundred killed runners of a bench, then an hour in the cold, every module swapped, a site that grows, and an hour of random faults (SEED=n)
 	@echo "seed $(SEED): repeat with make soak SEED=$(SEED)"
 	@HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q -n 2 --dist loadgroup \
 	  --hypothesis-seed=$(SEED) host_tests/invariants host_tests/autarky_tools/soc/test_soc_tools.py \
 	  host_tests/bess/estimate host_tests/canopen_node/test_hostile_bus.py \
 	  host_tests/autarky_tools/rig/test_bench_safe.py host_tests/autarky_tools/rig/test_bench_cases.py $(ARGS)
 	@$(BIN)/autarky run winter-hour
+	@$(BIN)/autarky run hot-swap
+	@$(BIN)/autarky run grow
 	@$(BIN)/autarky run soak --hours 1 --seed $(SEED)
 
 soc-report: $(READY) ## the estimators' goals measured on ../shared/data, into firmware/bess/estimate/README.md

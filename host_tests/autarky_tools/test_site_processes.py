@@ -290,5 +290,15 @@ def test_help_has_examples() -> None:
 
 def test_list_names_every_scenario() -> None:
     done = run_command("run", "--list")
-    for name in ("peak", "day", "trip", "precharge", "lost-host", "winter-hour", "soak"):
+    for name in (
+        "peak",
+        "day",
+        "trip",
+        "precharge",
+        "lost-host",
+        "winter-hour",
+        "hot-swap",
+        "grow",
+        "soak",
+    ):
         assert name in done.stdout

@@ -244,6 +244,7 @@ _SITE = (
     Action("wish", (Argument("purpose", words=PURPOSES),
                     Argument("time", "min", 0, 10_000, whole=True), Argument("rate", "C", 0, 2)),
            "cabinet {cabinet} is told that in {1} min it is for {0} at {2:g} C (0: all it can)"),
+    Action("supply", (_STATE,), "control supply of cabinet {cabinet} {0}"),
     Action("release", (Argument("state", words=("asked", "back")),),
            "modules of cabinet {cabinet} are to be drawn: {0}"),
     Action("command", (Argument("state", words=("silent", "back")),),

@@ -122,6 +122,10 @@ def _wish(site: VirtualSite, i: int, purpose: str, minutes: int, rate_c: float) 
     site.coordinator.wishes[site.cabinets[i].number] = wish
 
 
+def _supply(site: VirtualSite, i: int, state: str) -> None:
+    site.supply(i, state == "on")
+
+
 def _release(site: VirtualSite, i: int, state: str) -> None:
     member(site.coordinator.leaving.asked, site.cabinets[i].number, state == "asked")
 
@@ -162,6 +166,7 @@ ON_SITE: dict[str, Callable[..., object]] = {
     "power": _power,
     "power-back": lambda site, i: site.coordinator.forced_w.pop(site.cabinets[i].number, None),
     "wish": _wish,
+    "supply": _supply,
     "release": _release,
     "command": _command,
     "target": _target,

@@ -75,6 +75,7 @@ class VirtualCabinet:
     rx: list[bytes] = field(default_factory=list)
     groups: list[tuple[int, bytes]] = field(default_factory=list)
     skew_ms: int = 0  # its clock against the site's
+    dark: bool = False  # its control supply is away
     cause: str = "power"  # of its newest reset
     started_s: float = 0.0  # on the wall
     filters: dict[int, list[tuple[int, int]]] = field(default_factory=dict)

@@ -220,10 +220,14 @@ class Processes:
         cabinet.firmware = Firmware(cabinet.number, process, self.logs / "console.txt")
         self._accept(cabinet, connection)
 
-    def restart(self, cabinet: VirtualCabinet) -> None:
-        """End a cabinet's firmware and start it anew: storage is all that stays."""
+    def end(self, cabinet: VirtualCabinet) -> None:
+        """End a cabinet's firmware; safe to call twice."""
         assert cabinet.firmware is not None
         cabinet.firmware.close()
+
+    def restart(self, cabinet: VirtualCabinet) -> None:
+        """End a cabinet's firmware and start it anew: storage is all that stays."""
+        self.end(cabinet)
         if self.config.board is not None and cabinet.index == 0:
             self._start_board(cabinet)
         elif self.config.interpreter == "inline":

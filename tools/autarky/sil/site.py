@@ -164,7 +164,19 @@ class VirtualSite:
         """Take a cabinet's control supply away and give it back: storage is all that stays."""
         cabinet = self.cabinets[index]
         self._let_go(cabinet)
+        cabinet.dark = False
         self._processes.restart(cabinet)
+
+    def supply(self, index: int, on: bool) -> None:
+        """Take a cabinet's control supply away, or give it back; the same again does nothing."""
+        cabinet = self.cabinets[index]
+        if on and cabinet.dark:
+            cabinet.dark = False
+            self._processes.restart(cabinet)
+        elif not on and not cabinet.dark:
+            cabinet.dark = True
+            self._let_go(cabinet)
+            self._processes.end(cabinet)
 
     def _let_go(self, cabinet: VirtualCabinet) -> None:
         """No output is driven, and nothing waits for it."""
@@ -206,6 +218,9 @@ class VirtualSite:
         self._refresh_images(self.now_ms * 1000)
         for cabinet in self.cabinets:
             i = cabinet.index
+            if cabinet.dark:
+                cabinet.forget()
+                continue
             assert cabinet.firmware is not None
             try:
                 cabinet.firmware.send_tick(
@@ -248,7 +263,8 @@ class VirtualSite:
             try:
                 if cabinet.index in lost:
                     raise lost[cabinet.index]
-                self._take_done(cabinet, self.now_ms * 1000)
+                if not cabinet.dark:
+                    self._take_done(cabinet, self.now_ms * 1000)
             except FirmwareLost as error:
                 self._processes.note_reset(cabinet, error)
                 self.power_cycle(cabinet.index)
