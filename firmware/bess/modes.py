@@ -289,7 +289,7 @@ class Modes:
         for string in self._strings:
             if not (string.contactors.is_open and string.slots.all_seated):
                 return False
-        self.removal.begin(self._now_ms)
+        self.removal.begin(self._now_ms, self._protection.string_tripped)
         self._enter(RELEASED, "granted")
         return True
 
@@ -299,7 +299,7 @@ class Modes:
         removal = self.removal
         if removal.step(self._now_ms, self.request == REQUEST_RELEASE and not self.silent):
             return
-        if not removal.parted() or self._protection.reset(False, removal.raised):
+        if not removal.forgives() or self._protection.reset(False, removal.raised):
             removal.end()
             self._begin_self_test("all sit again")
         elif removal.too_long():

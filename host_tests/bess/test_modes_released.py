@@ -59,9 +59,16 @@ def test_every_contactor_of_the_cabinet_has_to_be_open():
 
 def test_a_broken_module_may_be_drawn_out_of_a_cabinet_that_tripped():
     rig = Rig().at(m.FAULT)
+    rig.protection.clears = True
     rig.machine.request = RELEASE
     rig.step()
     assert rig.machine.state == m.RELEASED
+    parted(rig)
+    rig.slots.all_seated = True
+    rig.step(1000)
+    rig.machine.request = RUN
+    rig.step(3)  # an operator clears it, nobody else
+    assert (rig.machine.state, rig.machine.cause) == (m.FAULT, "trip")
 
 
 def test_no_tick_of_it_lets_power_or_a_contactor_on():

@@ -93,6 +93,7 @@ class Removal:
         self._now_ms = 0
         self._since_ms = 0
         self._parted = False
+        self._tripped = False
 
     def _enter(self, stage):
         self.stage = stage
@@ -115,10 +116,13 @@ class Removal:
         else:
             self.lamp = _ACTIVE if closed else _OFF
 
-    def begin(self, now_ms):
-        """Contactors are open and none is welded: modules may be drawn."""
+    def begin(self, now_ms, tripped):
+        """Contactors are open and none is welded: modules may be drawn. tripped: a latch stands,
+        which an operator has to clear.
+        """
         self._now_ms = now_ms
         self._parted = False
+        self._tripped = tripped
         self.stops = HEATER | CHILLER | PUMP | BLEEDING
         self._enter(SAFE)
 
@@ -141,9 +145,9 @@ class Removal:
             return waited_ms < _SETTLE_MS
         return True
 
-    def parted(self):
-        """A module was out since `begin`."""
-        return self._parted
+    def forgives(self):
+        """A module was out, and nothing was latched before: what it raised was of the removal."""
+        return self._parted and not self._tripped
 
     def too_long(self):
         """What was raised does not go away."""

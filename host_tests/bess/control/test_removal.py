@@ -21,9 +21,9 @@ class Rig:
         self.removal = h.Removal(self.slots, self.inputs)
         self.now_ms = 5000
 
-    def begin(self):
+    def begin(self, tripped=False):
         self.removal.ask(True)
-        self.removal.begin(self.now_ms)
+        self.removal.begin(self.now_ms, tripped)
         return self
 
     def step(self, ms=10, wanted=True):
@@ -56,7 +56,7 @@ def test_it_is_over_when_it_is_not_wanted_any_more_or_after_ten_minutes():
     rig = Rig().begin()
     assert rig.step(599_990)
     assert not rig.step(10)
-    assert not rig.removal.parted()
+    assert not rig.removal.forgives()
 
 
 @pytest.mark.parametrize("first", ["hvil", "slot", "slot of another string"])
@@ -67,7 +67,7 @@ def test_once_something_is_out_only_all_that_sits_ends_it(first):
     rig.slots[1].all_seated = first != "slot of another string"
     for _ in range(3):
         assert rig.step(wanted=False)
-        assert (rig.removal.stage, rig.removal.parted()) == (h.PARTED, True)
+        assert (rig.removal.stage, rig.removal.forgives()) == (h.PARTED, True)
     assert rig.step(3_000_000)  # however long it takes
     rig.inputs.hvil_closed = rig.slots[0].all_seated = rig.slots[1].all_seated = True
     assert rig.step()
@@ -93,7 +93,14 @@ def test_the_next_removal_begins_anew():
     rig.removal.end()
     rig.slots[0].all_seated = True
     assert rig.begin().step()
-    assert not rig.removal.parted()
+    assert not rig.removal.forgives()
+
+
+def test_a_latch_that_stood_before_is_not_forgiven_with_what_a_removal_raises():
+    rig = Rig().begin(tripped=True)
+    rig.slots[0].all_seated = False
+    rig.step()
+    assert not rig.removal.forgives()
 
 
 def test_lamps_say_what_a_hand_may_do():
