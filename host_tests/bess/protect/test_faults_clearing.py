@@ -6,7 +6,7 @@ from rigs.latches import latch
 
 from bess.measure import signals as s
 from bess.measure.signals import Signals
-from bess.protect.fault_table import LIMIT, LOCKOUT, TABLE, TRIP
+from bess.protect.fault_table import LIMIT, LOCKOUT, TABLE, TRIP, fault_id
 from bess.protect.latches import SIZE, Latches
 from bess.table import rows
 
@@ -44,6 +44,22 @@ def test_lockout_is_cleared_in_service_only():
     assert rig.protection.locked_out
     assert rig.protection.reset(True)
     assert not rig.protection.locked_out
+
+
+def test_a_reset_of_some_faults_leaves_the_others_latched():
+    rig = Rig()
+    for signal in (s.MODULES_MISSING, s.SMOKE, s.WELDED):
+        for value in (*(1,) * 20, *(0,) * 3):
+            rig.feed(signal, value)
+    some = bytes([fault_id("module_pulled"), fault_id("contactor_welded")])
+    assert not rig.protection.reset(False, some)
+    assert not stands(rig.protection, "module_pulled", TRIP)
+    assert stands(rig.protection, "smoke", TRIP)
+    assert stands(rig.protection, "contactor_welded", LOCKOUT)  # in service only
+    assert not rig.protection.reset(True, some)
+    assert not stands(rig.protection, "contactor_welded", LOCKOUT)
+    assert rig.protection.reset(False)
+    assert not rig.protection.tripped
 
 
 def test_reset_inside_the_hysteresis_is_refused():
