@@ -277,3 +277,22 @@ def test_who_asks_is_released_when_its_power_has_gone_over() -> None:
     assert requests.index(objects.REQUEST_RELEASE) == pytest.approx(35, abs=1)  # 3 s of ramp
     assert set(requests[36:]) == {objects.REQUEST_RELEASE}
     assert coordinator.views[2].request == objects.REQUEST_RUN
+
+
+def test_a_newcomer_s_ramp_never_costs_the_plant_its_power() -> None:
+    coordinator = one_bus(2, 3)
+    senders = {n: Sender(data_ids(1, n)) for n in (2, 3)}
+    coordinator.target_w = 40_000.0
+    here = {2}
+    totals = []
+    for now_ms in range(0, 3000, 10):
+        if now_ms == 1000:
+            here = {2, 3}
+        elif now_ms == 1500:
+            here = {3}  # 2 goes while 3 has a sixth of its share
+        came = now_ms % 100 == 20
+        heard = [(0x180 + n, status(senders[n])) for n in here] if came else []
+        coordinator.step(now_ms, [heard])
+        if now_ms >= 1600:
+            totals.append(sum(v.setpoint_w for v in coordinator.views.values()))
+    assert totals == pytest.approx([40_000.0] * len(totals))

@@ -151,6 +151,19 @@ def test_who_comes_first_has_all_and_who_comes_later_rises_by_a_ramp():
     assert shares[-1] == pytest.approx(100e3)
 
 
+def test_who_only_just_came_takes_all_at_once_where_the_others_cannot():
+    plant = Plant(2)
+    plant.run(100, carries=False)
+    plant.views.append(view(9))
+    plant.leaving.asked.add(2)
+    plant.run(500)
+    known = {one.number: one.snapshot(plant.now_ms) for one in plant.views}
+    hurried = plant.leaving.hurry(known)
+    assert hurried[9].discharge_limit_w == 100e3
+    assert 0 < hurried[2].discharge_limit_w < 100e3  # who leaves goes on leaving
+    assert plant.step()[2] == 100e3
+
+
 def test_who_is_not_there_has_nothing_at_once():
     plant = Plant(2)
     plant.run(100, carries=False)

@@ -16,6 +16,7 @@ from autarky.coordinator.segment import COORDINATOR_ID, Emergency, Frame, Segmen
 from bess import objects
 
 PERIOD_MS = 100
+_ENOUGH_W = 1.0
 _ANSWERED_MS = 50  # after a SYNC every status has come
 ANNOUNCE_MS = 5_000  # E2E believes the sixth; a cabinet forgets after 15 minutes
 __all__ = ["COORDINATOR_ID", "FIRST_NODE_ID", "Coordinator", "Emergency", "Segment"]
@@ -89,6 +90,9 @@ class Coordinator:
         dt_ms, self._decided_ms = now_ms - self._decided_ms, now_ms
         snapshots = list(self.leaving.ramp(known, self._carries, dt_ms).values())
         powers, self.deficit_w = share(self.target_w, snapshots)
+        if abs(self.deficit_w) > _ENOUGH_W:
+            snapshots = list(self.leaving.hurry(known).values())
+            powers, self.deficit_w = share(self.target_w, snapshots)
         self._carries = any(powers)
         for view, snapshot, power_w in zip(views, snapshots, powers, strict=True):
             # one that cannot yet hears all the same what it is forced to once it can

@@ -95,15 +95,26 @@ class Leaving:
             else:
                 share = min(share + most, 1.0) if carries else 1.0
             self._share[number] = share
-            ramped[number] = snapshot
-            if share < 1.0:
-                ramped[number] = replace(
-                    snapshot,
-                    charge_limit_w=share * snapshot.charge_limit_w,
-                    discharge_limit_w=share * snapshot.discharge_limit_w,
-                )
+            ramped[number] = _part(snapshot, share)
         return ramped
+
+    def hurry(self, snapshots: Mapping[int, CabinetSnapshot]) -> dict[int, CabinetSnapshot]:
+        """The same where that is not enough: who only just came takes all that it can at once."""
+        for number, snapshot in snapshots.items():
+            if snapshot.available and number not in self._leaving:
+                self._share[number] = 1.0
+        return {number: _part(one, self._share[number]) for number, one in snapshots.items()}
 
     def releases(self, number: int) -> bool:
         """Its power has gone over to the others: it may let its modules go."""
         return number in self._leaving and self._share.get(number, 0.0) == 0.0
+
+
+def _part(snapshot: CabinetSnapshot, share: float) -> CabinetSnapshot:
+    if share == 1.0:
+        return snapshot
+    return replace(
+        snapshot,
+        charge_limit_w=share * snapshot.charge_limit_w,
+        discharge_limit_w=share * snapshot.discharge_limit_w,
+    )

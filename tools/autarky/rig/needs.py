@@ -32,7 +32,8 @@ _OF_ACTION = {
     "restart": "supply", "watchdog": "chip",
     "parameters-corrupt": "storage", "bus-back": "can", "bus-off": "bus-short", "babble": "can",
     "duplicate-id": "can", "power": "", "power-back": "", "wish": "", "ambient": "room",
-    "command": "", "target": "", "host": "", "inside": "inside",
+    "command": "", "target": "", "host": "", "inside": "inside", "release": "",
+    "supply": "supply",
 }  # fmt: skip
 # of a bus-fault: who sends the frame, since only what the host sends can be spoiled on a real bus
 _OF_FRAME = {
