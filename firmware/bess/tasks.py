@@ -32,6 +32,7 @@ class Tasks:
         self._protection = cabinet.protection
         self._thermal = cabinet.thermal
         self._modes = cabinet.modes
+        self._removal = cabinet.modes.removal
         self._latches = cabinet.latches
         self._pcs = cabinet.pcs
         self._pcs_can = cabinet.pcs_can
@@ -78,8 +79,7 @@ class Tasks:
         protection.evaluate_fast(now_ms)
         if protection.charge_blocked or protection.discharge_blocked:
             limits.follow_blocks(protection.charge_blocked, protection.discharge_blocked)
-        removal = self._modes.removal
-        self._thermal.obey(now_ms, protection.stops | removal.stops)
+        self._thermal.obey(now_ms, protection.stops | self._removal.stops)
         self._modes.step(now_ms)
         # the mark comes before the first contactor and goes after the last; a trip has its own
         running = contactors.wanted or not contactors.at_rest
@@ -183,7 +183,7 @@ class Tasks:
     def _turn_balancing(self, now_ms):
         protection = self._protection
         well = protection.worst_level < TRIP and not protection.charge_blocked
-        well = well and not (protection.stops | self._modes.removal.stops) & BLEEDING
+        well = well and not (protection.stops | self._removal.stops) & BLEEDING
         self._string.balancing.step(
             well and self._temperatures_trusted() and self._cells.all_fresh,
             self._meter.current_ma,
