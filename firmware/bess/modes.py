@@ -150,6 +150,7 @@ class Modes:
 
     def _self_test(self):
         self._pcs.block()
+        self._look_for_withdrawal()
         if (
             self._cells.seen_all
             and self._self_check.ready
@@ -284,7 +285,10 @@ class Modes:
 
     def _release(self):
         """Granted, and nothing is closed or welded: modules may be drawn."""
+        self._look_for_withdrawal()
         if self.request != REQUEST_RELEASE or self.silent or self._reset_ticks:
+            return False
+        if self.removal.spent:
             return False
         for string in self._strings:
             if not (string.contactors.is_open and string.slots.all_seated):
@@ -293,11 +297,17 @@ class Modes:
         self._enter(RELEASED, "granted")
         return True
 
+    def _look_for_withdrawal(self):
+        """One grant is for one removal: it has to be taken back before the next."""
+        if self.request != REQUEST_RELEASE:
+            self.removal.spent = False
+
     def _released(self):
         self._pcs.block()
         self._open("released")
         removal = self.removal
-        if removal.step(self._now_ms, self.request == REQUEST_RELEASE and not self.silent):
+        granted = self.request == REQUEST_RELEASE and not self.silent
+        if removal.step(self._now_ms, granted, self._protection.string_tripped):
             return
         if not removal.forgives() or self._protection.reset(False, removal.raised):
             removal.end()

@@ -98,6 +98,8 @@ def test_where_nothing_was_drawn_it_is_only_tested_again(end):
         rig.machine.silent = True
     else:
         rig.now_ms += 600_000
+    assert rig.step(1000) == ["block", "open: released"]
+    assert rig.machine.state == m.RELEASED  # a hand may just be on its way
     assert rig.step() == ["block", "open: released"]
     assert (rig.machine.state, rig.machine.cause) == (m.SELF_TEST, "all sit again")
     assert not rig.machine.removal.asked
@@ -139,8 +141,34 @@ def test_a_trip_that_is_not_of_the_removal_stays_when_nothing_was_drawn():
     rig = released()
     rig.protection.tripped = True
     rig.machine.request = STANDBY
-    rig.step(2)
+    rig.step(1010)
     assert rig.machine.state == m.FAULT
+
+
+def test_one_grant_is_for_one_removal():
+    rig = parted(released())
+    rig.protection.tripped = True
+    rig.slots.all_seated = True
+    rig.step(3000)
+    assert rig.machine.state == m.FAULT  # though the grant still stands
+    rig.press(20)
+    assert rig.machine.resetting() == 1  # and an operator is heard
+    rig.step(200)
+    rig.machine.request = RUN
+    rig.step()
+    rig.machine.request = RELEASE
+    rig.step()
+    assert rig.machine.state == m.RELEASED
+
+
+def test_a_grant_that_is_withdrawn_during_the_self_test_is_seen():
+    rig = released()
+    rig.machine.request = STANDBY
+    rig.step(1010)
+    assert rig.machine.state == m.SELF_TEST
+    rig.machine.request = RELEASE
+    rig.diagnose().step(22)
+    assert rig.machine.state == m.RELEASED
 
 
 def test_while_a_reset_looks_for_causes_nothing_is_released():

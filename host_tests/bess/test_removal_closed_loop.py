@@ -45,7 +45,7 @@ def test_drawn_and_put_back_it_runs_again_without_a_key(running_site):
     assert app(site).modes.state == modes.RELEASED
     assert site.plants.strings.current_at_parting_a.max() < 1.0
     apply(site, read("plug 2 3"))
-    until(site, modes.RUN, 30.0)
+    until(site, modes.RUN, 40.0)
     assert app(site).protection.worst_level < TRIP
     site.run_for(6.0)
     assert site.plants.pcs_power_w[0] == pytest.approx(40_000, rel=0.02)

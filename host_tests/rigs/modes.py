@@ -31,6 +31,7 @@ class Meter:
 class Inputs:
     reset_key = False
     hvil_closed = True
+    missing_slots = 0
 
 
 class Slots:

@@ -54,7 +54,7 @@ NONE = const(0)
 ASKED = const(1)  # wait: the coordinator has not granted it, or power is still there
 SAFE = const(2)  # pull
 PARTED = const(3)  # a module is out, or not whole in
-CHECKED = const(4)  # all sit again: the next may follow, else what was raised has to go
+CHECKED = const(4)  # all sit: a hand may follow yet, else what was raised has to go
 STAGE_NAMES = b"none asked safe parted checked"
 # lamp of the slots: hot_swap.md
 LAMP_NAMES = b"off active wait pull quarantine"
@@ -64,7 +64,7 @@ _WAIT = const(2)  # blue, blinking
 _PULL = const(3)  # blue
 _QUARANTINE = const(4)  # amber
 _SAFE_MS = const(600000)  # hot_swap.md: then it is checked again
-_SETTLE_MS = const(10000)  # the next module may be drawn: then it is meant to go on
+_SETTLE_MS = const(10000)  # from "wait" to anything that leads to high voltage
 _CHECK_MS = const(20000)  # until then all that a removal raises has to be seen gone
 # what a module that is drawn raises by itself
 _RAISED = (
@@ -78,7 +78,7 @@ class Removal:
 
     `asked` by an operator; `stage` and `lamp` as they are told (the lamp of all slots, a number of
     LAMP_NAMES); `stops`: bits of protect.hazards; `raised`: faults of a removal, by id.
-    slots: Slots of every string; inputs: for HVIL, which opens with the first module.
+    slots: Slots of every string; inputs: its contacts of now.
     """
 
     def __init__(self, slots, inputs):
@@ -89,6 +89,7 @@ class Removal:
         self.asked = False
         self.stage = NONE
         self.lamp = _OFF
+        self.spent = False  # this grant: the next needs a request in between that is none
         self.stops = 0
         self._now_ms = 0
         self._since_ms = 0
@@ -96,8 +97,10 @@ class Removal:
         self._tripped = False
 
     def _enter(self, stage):
+        """The lamp follows at once: no hand is led by what was a second ago."""
         self.stage = stage
         self._since_ms = self._now_ms
+        self.lamp = _PULL if stage == SAFE else _WAIT if stage != NONE else _OFF
 
     def ask(self, on):
         """An operator asks for it, or takes it back."""
@@ -107,14 +110,10 @@ class Removal:
 
     def light(self, closed, faulty):
         """Once a second. closed: the contactors; faulty: a trip is latched."""
-        if self.stage == SAFE or self.stage == CHECKED:
-            self.lamp = _PULL
-        elif self.stage != NONE:
+        if self.stage == ASKED:
             self.lamp = _WAIT
-        elif faulty:
-            self.lamp = _QUARANTINE
-        else:
-            self.lamp = _ACTIVE if closed else _OFF
+        elif self.stage == NONE:
+            self.lamp = _ACTIVE if closed else _QUARANTINE if faulty else _OFF
 
     def begin(self, now_ms, tripped):
         """Contactors are open and none is welded: modules may be drawn. tripped: a latch stands,
@@ -126,10 +125,13 @@ class Removal:
         self.stops = HEATER | CHILLER | PUMP | BLEEDING
         self._enter(SAFE)
 
-    def step(self, now_ms, wanted):
-        """False once all sit again and there is nothing to wait for. wanted: still granted."""
+    def step(self, now_ms, wanted, tripped):
+        """False once all sit again and nobody is at it. wanted: still granted; tripped: a latch
+        stands: before anything was drawn it is none of this removal.
+        """
         self._now_ms = now_ms
-        seated = self._inputs.hvil_closed
+        # the contacts themselves: they part before anything is judged of it
+        seated = self._inputs.hvil_closed and not self._inputs.missing_slots
         for slots in self._slots:
             seated = seated and slots.all_seated
         waited_ms = ticks_diff(now_ms, self._since_ms)
@@ -140,9 +142,12 @@ class Removal:
         elif self.stage == PARTED:
             self._enter(CHECKED)
         elif self.stage == SAFE:
-            return wanted and waited_ms < _SAFE_MS
-        else:
-            return waited_ms < _SETTLE_MS
+            if not wanted or waited_ms >= _SAFE_MS:
+                self._enter(CHECKED)  # a hand may just be on its way
+        elif waited_ms >= _SETTLE_MS:
+            return False
+        if tripped and not self._parted:
+            self._tripped = True
         return True
 
     def forgives(self):
@@ -156,6 +161,7 @@ class Removal:
     def end(self):
         """The cabinet is one of the others again."""
         self.asked = False
+        self.spent = True
         self.stops = 0
         self._enter(NONE)
 

@@ -236,6 +236,35 @@ def test_two_that_ask_at_once_are_granted_only_what_both_leave():
     assert not plant.leaving.releases(3)
 
 
+def test_a_grant_is_taken_back_where_another_goes_before_it_is_used():
+    plant = Plant()
+    plant.leaving.reserve = Reserve(150e3, 0.1)
+    plant.run(100, carries=False)
+    plant.leaving.asked.add(2)
+    plant.run(1000)
+    plant.views[1].state = modes.FAULT
+    plant.run(5000)
+    assert [text.split(":")[0] for _, text in plant.said] == ["granted", "denied"]
+    assert not plant.leaving.releases(2)
+    plant.views[1].state = modes.RUN
+    plant.run(5000)
+    assert plant.leaving.releases(2)
+    plant.views[0].state = modes.RELEASED
+    plant.step()
+    plant.views[1].state = modes.FAULT
+    plant.run(5000)
+    assert plant.leaving.releases(2)  # modules are out already
+
+
+def test_what_the_plant_gives_now_has_to_be_carried_whatever_the_reserve():
+    plant = Plant(2)
+    plant.leaving.asked |= {2, 3}
+    plant.leaving.decide(plant.views, 100, 90e3)
+    answers = dict(plant.said)
+    assert answers[2].startswith("granted: 1 of 2 left")
+    assert answers[3].startswith("denied: 90.0 kW are missing; 0 of 1 left")
+
+
 def test_an_island_is_not_overruled():
     plant = Plant(2)
     plant.leaving.reserve, plant.leaving.island = Reserve(150e3, 1.0), True

@@ -13,6 +13,7 @@ class Slots:
 
 class Inputs:
     hvil_closed = True
+    missing_slots = 0
 
 
 class Rig:
@@ -26,9 +27,9 @@ class Rig:
         self.removal.begin(self.now_ms, tripped)
         return self
 
-    def step(self, ms=10, wanted=True):
+    def step(self, ms=10, wanted=True, tripped=False):
         self.now_ms += ms
-        return self.removal.step(self.now_ms, wanted)
+        return self.removal.step(self.now_ms, wanted, tripped)
 
 
 def test_who_asks_waits_and_may_take_it_back():
@@ -49,26 +50,34 @@ def test_while_it_is_safe_nothing_heats_pumps_or_bleeds():
     assert (removal.stage, removal.stops) == (h.NONE, 0)
 
 
-def test_it_is_over_when_it_is_not_wanted_any_more_or_after_ten_minutes():
+def test_it_is_over_when_it_is_not_wanted_any_more_or_after_ten_minutes_and_a_wait():
     rig = Rig().begin()
     assert rig.step()
-    assert not rig.step(wanted=False)
+    assert rig.step(wanted=False)
+    assert (rig.removal.stage, rig.removal.lamp) == (h.CHECKED, 2)
+    assert rig.step(9_990, wanted=False)
+    assert not rig.step(10, wanted=False)
     rig = Rig().begin()
     assert rig.step(599_990)
-    assert not rig.step(10)
+    assert rig.removal.stage == h.SAFE
+    assert rig.step(10)
+    assert rig.removal.stage == h.CHECKED
+    assert not rig.step(10_000)
     assert not rig.removal.forgives()
 
 
-@pytest.mark.parametrize("first", ["hvil", "slot", "slot of another string"])
+@pytest.mark.parametrize("first", ["hvil", "contact", "slot", "slot of another string"])
 def test_once_something_is_out_only_all_that_sits_ends_it(first):
     rig = Rig().begin()
     rig.inputs.hvil_closed = first != "hvil"
+    rig.inputs.missing_slots = 4 if first == "contact" else 0
     rig.slots[0].all_seated = first != "slot"
     rig.slots[1].all_seated = first != "slot of another string"
     for _ in range(3):
         assert rig.step(wanted=False)
         assert (rig.removal.stage, rig.removal.forgives()) == (h.PARTED, True)
     assert rig.step(3_000_000)  # however long it takes
+    rig.inputs.missing_slots = 0
     rig.inputs.hvil_closed = rig.slots[0].all_seated = rig.slots[1].all_seated = True
     assert rig.step()
     assert rig.removal.stage == h.CHECKED
@@ -97,10 +106,14 @@ def test_the_next_removal_begins_anew():
 
 
 def test_a_latch_that_stood_before_is_not_forgiven_with_what_a_removal_raises():
-    rig = Rig().begin(tripped=True)
-    rig.slots[0].all_seated = False
-    rig.step()
-    assert not rig.removal.forgives()
+    for before, meanwhile, after, forgiven in (
+        (True, False, False, False), (False, True, False, False), (False, False, True, True),
+    ):  # fmt: skip
+        rig = Rig().begin(tripped=before)
+        rig.step(tripped=meanwhile)
+        rig.slots[0].all_seated = False
+        rig.step(tripped=after)
+        assert rig.removal.forgives() == forgiven
 
 
 def test_lamps_say_what_a_hand_may_do():
@@ -124,7 +137,9 @@ def test_lamps_say_what_a_hand_may_do():
     assert h.STAGE_NAMES.decode().split()[rig.removal.stage] == "parted"
     rig.slots[0].all_seated = True
     rig.step()
-    assert lamp(rig.removal) == "pull"  # the next one
+    assert lamp(rig.removal) == "wait"
+    rig.removal.end()
+    assert names[rig.removal.lamp] == "off"  # at once, not with the next second
 
 
 def test_what_a_removal_raises_is_no_lockout_and_nothing_of_fire_or_heat():
@@ -140,4 +155,5 @@ def test_what_a_removal_raises_is_no_lockout_and_nothing_of_fire_or_heat():
 def test_an_old_stamp_stays_old():
     rig = Rig().begin()
     rig.removal.hold_stamps(rig.now_ms + 0x1FFFFFFF)
-    assert not rig.step(0x1FFFFFFF + 1_000_000)
+    assert rig.step(0x1FFFFFFF + 1_000_000)
+    assert rig.removal.stage == h.CHECKED

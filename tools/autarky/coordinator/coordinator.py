@@ -52,7 +52,7 @@ class Coordinator:
         self._announced: dict[int, tuple[Wish, int]] = {}
         self.silent = False
         self._decided_ms = 0
-        self._carries = False
+        self._carrying: list[CabinetView] = []
         for segment in self.segments:
             segment.on_emergency = self._take_emergency
 
@@ -85,25 +85,26 @@ class Coordinator:
         views = list(self.views.values())
         for view in views:
             view.forget(now_ms)
-        self.leaving.decide(views, now_ms)
+        self.leaving.decide(views, now_ms, max(self.target_w, 0.0))
         known = {v.number: v.snapshot(now_ms, self.forced_w.get(v.number)) for v in views}
         dt_ms, self._decided_ms = now_ms - self._decided_ms, now_ms
-        snapshots = list(self.leaving.ramp(known, self._carries, dt_ms).values())
+        snapshots = list(self.leaving.ramp(known, bool(self._carrying), dt_ms).values())
         powers, self.deficit_w = share(self.target_w, snapshots)
         if abs(self.deficit_w) > _ENOUGH_W:
             snapshots = list(self.leaving.hurry(known).values())
             powers, self.deficit_w = share(self.target_w, snapshots)
-        self._carries = any(powers)
+        self._carrying.clear()
         for view, snapshot, power_w in zip(views, snapshots, powers, strict=True):
             # one that cannot yet hears all the same what it is forced to once it can
             view.setpoint_w = power_w if snapshot.available else snapshot.forced_w or 0.0
+            if power_w:
+                self._carrying.append(view)
             view.request = self._request(view)
 
     def _missed(self, now_ms: int) -> bool:
         """A cabinet that has power to give did not answer the newest SYNC."""
         return any(
-            view.setpoint_w and now_ms - view.group_ms.get("status", now_ms) > _ANSWERED_MS
-            for view in self.views.values()
+            now_ms - view.group_ms.get("status", now_ms) > _ANSWERED_MS for view in self._carrying
         )
 
     def _request(self, view: CabinetView) -> int:

@@ -15,7 +15,6 @@ _ASK_AGAIN_MS = 1000
 
 @dataclass
 class _Leaving:
-    grant: Grant
     released: bool = False
 
 
@@ -39,9 +38,13 @@ class Leaving:
         self._leaving: dict[int, _Leaving] = {}
         self._share: dict[int, float] = {}  # 0..1 of what the cabinet could carry
         self._asked_ms: dict[int, int] = {}
+        self._load_w = 0.0
 
-    def decide(self, views: Sequence[CabinetView], now_ms: int) -> None:
-        """Answer all that ask, and forget those that came back."""
+    def decide(self, views: Sequence[CabinetView], now_ms: int, load_w: float = 0.0) -> None:
+        """Answer all that ask, take back what does not hold any more, and forget those that came
+        back. load_w: what the plant gives, > 0.
+        """
+        self._load_w = load_w
         for view in views:
             number = view.number
             wants = number in self.asked or view.removal_asked != 0
@@ -58,22 +61,36 @@ class Leaving:
             if back or not wants:
                 del self._leaving[number]
                 self.asked.discard(number)
+                self.overruled.discard(number)  # it was for this time
                 self.answers.pop(number, None)
+            elif not view.released:
+                answer = self._judge(view, views, now_ms)
+                if not answer.granted:  # another went meanwhile
+                    del self._leaving[number]
+                    self._say(number, answer)
 
     def _answer(self, view: CabinetView, views: Sequence[CabinetView], now_ms: int) -> None:
         number = view.number
         if now_ms - self._asked_ms.get(number, -_ASK_AGAIN_MS) < _ASK_AGAIN_MS:
             return
         self._asked_ms[number] = now_ms
-        there = [v for v in views if v.number not in self._leaving]
+        answer = self._judge(view, views, now_ms)
+        if answer.granted:
+            self._leaving[number] = _Leaving()
+        self._say(number, answer)
+
+    def _judge(self, view: CabinetView, views: Sequence[CabinetView], now_ms: int) -> Grant:
+        number = view.number
+        there = [v for v in views if v is view or v.number not in self._leaving]
         snapshots = {v.number: v.snapshot(now_ms) for v in there}
         staying = [snapshot for other, snapshot in snapshots.items() if other != number]
         of = sum(snapshot.available for snapshot in snapshots.values())
-        answer = grant(
-            staying, of, self.reserve, island=self.island, overruled=number in self.overruled
-        )
-        if answer.granted:
-            self._leaving[number] = _Leaving(answer)
+        return grant(
+            staying, of, self.reserve, load_w=self._load_w, island=self.island,
+            overruled=number in self.overruled,
+        )  # fmt: skip
+
+    def _say(self, number: int, answer: Grant) -> None:
         if answer != self.answers.get(number):
             self.answers[number] = answer
             self.on_answer(number, answer)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _COORDINATOR = 1
 _LOOK_S = 0.25
-_SAFE, _PARTED = "safe", "parted"
+_SAFE, _PARTED, _RELEASED = "safe", "parted", "released"
 
 
 def _cabinets(client: Client) -> list[int]:
@@ -78,7 +78,9 @@ def request(
             return
         typer.echo(f"cabinet {node}: asked; wait", err=True)
         ends_s = time.monotonic() + wait
-        while (stage := client.read(node, "removal.stage").shown) not in (_SAFE, _PARTED):
+        while (stage := client.read(node, "removal.stage").shown) not in (_SAFE, _PARTED) or (
+            client.read(node, "state").shown != _RELEASED
+        ):
             if time.monotonic() >= ends_s:
                 state = client.read(node, "state").shown
                 raise AutarkyError(

@@ -85,21 +85,21 @@ def carried_h(load_w: float, cabinets: Sequence[CabinetSnapshot]) -> float:
 
 def grant(
     staying: Sequence[CabinetSnapshot], of: int, reserve: Reserve,
-    *, island: bool = False, overruled: bool = False,
+    *, load_w: float = 0.0, island: bool = False, overruled: bool = False,
 ) -> Grant:  # fmt: skip
-    """staying: those that would be left; of: how many there are now. An operator may overrule on
-    the grid, never in an island.
+    """staying: those that would be left; of: how many there are now; load_w: what the plant gives
+    now, which they have to carry too. An operator may overrule on the grid, never in an island.
     """
     there = [c for c in staying if c.available]
     power_w = sum(c.discharge_limit_w for c in there)
     within_kwh = sum(
         min(c.discharge_limit_w * reserve.hours / 1000.0, usable_kwh(c)) for c in there
     )
-    missing_w = max(reserve.critical_w - power_w, 0.0)
+    missing_w = max(max(reserve.critical_w, load_w) - power_w, 0.0)
     missing_kwh = max(reserve.critical_w * reserve.hours / 1000.0 - within_kwh, 0.0)
-    enough = missing_w == 0.0 and missing_kwh <= 1e-9
+    enough = missing_w <= 1.0 and missing_kwh <= 1e-9
     by_hand = overruled and not island and not enough
     return Grant(
         enough or by_hand, len(there), of, power_w, carried_h(reserve.critical_w, there),
-        missing_w, 0.0 if enough else missing_kwh, by_hand,
+        0.0 if enough else missing_w, 0.0 if enough else missing_kwh, by_hand,
     )  # fmt: skip
