@@ -291,10 +291,19 @@ class Modes:
         if self.removal.spent:
             return False
         for string in self._strings:
-            if not (string.contactors.is_open and string.slots.all_seated):
+            if not string.slots.all_seated:
                 return False
+        if not self._all_open():
+            return False
         self.removal.begin(self._now_ms, self._protection.string_tripped)
         self._enter(RELEASED, "granted")
+        return True
+
+    def _all_open(self):
+        """No contactor is closed or welded."""
+        for string in self._strings:
+            if not string.contactors.is_open:
+                return False
         return True
 
     def _look_for_withdrawal(self):
@@ -306,7 +315,7 @@ class Modes:
         self._pcs.block()
         self._open("released")
         removal = self.removal
-        granted = self.request == REQUEST_RELEASE and not self.silent
+        granted = self.request == REQUEST_RELEASE and not self.silent and self._all_open()
         if removal.step(self._now_ms, granted, self._protection.string_tripped):
             return
         if not removal.forgives() or self._protection.reset(False, removal.raised):

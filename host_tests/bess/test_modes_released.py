@@ -6,6 +6,8 @@ from rigs.modes import RELEASE, RUN, STANDBY, Rig
 from bess import modes as m
 from bess.control import hot_swap as h
 
+_PULL = h.LAMP_NAMES.decode().split().index("pull")
+
 
 def released(**changed):
     rig = Rig(**changed).at(m.STANDBY)
@@ -87,7 +89,7 @@ def test_what_is_drawn_trips_and_does_not_lead_out_of_it():
     assert rig.machine.state == m.RELEASED
 
 
-@pytest.mark.parametrize("end", ["withdrawn", "silent", "late"])
+@pytest.mark.parametrize("end", ["withdrawn", "silent", "late", "welded"])
 def test_where_nothing_was_drawn_it_is_only_tested_again(end):
     rig = released()
     rig.machine.removal.asked = True
@@ -96,9 +98,13 @@ def test_where_nothing_was_drawn_it_is_only_tested_again(end):
         rig.machine.request = STANDBY
     elif end == "silent":
         rig.machine.silent = True
+    elif end == "welded":
+        rig.contactors.is_open = False
+        rig.step()
+        assert rig.machine.removal.lamp != _PULL
     else:
         rig.now_ms += 600_000
-    assert rig.step(1000) == ["block", "open: released"]
+    assert rig.step(999 if end == "welded" else 1000) == ["block", "open: released"]
     assert rig.machine.state == m.RELEASED  # a hand may just be on its way
     assert rig.step() == ["block", "open: released"]
     assert (rig.machine.state, rig.machine.cause) == (m.SELF_TEST, "all sit again")
