@@ -93,7 +93,7 @@ class Modes:
         self._reset_ticks = 0
         self._key_since_ms = -1
         self._key_was = False
-        self.removal = Removal([string.slots for string in strings], inputs)
+        self.removal = Removal(strings, inputs)
         self._states = (
             self._self_test,
             self._standby,
@@ -150,7 +150,7 @@ class Modes:
 
     def _self_test(self):
         self._pcs.block()
-        self._look_for_withdrawal()
+        self.removal.granted(self.request == REQUEST_RELEASE)  # a withdrawal is seen
         if (
             self._cells.seen_all
             and self._self_check.ready
@@ -285,37 +285,21 @@ class Modes:
 
     def _release(self):
         """Granted, and nothing is closed or welded: modules may be drawn."""
-        self._look_for_withdrawal()
-        if self.request != REQUEST_RELEASE or self.silent or self._reset_ticks:
+        removal = self.removal
+        granted = removal.granted(self.request == REQUEST_RELEASE)
+        if not granted or self.silent or self._reset_ticks:
             return False
-        if self.removal.spent:
+        if not (removal.all_open() and removal.all_seated()):
             return False
-        for string in self._strings:
-            if not string.slots.all_seated:
-                return False
-        if not self._all_open():
-            return False
-        self.removal.begin(self._now_ms, self._protection.string_tripped)
+        removal.begin(self._now_ms, self._protection.string_tripped)
         self._enter(RELEASED, "granted")
         return True
-
-    def _all_open(self):
-        """No contactor is closed or welded."""
-        for string in self._strings:
-            if not string.contactors.is_open:
-                return False
-        return True
-
-    def _look_for_withdrawal(self):
-        """One grant is for one removal: it has to be taken back before the next."""
-        if self.request != REQUEST_RELEASE:
-            self.removal.spent = False
 
     def _released(self):
         self._pcs.block()
         self._open("released")
         removal = self.removal
-        granted = self.request == REQUEST_RELEASE and not self.silent and self._all_open()
+        granted = self.request == REQUEST_RELEASE and not self.silent and removal.all_open()
         if removal.step(self._now_ms, granted, self._protection.string_tripped):
             return
         if not removal.forgives() or self._protection.reset(False, removal.raised):

@@ -78,18 +78,18 @@ class Removal:
 
     `asked` by an operator; `stage` and `lamp` as they are told (the lamp of all slots, a number of
     LAMP_NAMES); `stops`: bits of protect.hazards; `raised`: faults of a removal, by id.
-    slots: Slots of every string; inputs: its contacts of now.
+    strings: with their slots and contactors; inputs: the contacts of now.
     """
 
-    def __init__(self, slots, inputs):
-        self._slots = slots
+    def __init__(self, strings, inputs):
+        self._strings = strings
         self._inputs = inputs
         names = _RAISED.split()
         self.raised = bytes([int(row[0]) for row in fault_rows() if row[1].encode() in names])
         self.asked = False
         self.stage = NONE
         self.lamp = _OFF
-        self.spent = False  # this grant: the next needs a request in between that is none
+        self._spent = False
         self.stops = 0
         self._now_ms = 0
         self._since_ms = 0
@@ -115,6 +115,30 @@ class Removal:
         elif self.stage == NONE:
             self.lamp = _ACTIVE if closed else _QUARANTINE if faulty else _OFF
 
+    def granted(self, told):
+        """told: the coordinator asks for it now. One grant is for one removal: it has to be taken
+        back before the next.
+        """
+        if not told:
+            self._spent = False
+        return told and not self._spent
+
+    def all_open(self):
+        """No contactor is closed, or may be welded."""
+        for string in self._strings:
+            if not string.contactors.is_open:
+                return False
+        return True
+
+    def all_seated(self):
+        """Every module, and by the contacts themselves, which part before anything is judged."""
+        if self._inputs.missing_slots or not self._inputs.hvil_closed:
+            return False
+        for string in self._strings:
+            if not string.slots.all_seated:
+                return False
+        return True
+
     def begin(self, now_ms, tripped):
         """Contactors are open and none is welded: modules may be drawn. tripped: a latch stands,
         which an operator has to clear.
@@ -130,12 +154,8 @@ class Removal:
         stands: before anything was drawn it is none of this removal.
         """
         self._now_ms = now_ms
-        # the contacts themselves: they part before anything is judged of it
-        seated = self._inputs.hvil_closed and not self._inputs.missing_slots
-        for slots in self._slots:
-            seated = seated and slots.all_seated
         waited_ms = ticks_diff(now_ms, self._since_ms)
-        if not seated:
+        if not self.all_seated():
             self._parted = True
             if self.stage != PARTED:
                 self._enter(PARTED)
@@ -161,7 +181,7 @@ class Removal:
     def end(self):
         """The cabinet is one of the others again."""
         self.asked = False
-        self.spent = True
+        self._spent = True
         self.stops = 0
         self._enter(NONE)
 

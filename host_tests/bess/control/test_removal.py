@@ -1,5 +1,7 @@
 """The orderly way out of a module: what is told, what is switched off, and when it is over."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from autarky.tables import fault_names, faults
@@ -19,7 +21,12 @@ class Inputs:
 class Rig:
     def __init__(self, strings=2):
         self.slots, self.inputs = [Slots() for _ in range(strings)], Inputs()
-        self.removal = h.Removal(self.slots, self.inputs)
+        self.contactors = [SimpleNamespace(is_open=True) for _ in range(strings)]
+        made = [
+            SimpleNamespace(slots=slots, contactors=contactors)
+            for slots, contactors in zip(self.slots, self.contactors, strict=True)
+        ]
+        self.removal = h.Removal(made, self.inputs)
         self.now_ms = 5000
 
     def begin(self, tripped=False):
@@ -157,3 +164,19 @@ def test_an_old_stamp_stays_old():
     rig.removal.hold_stamps(rig.now_ms + 0x1FFFFFFF)
     assert rig.step(0x1FFFFFFF + 1_000_000)
     assert rig.removal.stage == h.CHECKED
+
+
+def test_one_closed_contactor_of_any_string_counts():
+    rig = Rig()
+    assert rig.removal.all_open()
+    rig.contactors[1].is_open = False
+    assert not rig.removal.all_open()
+
+
+def test_a_grant_is_spent_with_its_removal_until_it_is_taken_back():
+    removal = Rig().begin().removal
+    assert removal.granted(True)
+    removal.end()
+    assert not removal.granted(True)
+    assert not removal.granted(False)
+    assert removal.granted(True)
