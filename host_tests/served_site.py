@@ -30,12 +30,13 @@ class ServedSite:
             [AUTARKY, "site", "--bus", "127.0.0.1:0", *arguments],
             cwd=ROOT, stdout=self._out, stderr=self._err,
         )  # fmt: skip
-        self.bus = self._said(r"site bus at (\S+),")
+        self.bus = self.said(r"site bus at (\S+),")
         self.port = int(self.bus.rpartition(":")[2])
         wanted = "--socketcand" in arguments
-        self.socketcand = int(self._said(r"socketcand at \S+:(\d+)$")) if wanted else 0
+        self.socketcand = int(self.said(r"socketcand at \S+:(\d+)$")) if wanted else 0
 
-    def _said(self, pattern: str) -> str:
+    def said(self, pattern: str) -> str:
+        """The first group of a pattern, once it has been printed."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             self._out.seek(0)

@@ -116,7 +116,7 @@ class Modes:
         protection = self._protection
         if protection.limited != self._limited_was:
             self._count_stop(protection.limited)
-        if protection.string_tripped and self.state < FAULT:
+        if protection.string_tripped and self.state < FAULT:  # from there on nothing is closed
             if protection.tripped:
                 self._enter(FAULT, "trip")
             else:

@@ -53,7 +53,7 @@ frame schedule      0x400 rx    e2e
 field purpose        12  2 u 1     -
 field island         14  1 u 1     -
 field wanted_in      16 16 u 10    s
-field rate          32 16 u 1     permille
+field rate           32 16 u 1     permille
 field reserved_0     48 16 u 1     -
 """
 STREAM_CELLS = 3

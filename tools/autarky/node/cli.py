@@ -10,7 +10,17 @@ import typer
 
 from autarky.errors import clear_errors, parse_key
 from autarky.node import records_cli, slots_cli, table_cli
-from autarky.node.options import BUS, AsJson, Bus, Interface, NodeId, open_client, show
+from autarky.node.options import (
+    BUS,
+    COORDINATOR,
+    NOBODY,
+    AsJson,
+    Bus,
+    Interface,
+    NodeId,
+    open_client,
+    show,
+)
 
 app = typer.Typer(
     help="Read, write, scan and watch cabinets by names, over any python-can bus.",
@@ -20,7 +30,6 @@ app = typer.Typer(
 
 _OWN_INDEX = 0x2000  # our parameters; from 0x2100 on objects, which act at once
 _OBJECTS = 0x2100
-_COORDINATOR = 1
 _HIGHEST_ID = 127
 
 
@@ -41,7 +50,7 @@ def list_(bus: Bus = BUS, interface: Interface = "autarky", as_json: AsJson = Fa
             names_ = ("device_name", "software_version", "identity.serial")
             row.update(dict.fromkeys(names_, ""))
             rows.append(row)
-            if node_id == _COORDINATOR:
+            if node_id == COORDINATOR:
                 row["device_name"] = "coordinator"
                 continue
             for name in names_:
@@ -51,7 +60,7 @@ def list_(bus: Bus = BUS, interface: Interface = "autarky", as_json: AsJson = Fa
                     row[name] = "no answer"
                     break
         if not rows:
-            raise NodeError("no heartbeat was heard: is the site running, are ids assigned (scan)?")
+            raise NodeError(NOBODY)
         show(rows, as_json)
 
 

@@ -15,6 +15,8 @@ Interface = Annotated[str, typer.Option(help="python-can interface: autarky, soc
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 NodeId = Annotated[int, typer.Argument(help="Node id of the cabinet, 1..127.", min=1, max=127)]
 BUS = "127.0.0.1:4500"
+COORDINATOR = 1  # its node id
+NOBODY = "no heartbeat was heard: is the site running, are ids assigned (scan)?"
 
 
 def open_client(interface: str, bus: str) -> Client:

@@ -8,27 +8,34 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autarky.errors import AutarkyError, clear_errors, parse_key
-from autarky.node.options import BUS, AsJson, Bus, Interface, NodeId, open_client, show
+from autarky.node.options import (
+    BUS,
+    COORDINATOR,
+    NOBODY,
+    AsJson,
+    Bus,
+    Interface,
+    NodeId,
+    open_client,
+    show,
+)
 
 if TYPE_CHECKING:
     from autarky.coordinator.law.sharing import CabinetSnapshot
     from autarky.node.client import Client
 
-_COORDINATOR = 1
 _LOOK_S = 0.25
 _SAFE, _PARTED, _RELEASED = "safe", "parted", "released"
 
 
 def _cabinets(client: Client) -> list[int]:
-    found = [node_id for node_id in client.listen() if node_id != _COORDINATOR]
+    found = [node_id for node_id in client.listen() if node_id != COORDINATOR]
     if not found:
-        raise AutarkyError("no heartbeat was heard: is the site running, are ids assigned (scan)?")
+        raise AutarkyError(NOBODY)
     return found
 
 
-def slots(
-    bus: Bus = BUS, interface: Interface = "autarky", as_json: AsJson = False
-) -> None:  # fmt: skip
+def slots(bus: Bus = BUS, interface: Interface = "autarky", as_json: AsJson = False) -> None:
     """Every cabinet's slots: what a hand may do there (lamp), and which modules are out.
 
     Example:

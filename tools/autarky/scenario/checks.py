@@ -238,17 +238,15 @@ def _ready_in_time(run: Run, cabinet: int, at: float, least: float, most: float)
 
 
 def _charged(run: Run, cabinet: int, least: float) -> Watch:
-    i, ah, below_zero_s = run.index(cabinet), 0.0, 0.0
+    i, kwh, below_zero_s = run.index(cabinet), 0.0, 0.0
     while (yield):
         plants = run.site.plants
-        into_a = max(-float(plants.current_a[i]), 0.0)
-        ah += into_a * _HOURS
-        if into_a > _NO_CHARGE_A and plants.heat.module_c[i].min() < 0:
+        kwh += max(-float(plants.pcs_power_w[i]), 0.0) * _HOURS / 1000
+        if plants.current_a[i] < -_NO_CHARGE_A and plants.heat.module_c[i].min() < 0:
             below_zero_s += TICK_MS / 1000
-    kwh = ah * _LINK_V / 1000
     return Check(f"cabinet {cabinet} is charged, never below 0 degC",
                  kwh >= least and not below_zero_s,
-                 f"about {kwh:.1f} kWh, {below_zero_s:.0f} s below")  # fmt: skip
+                 f"{kwh:.1f} kWh, {below_zero_s:.0f} s below")  # fmt: skip
 
 
 # --- a coordinator that fell silent ---
